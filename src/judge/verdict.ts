@@ -1,0 +1,65 @@
+/** Verdicts as data. Renderers (sentence, terminal, SVG, JSON) live beside; nothing here is text to be parsed. */
+
+/** `Continue` while undecided; the other three end a step. */
+export type Outcome = 'Pass' | 'Fail' | 'Inconclusive' | 'Continue';
+
+/** A closed interval, `undefined` bounds where nothing is known. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface MetricVerdict {
+  readonly name: string;
+  readonly outcome: Outcome;
+  /** CamelCase reason of `api/reasons.ts`, e.g. `ErrorsAboveStable`, `TooFewRequests`, `NoData`. */
+  readonly reason: string;
+  /** One sentence a person can act on. */
+  readonly says: string;
+  readonly critical: boolean;
+  /** Odds against a healthy canary, E; abort at `abortAtOdds`. */
+  readonly odds: number;
+  readonly abortAtOdds: number;
+  readonly canary: { readonly bad: number; readonly total: number };
+  readonly stable: { readonly bad: number; readonly total: number };
+  /** Best estimate and anytime-valid interval of canary ÷ stable. */
+  readonly ratio?: { readonly estimate: number; readonly interval: Interval };
+  /** Same for canary − stable, as fractions (0.001 = 0.1 pp). */
+  readonly difference?: { readonly estimate: number; readonly interval: Interval };
+  /** ≥ 1: so many errors count as one ("errors come in bursts"). */
+  readonly dispersion: number;
+  readonly dispersionSource: 'stable pods' | 'residual' | 'forced';
+  /** Intervals used and left out so far. */
+  readonly usedIntervals: number;
+  readonly skippedIntervals: Readonly<Record<string, number>>;
+  /** Ends (ms since the epoch) of the intervals that moved the evidence most, newest last. */
+  readonly tippedBy: readonly number[];
+  /** Milliseconds of further data until a verdict, if the canary equals stable; absent when never. */
+  readonly passEtaMs?: number;
+  /** The boundary (ms) that decides, for latency metrics. */
+  readonly boundaryMs?: number;
+}
+
+/** The verdict of one step. `release/` accepts it only if all six identity fields match a fresh read (contracts 2). */
+export interface StepVerdict {
+  readonly outcome: Outcome;
+  readonly revision: string;
+  readonly attempt: number;
+  readonly step: number;
+  readonly weight: number;
+  /** End of the newest interval in it, ms since the epoch. */
+  readonly intervalEndMs: number;
+  readonly reason: string;
+  readonly says: string;
+  /** The metric that decides or is furthest from deciding. */
+  readonly metric?: string;
+  /** Odds of the whole rollout against a healthy canary, and where it aborts. */
+  readonly odds: number;
+  readonly abortAtOdds: number;
+  /** Since when no usable data came (ms since the epoch); absent while data flows. */
+  readonly blindSinceMs?: number;
+  /** There was data enough to judge, only no decision: `onInconclusive: advance` may count (contracts 4). */
+  readonly hadEnoughData: boolean;
+  readonly etaMs?: number;
+  readonly metrics: readonly MetricVerdict[];
+}

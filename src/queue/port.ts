@@ -1,0 +1,41 @@
+/**
+ * The queue only says *when to look* (architecture.md): it may lose everything at any time, and the resync repairs it.
+ * Both backends (Redis, embedded PostgreSQL) are BullMQ underneath and pass `test/conformance/queue.test.ts`.
+ */
+
+export interface EnqueueOptions {
+  /** A timer: does not hold back, and is not swallowed by, an immediate enqueue of the same key (contracts 27). */
+  readonly afterMs?: number;
+}
+
+/** Jobs carry keys, never objects. */
+export interface WorkQueue {
+  /** Equal keys that wait coalesce; a key that arrives while its job runs makes it run once more afterwards. */
+  enqueue(key: string, options?: EnqueueOptions): Promise<void>;
+  /**
+   * Process keys; equal keys never run at the same time in one process. A throw is retried with backoff,
+   * unless it is a non-retryable `SerinError`, which is recorded and dropped. A returned number asks to be called again after so many ms.
+   */
+  work(
+    process: (key: string, signal: AbortSignal) => Promise<number | undefined>,
+    options: { readonly concurrency: number },
+  ): Promise<QueueWorker>;
+  counts(): Promise<Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed', number>>>;
+  /** Forget everything (tests; a flushed Redis does the same). */
+  clear(): Promise<void>;
+}
+
+export interface QueueWorker {
+  /** Takes no more jobs, waits for the running ones (or aborts them through their signal after `graceMs`). */
+  close(graceMs: number): Promise<void>;
+}
+
+export type QueueName = 'reconcile' | 'poll' | 'notify';
+
+export interface QueueBackend {
+  readonly name: 'redis' | 'embedded';
+  queue(name: QueueName): WorkQueue;
+  /** Resolves when the store answers; for readiness. */
+  ping(signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,93 @@
+/** What one reconcile sees: plain data, gathered by `controller/gather`, decided on by `release/`. */
+import type { Finding } from '../api/meta.ts';
+import type { Release, TakenState } from '../api/release.ts';
+import type { StepVerdict } from '../judge/verdict.ts';
+
+/** One pod as its workload adapter sees it. */
+export interface PodState {
+  readonly name: string;
+  readonly uid: string;
+  readonly ip?: string;
+  readonly startedAtMs?: number;
+  readonly readySinceMs?: number;
+  readonly restartCount: number;
+  readonly isCrashLooping: boolean;
+}
+
+/** One side of the comparison: stable or canary. */
+export interface ArmState {
+  /** Name of the Deployment (or other workload) whose pods these are. */
+  readonly workload: string;
+  /** Serin's hash of the user's pod template (`revisionOf`). */
+  readonly revision: string;
+  /** Labels of the pod template: routers match subsets and Services against them. */
+  readonly podLabels: Readonly<Record<string, string>>;
+  readonly desiredReplicas: number;
+  readonly readyReplicas: number;
+  /** Every pod of the newest template is available, none of an older one is left. */
+  readonly isSettled: boolean;
+  readonly pods: readonly PodState[];
+}
+
+export interface WorkloadState {
+  readonly kind: 'workload';
+  readonly stable: ArmState;
+  /** Absent while no other revision exists. */
+  readonly canary?: ArmState;
+  /** True when an autoscaler targets a member: replicas are then its business. */
+  readonly isAutoscaled: boolean;
+  readonly taken?: TakenState['workload'];
+}
+
+export type WorkloadIntent =
+  /** Give the canary this many replicas (only where Serin may scale; see the adapter). */
+  | { readonly kind: 'scaleCanary'; readonly replicas: number }
+  /** Give back what was taken (abort, deletion). */
+  | { readonly kind: 'restore'; readonly taken: TakenState['workload'] };
+
+export interface TrafficState {
+  readonly kind: 'traffic';
+  /** Percent that the routes give the canary now; `undefined` when they disagree with each other or are not understood. */
+  readonly canaryWeight: number | undefined;
+  /** Differences from what Serin wrote that touch steered fields, one sentence each (who changed what). */
+  readonly drift: readonly string[];
+}
+
+export type TrafficIntent =
+  /** Canary percent, 0–100; the rest goes to stable. */
+  | { readonly kind: 'weight'; readonly canaryWeight: number }
+  /** Give back what was taken; all weight on `stable`. */
+  | { readonly kind: 'restore' };
+
+/** A person's request, parsed from annotations. */
+export interface PersonRequest {
+  readonly verb: 'promote' | 'promote-full' | 'pause' | 'resume' | 'retry' | 'skip-step';
+  readonly revision: string;
+  readonly id: string;
+  readonly actor?: string;
+}
+
+/** The run of this (release, revision, attempt), reduced to what decides. */
+export interface RunState {
+  readonly name: string;
+  readonly isFinished: boolean;
+  readonly verdict?: StepVerdict;
+}
+
+export interface Observed {
+  readonly release: Release;
+  readonly workload: WorkloadState | (Finding & { readonly kind?: undefined });
+  readonly traffic: TrafficState | (Finding & { readonly kind?: undefined });
+  /** Weights the routes would be asked for equal those they carry, i.e. `router.write(status.weight)` is empty. */
+  readonly isTrafficWritten: boolean;
+  readonly run?: RunState;
+  /** Templates and queries resolved, or why not. Absent when the Release has no `analysis`. */
+  readonly analysis?:
+    | { readonly kind: 'resolved'; readonly digest: string }
+    | (Finding & { readonly kind?: undefined });
+  readonly abortRevision?: string;
+  readonly request?: PersonRequest | (Finding & { readonly verb?: undefined });
+  /** Another Release that claims the same workload or route and came first. */
+  readonly conflict?: Finding;
+  readonly nowMs: number;
+}

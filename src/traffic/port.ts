@@ -1,0 +1,30 @@
+/**
+ * A router adapter is pure, like a workload adapter (`workloads/port.ts`). Weights are owned by `Release.status`;
+ * what `read` finds in the routes is only compared with it, never believed.
+ */
+import type { Finding, Patch, ResourceNeed } from '../api/meta.ts';
+import type { ReleaseSpec, TakenState } from '../api/release.ts';
+import type { ArmState, TrafficIntent, TrafficState } from '../release/observed.ts';
+import type { ObjectQuery, ObjectSet } from '../workloads/port.ts';
+
+export interface TrafficInput {
+  readonly namespace: string;
+  readonly spec: ReleaseSpec;
+  readonly objects: ObjectSet;
+  /** The two arms as the workload adapter sees them: their pod labels tell subsets and Services apart. */
+  readonly stable: ArmState;
+  readonly canary: ArmState | undefined;
+  readonly taken: TakenState['traffic'] | undefined;
+}
+
+export interface Router {
+  readonly name: 'istio' | 'replicas' | 'gatewayAPI' | 'ingress' | 'service';
+  readonly needs: readonly ResourceNeed[];
+  queries(input: Pick<TrafficInput, 'namespace' | 'spec'>): readonly ObjectQuery[];
+  /** A `Finding` when the routes cannot be steered as the spec says; its message names the field and the fix. */
+  read(input: TrafficInput): TrafficState | Finding;
+  /** What the user's objects hold now, to be stored in `status.taken.traffic` before the first write. */
+  snapshot(input: TrafficInput): TakenState['traffic'];
+  /** Guarded patches that make the routes carry the intent; empty when they do already. */
+  write(input: TrafficInput, intent: TrafficIntent): readonly Patch[];
+}

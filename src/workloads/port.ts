@@ -1,0 +1,37 @@
+/**
+ * A workload adapter is two pure functions and a declaration: it turns the Kubernetes objects it named into a common
+ * picture, and a common intent into guarded patches. Equal state gives no patch. It never calls anything.
+ */
+import type { Finding, KubeObject, ObjectRef, Patch, ResourceNeed, ResourceType } from '../api/meta.ts';
+import type { ReleaseSpec, ReleaseStatus, TakenState } from '../api/release.ts';
+import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
+
+/** What to fetch: named objects and selections, all in the Release's namespace. */
+export type ObjectQuery =
+  | { readonly kind: 'object'; readonly ref: ObjectRef }
+  | { readonly kind: 'all'; readonly type: ResourceType; readonly namespace: string; readonly labelSelector?: string };
+
+/** What was fetched; `find` by type, namespace and name, `all` by type. */
+export interface ObjectSet {
+  find(type: ResourceType, namespace: string, name: string): KubeObject | undefined;
+  all(type: ResourceType, namespace: string): readonly KubeObject[];
+}
+
+export interface WorkloadInput {
+  readonly namespace: string;
+  readonly spec: ReleaseSpec;
+  readonly status: ReleaseStatus | undefined;
+  readonly objects: ObjectSet;
+  /** To tell stuck pods by age. */
+  readonly nowMs: number;
+}
+
+export interface WorkloadAdapter {
+  readonly name: 'pair' | 'deployment' | 'argoRollout' | 'kruiseRollout';
+  readonly needs: readonly ResourceNeed[];
+  queries(input: Pick<WorkloadInput, 'namespace' | 'spec' | 'status'>): readonly ObjectQuery[];
+  read(input: WorkloadInput): WorkloadState | Finding;
+  /** What must be remembered in `status.taken` before the first write, so that it can be given back exactly. */
+  snapshot(input: WorkloadInput): TakenState['workload'];
+  write(input: WorkloadInput, intent: WorkloadIntent): readonly Patch[];
+}
