@@ -1,0 +1,78 @@
+/** `serin status [release]`: where releases are and why; `-o json|yaml|wide|name` for machines. */
+import type { Command } from 'commander';
+import { TYPES, type KubeObject } from '../api/meta.ts';
+import type { Release } from '../api/release.ts';
+import { SerinError } from '../errors.ts';
+import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
+import { formatAge, formatTable } from './table.ts';
+
+interface StatusFlags extends ConnectionFlags {
+  readonly output?: string;
+  readonly allNamespaces?: boolean;
+  readonly exitCode?: boolean;
+}
+
+const HEADER = ['NAME', 'PHASE', 'WEIGHT', 'STEP', 'VERDICT', 'REASON', 'AGE'];
+const WIDE = ['STABLE', 'CANARY', 'ODDS', 'MESSAGE'];
+
+/** One row per release; `wide` adds revisions, odds and the sentence. */
+export function statusTable(releases: readonly Release[], nowMs: number, options: { readonly wide: boolean; readonly namespaces: boolean }): string {
+  const rows = releases.map((release) => {
+    const { status } = release;
+    const step = status?.step === undefined ? '' : `${status.step.index}/${status.step.of}`;
+    const cells = [
+      release.metadata.name,
+      status?.phase ?? '',
+      String(status?.weight ?? 0),
+      step,
+      status?.verdict?.outcome ?? '',
+      status?.reason ?? '',
+      formatAge(Date.parse(release.metadata.creationTimestamp ?? ''), nowMs),
+    ];
+    const wide = [status?.revision.stable ?? '', status?.revision.canary ?? '', status?.verdict?.odds ?? '', status?.message ?? ''];
+    return [...(options.namespaces ? [release.metadata.namespace] : []), ...cells, ...(options.wide ? wide : [])];
+  });
+  return formatTable([...(options.namespaces ? ['NAMESPACE'] : []), ...HEADER, ...(options.wide ? WIDE : [])], rows);
+}
+
+/** 0 promoted or idle, 3 aborted, 4 held or undecided: what `--exit-code` ends with. */
+export function exitCodeOf(release: Release): number {
+  const phase = release.status?.phase;
+  if (phase === 'Promoted' || phase === 'Idle') return 0;
+  return phase === 'Aborted' || phase === 'Aborting' ? 3 : 4;
+}
+
+async function render(objects: readonly KubeObject[], flags: StatusFlags, isSingle: boolean): Promise<string> {
+  const output = parseOutput(flags.output, ['json', 'yaml', 'wide', 'name'] as const);
+  const whole = isSingle ? objects[0] : { apiVersion: 'v1', kind: 'List', items: objects };
+  if (output === 'json') return JSON.stringify(whole, null, 2);
+  if (output === 'yaml') return (await import('yaml')).stringify(whole).trimEnd();
+  if (output === 'name') return objects.map((object) => `release.serin.dev/${object.metadata.name}`).join('\n');
+  const releases = objects as unknown as readonly Release[]; // validated by the CRD
+  return statusTable(releases, Date.now(), { wide: output === 'wide', namespaces: flags.allNamespaces === true });
+}
+
+async function status(name: string | undefined, flags: StatusFlags): Promise<void> {
+  const { kube, namespace } = await connect(flags);
+  const objects =
+    name === undefined
+      ? (await kube.list(TYPES.release, flags.allNamespaces === true ? {} : { namespace })).items
+      : [await kube.get({ type: TYPES.release, namespace, name })].filter((object) => object !== undefined);
+  if (name !== undefined && objects.length === 0) {
+    throw new SerinError('SERIN_E_NOT_FOUND', `Release ${namespace}/${name} does not exist. \`serin status -A\` lists all there are.`);
+  }
+  if (objects.length === 0) {
+    process.stderr.write(flags.allNamespaces === true ? 'There are no releases.\n' : `There are no releases in namespace ${namespace}; -A looks everywhere.\n`);
+    return;
+  }
+  process.stdout.write(`${await render(objects, flags, name !== undefined)}\n`);
+  if (flags.exitCode === true && name !== undefined) process.exitCode = exitCodeOf(objects[0] as unknown as Release);
+}
+
+export function register(program: Command): void {
+  withConnection(program.command('status [release]').description('where releases are, and why'))
+    .option('-A, --all-namespaces', 'all namespaces')
+    .option('-o, --output <format>', 'json, yaml, wide or name')
+    .option('--exit-code', 'end with 3 when aborted and 4 when undecided or held')
+    .action(status);
+}
