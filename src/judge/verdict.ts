@@ -38,6 +38,21 @@ export interface MetricVerdict {
   readonly passEtaMs?: number;
   /** The boundary (ms) that decides, for latency metrics. */
   readonly boundaryMs?: number;
+  /** Share of the run's evidence, 0–1. */
+  readonly share: number;
+  /** Odds against "worse than the pass margin"; passes at `passAtOdds`. */
+  readonly passOdds: number;
+  readonly passAtOdds: number;
+  /** Canary requests ÷ dispersion: how many independent requests they are worth. */
+  readonly effectiveRequests: number;
+  /** The fail ratio in force: the spec's, or a wider one (`calibration`, placement of few pods). */
+  readonly failRatio: number;
+  /** Why the fail ratio or the dispersion was forced up; absent when the noise of stable pods is known. */
+  readonly uncalibrated?: 'no per-pod series' | 'one stable pod' | 'short history';
+  /** Crossed the abort line with its own share of the error probability alone. */
+  readonly isConfirmedAlone: boolean;
+  /** Since when this metric has no usable data, ms since the epoch; absent while data flows. */
+  readonly blindSinceMs?: number;
 }
 
 /** The verdict of one step. `release/` accepts it only if all six identity fields match a fresh read (contracts 2). */
@@ -61,5 +76,7 @@ export interface StepVerdict {
   /** There was data enough to judge, only no decision: `onInconclusive: advance` may count (contracts 4). */
   readonly hadEnoughData: boolean;
   readonly etaMs?: number;
+  /** End of the interval at which the abort line was crossed, ms since the epoch. */
+  readonly failedAtMs?: number;
   readonly metrics: readonly MetricVerdict[];
 }
