@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -14,6 +15,7 @@ import (
 )
 
 func main() {
+	go endWithParent()
 	switch name := filepath.Base(os.Args[0]); name {
 	case "etcd":
 		etcdmain.Main(os.Args)
@@ -25,4 +27,13 @@ func main() {
 		fmt.Fprintf(os.Stderr, "%s: start this through a link called etcd, kube-apiserver or kube-controller-manager\n", name)
 		os.Exit(2)
 	}
+}
+
+// endWithParent keeps a killed test run from leaving a control plane behind.
+func endWithParent() {
+	parent := os.Getppid()
+	for os.Getppid() == parent {
+		time.Sleep(500 * time.Millisecond)
+	}
+	os.Exit(1)
 }
