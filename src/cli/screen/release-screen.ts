@@ -1,0 +1,92 @@
+/** One release on one screen (design: traffic of both sides, estimate with interval, evidence meter, verdict and why). Pure: lines in, lines out. */
+import type { MetricVerdict } from '../../judge/verdict.ts';
+import { evidenceShare, meter, sparkline } from './bars.ts';
+import { elapsed, grouped, milliseconds, oddsText, percentOf, times } from './numbers.ts';
+import { padEnd, padStart, type Paint, type Tone } from './style.ts';
+import type { ArmNumbers, ReleaseView } from './view.ts';
+
+const TONES: Readonly<Record<string, Tone>> = {
+  Promoted: 'green',
+  Promoting: 'green',
+  Pass: 'green',
+  Aborted: 'red',
+  Aborting: 'red',
+  Fail: 'red',
+  Held: 'yellow',
+  Inconclusive: 'yellow',
+  Continue: 'dim',
+};
+const MARKS: Readonly<Record<string, string>> = { Pass: '✓ Pass', Fail: '✗ Fail', Inconclusive: '? Inconclusive', Continue: '… undecided' };
+
+export const toneOf = (word: string): Tone => TONES[word] ?? 'cyan';
+
+function header(view: ReleaseView, paint: Paint): string {
+  const revisions = view.canaryRevision === '' ? view.stableRevision : `${view.stableRevision} → ${view.canaryRevision}`;
+  const parts = [
+    paint('bold', view.title),
+    revisions,
+    paint(toneOf(view.phase), view.phase),
+    `canary ${view.weight} %`,
+    view.step,
+    elapsed(view.elapsedMs),
+    paint('dim', view.router),
+  ];
+  return parts.filter((part) => part !== '').join('   ');
+}
+
+/** Columns from the most to the least important: narrow terminals lose them from the right. */
+function armTable(view: ReleaseView, width: number, paint: Paint): readonly string[] {
+  const cell = (value: number | undefined): string => (value === undefined ? '–' : grouped(value));
+  const columns: readonly (readonly [string, (arm: ArmNumbers) => string])[] = [
+    ['pods', (arm) => cell(arm.pods)],
+    ['requests', (arm) => cell(arm.requests)],
+    ['errors', (arm) => cell(arm.errors)],
+    ['rate', (arm) => percentOf(arm.errors, arm.requests)],
+    ['p50', (arm) => milliseconds(arm.p50Ms)],
+    ['p95', (arm) => milliseconds(arm.p95Ms)],
+    ['p99', (arm) => milliseconds(arm.p99Ms)],
+  ];
+  const shown = columns.slice(0, Math.max(2, Math.floor((width - 10) / 11)));
+  const row = (title: string, cells: readonly string[]): string => ` ${padEnd(title, 8)}${cells.map((text) => padStart(text, 11)).join('')}`;
+  return [
+    paint('dim', row('', shown.map(([title]) => title))),
+    row('stable', shown.map(([, read]) => read(view.stable))),
+    row('canary', shown.map(([, read]) => read(view.canary))),
+  ];
+}
+
+function metricLine(metric: MetricVerdict, paint: Paint): string {
+  const { ratio } = metric;
+  const estimate = ratio === undefined ? padEnd('–', 22) : padEnd(`${padStart(times(ratio.estimate), 7)}  [${bound(ratio.interval.low)} … ${bound(ratio.interval.high)}]`, 22);
+  const bar = meter(evidenceShare(metric.odds, metric.abortAtOdds), 20);
+  const detail = metric.boundaryMs === undefined ? '' : ` (> ${metric.boundaryMs} ms: ${percentOf(metric.canary.bad, metric.canary.total)} / ${percentOf(metric.stable.bad, metric.stable.total)})`;
+  const mark = paint(toneOf(metric.outcome), MARKS[metric.outcome] ?? metric.outcome);
+  return ` ${padEnd(metric.name, 10)}${estimate} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(oddsText(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
+}
+
+const bound = (value: number): string => (Number.isFinite(value) ? (value >= 10 ? value.toFixed(0) : value.toFixed(2)) : '∞');
+
+function evidenceLine(view: ReleaseView, paint: Paint): string {
+  const abortAt = view.verdict?.abortAtOdds ?? 20;
+  const weights = sparkline(view.weights, 24, 0, 100);
+  const evidence = sparkline(view.evidence, 24, 0, Math.log(abortAt));
+  const odds = view.verdict === undefined ? '' : `   all together ${oddsText(view.verdict.odds)}, abort at ${oddsText(abortAt)}`;
+  return ` weight    ${paint('magenta', padEnd(weights, 24))}   evidence ${paint('cyan', padEnd(evidence, 24))}${paint('dim', odds)}`;
+}
+
+/** The lines of one release, none wider than the terminal when `fit` has been over them. */
+export function renderRelease(view: ReleaseView, width: number, paint: Paint): readonly string[] {
+  const metrics = view.verdict?.metrics ?? [];
+  const says = view.verdict?.says ?? view.message;
+  return [
+    header(view, paint),
+    '',
+    ...armTable(view, width, paint),
+    '',
+    ...metrics.map((metric) => metricLine(metric, paint)),
+    ...(metrics.length === 0 ? [paint('dim', ' no verdict yet')] : []),
+    evidenceLine(view, paint),
+    '',
+    ` ${paint(toneOf(view.phase), view.reason === '' ? view.phase : `${view.phase} (${view.reason})`)}  ${says}`,
+  ];
+}

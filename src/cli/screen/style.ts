@@ -1,0 +1,33 @@
+/** Colour where a terminal has it (`util.styleText` honours NO_COLOR and non-terminals), and widths that ignore it. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+export type Tone = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'magenta';
+
+export type Paint = (tone: Tone, text: string) => string;
+
+export const plain: Paint = (_tone, text) => text;
+export const coloured: Paint = (tone, text) => styleText(tone, text, { validateStream: false });
+
+export function paintFor(stream: NodeJS.WriteStream, noColour: boolean): Paint {
+  return stream.isTTY === true && !noColour ? coloured : plain;
+}
+
+/** Columns that a string takes on a terminal. */
+export function widthOf(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+export function padEnd(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - widthOf(text)));
+}
+
+export function padStart(text: string, width: number): string {
+  return ' '.repeat(Math.max(0, width - widthOf(text))) + text;
+}
+
+/** Cuts a line that would wrap; colour codes are dropped from a line that had to be cut in the middle of one. */
+export function fit(line: string, width: number): string {
+  if (widthOf(line) <= width) return line;
+  const bare = [...stripVTControlCharacters(line)];
+  return `${bare.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
