@@ -1,0 +1,66 @@
+/** What a MetricQuery must look like before PromQL is made of it: names that PromQL can spell, and exactly one shape. */
+import type { Finding } from '../api/meta.ts';
+import type { LabelMatch, MetricQuerySpec } from '../api/metric-query.ts';
+import { quote } from '../api/units.ts';
+
+const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+
+/** Milliseconds of one unit of a histogram's boundaries. */
+export function unitMs(query: MetricQuerySpec): number {
+  return query.histogram?.unit === 's' ? 1000 : 1;
+}
+
+/** What keeps a query from being asked, naming the field; `undefined` when it can be. The schema says the same, for older servers. */
+export function checkQuery(query: MetricQuerySpec, where: string): Finding | undefined {
+  const { counts, histogram, labels } = query;
+  if ((counts === undefined) === (histogram === undefined)) {
+    return invalid(`${where} needs exactly one of counts and histogram.`);
+  }
+  if (labels.workload === undefined) {
+    return invalid(
+      `${where}.labels.workload is missing. Name the label that holds the workload, or the two sides cannot be told apart.`,
+    );
+  }
+  for (const [field, label] of Object.entries(labels)) {
+    if (!LABEL_NAME.test(label) || label.startsWith('__') || label.startsWith('serin_')) {
+      return invalid(
+        `${where}.labels.${field} is ${quote(label)}, which is no label name. Use letters, digits and _, not starting with __ or serin_.`,
+      );
+    }
+  }
+  const used = Object.values(labels);
+  if (new Set(used).size !== used.length || used.includes('le')) {
+    return invalid(`${where}.labels use one label twice, or le. Give each field its own label.`);
+  }
+  if (counts !== undefined) {
+    return checkSelector(counts.total, `${where}.counts.total`) ?? checkSelector(counts.bad, `${where}.counts.bad`);
+  }
+  return histogram === undefined ? undefined : checkSelector(histogram, `${where}.histogram`);
+}
+
+function checkSelector(
+  selector: { readonly metric: string; readonly match?: Readonly<Record<string, LabelMatch>> },
+  where: string,
+): Finding | undefined {
+  if (!METRIC_NAME.test(selector.metric)) {
+    return invalid(
+      `${where}.metric is ${quote(selector.metric)}, which is no metric name. Use letters, digits, _ and :.`,
+    );
+  }
+  for (const [label, match] of Object.entries(selector.match ?? {})) {
+    if (!LABEL_NAME.test(label) || label === '__name__' || label === 'le') {
+      return invalid(
+        `${where}.match has the label ${quote(label)}, which cannot be matched. Use letters, digits and _, and neither le nor __name__.`,
+      );
+    }
+    if (typeof match !== 'string' && Object.keys(match).length === 0) {
+      return invalid(`${where}.match.${label} says nothing. Write a value, or one of regex, not, notRegex.`);
+    }
+  }
+  return undefined;
+}
+
+function invalid(message: string): Finding {
+  return { reason: 'InvalidSpec', message };
+}
