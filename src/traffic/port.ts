@@ -15,6 +15,8 @@ export interface TrafficInput {
   readonly stable: ArmState;
   readonly canary: ArmState | undefined;
   readonly taken: TakenState['traffic'] | undefined;
+  /** `status.weight`, where Serin has written the routes: `read` then says what somebody changed since. */
+  readonly intendedWeight?: number;
 }
 
 export interface Router {

@@ -24,6 +24,8 @@ export interface WorkloadInput {
   readonly objects: ObjectSet;
   /** To tell stuck pods by age. */
   readonly nowMs: number;
+  /** Name of the workload that the routes give the traffic to; decides which member of a pair is live while `status` does not say. */
+  readonly trafficHint?: string;
 }
 
 export interface WorkloadAdapter {
