@@ -1,11 +1,13 @@
-/** Ends a run with the one plain line that any CI can read: `N passed, N failed`. */
+/** Ends a run with plain lines that any CI can read: what could not run here, then `N passed, N failed`. */
 import type { Reporter, TestModule } from 'vitest/node';
+import { NOT_RUN } from './not-run.ts';
 
 export default class PlainReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     let passed = 0;
     let failed = unhandledErrors.length;
     let skipped = 0;
+    const notRun = new Set<string>();
     for (const module of modules) {
       failed += module.errors().length;
       for (const test of module.children.allTests()) {
@@ -13,9 +15,12 @@ export default class PlainReporter implements Reporter {
         if (state === 'passed') passed += 1;
         else if (state === 'failed') failed += 1;
         else skipped += 1;
+        if (state === 'skipped' && test.name.startsWith(NOT_RUN)) notRun.add(test.name.slice(NOT_RUN.length));
       }
+      for (const suite of module.children.allSuites()) failed += suite.errors().length;
     }
     const tail = skipped > 0 ? `, ${skipped} skipped` : '';
-    process.stdout.write(`\n${passed} passed, ${failed} failed${tail}\n`);
+    process.stdout.write(notRun.size > 0 ? `\n${NOT_RUN}${[...notRun].sort().join(', ')}\n` : '\n');
+    process.stdout.write(`${passed} passed, ${failed} failed${tail}\n`);
   }
 }
