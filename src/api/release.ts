@@ -300,6 +300,23 @@ export const ReleaseStatus = Type.Object({
     }),
   ),
   announced: Type.Optional(text('The last transition that people were told of.', 512)),
+  unannounced: Type.Optional(
+    Type.Array(
+      Type.Object({
+        id: text('Unique per transition; telling it twice is harmless.', 512),
+        what: text('What happened: started, advanced, held, resumed, aborted, promoted and so on.', 32),
+        severity: literals(['Normal', 'Warning'], 'How it is shown.'),
+        reason: text('Why, in CamelCase.', 128),
+        message: text('Why, in a sentence.', 2048),
+      }),
+      {
+        description: 'Transitions that people are still to be told of, oldest first; empty within a moment.',
+        maxItems: 16,
+        'x-kubernetes-list-type': 'atomic',
+      },
+    ),
+  ),
+  unreadySince: Type.Optional(time('Since when the canary has no ready pods, or not all before its first traffic.')),
   driftRepairs: Type.Optional(
     Type.Integer({ minimum: 0, description: 'How often changed routes were put back in this release.' }),
   ),
