@@ -1,0 +1,201 @@
+/**
+ * How much noisier than independent requests the traffic is (φ ≥ 1). Stable pods are a free A/A test: the variance of their
+ * events between pods, at three block lengths, against what independent requests would show; plus the canary's own residual.
+ * Bursts inflate short blocks, slow pod noise only long ones. Shocks that hit all pods cancel.
+ */
+import type { ArmCounts } from './counts.ts';
+
+/** Block lengths in intervals; the residual uses the middle one. */
+const BLOCKS = [1, 6, 30] as const;
+const RESIDUAL = 3;
+/** Pseudo-blocks of φ = 1, so that a few blocks cannot claim much. */
+const PRIOR_WEIGHT = 4;
+/** A ratio counts as 1 if its excess is below this many standard errors and the ratio is surely below NEAR. */
+const INSIGNIFICANT = 2.5;
+const NEAR = 1.6;
+/** One block's residual counts at most as this many times its mean, so a fresh regression does not look like noise. */
+const WINSOR = 4;
+/** More pods than this are folded into groups: sums of pods have the same variance ratio. */
+const MOST_PODS = 16;
+
+export interface PodEvents {
+  readonly pod: string;
+  readonly bad: number;
+  readonly total: number;
+}
+
+/** Owned by one comparison; `learn…` change it in place. */
+export interface Dispersion {
+  /** Per ratio (three block lengths, residual): numerator, denominator, variance of the numerator. */
+  readonly sums: Float64Array;
+  /** Pods of the running blocks and their requests and events in them. */
+  readonly pods: string[];
+  readonly blocks: number[];
+  /** Intervals in the running 30-block (0–29); the 6-block follows from it. */
+  age: number;
+  /** Running residual block: Σ(x_c − Eπ), ΣEπ(1 − π), intervals. */
+  residual: number;
+  residualMean: number;
+  residualAge: number;
+  /** Intervals with at least two stable pods. */
+  podIntervals: number;
+  /** Pods of the newest interval. */
+  podCount: number;
+}
+
+export function openDispersion(): Dispersion {
+  return {
+    sums: new Float64Array(12),
+    pods: [],
+    blocks: [],
+    age: 0,
+    residual: 0,
+    residualMean: 0,
+    residualAge: 0,
+    podIntervals: 0,
+    podCount: 0,
+  };
+}
+
+/** Adds the stable pods of one interval. Pods without requests are left out. */
+export function learnPods(state: Dispersion, pods: readonly PodEvents[]): void {
+  state.podCount = pods.length;
+  if (pods.length >= 2) state.podIntervals++;
+  if (pods.length > 0)
+    addBlock(
+      state.sums,
+      0,
+      pods.length,
+      (k) => pods[k]?.total ?? 0,
+      (k) => pods[k]?.bad ?? 0,
+    );
+  const isFolded = pods.length > MOST_PODS;
+  for (let k = 0; k < pods.length; k++) {
+    const pod = pods[k] as PodEvents;
+    const at = 4 * slotOf(state, isFolded ? groupOf(pod.pod) : pod.pod, k);
+    for (let offset = 0; offset < 4; offset += 2) {
+      state.blocks[at + offset] = (state.blocks[at + offset] ?? 0) + pod.total;
+      state.blocks[at + offset + 1] = (state.blocks[at + offset + 1] ?? 0) + pod.bad;
+    }
+  }
+  state.age++;
+  if (state.age % BLOCKS[1] === 0) closeBlock(state, 1, 0);
+  if (state.age === BLOCKS[2]) {
+    closeBlock(state, 2, 2);
+    state.pods.length = 0;
+    state.blocks.length = 0;
+    state.age = 0;
+  }
+}
+
+/**
+ * Adds the canary's deviation from what its share of all events would be at the ratio seen so far (`totals`, this interval included).
+ * `isWinsorised` should hold whenever per-pod series exist: the pods are the safety net then.
+ */
+export function learnResidual(state: Dispersion, counts: ArmCounts, totals: ArmCounts, isWinsorised: boolean): void {
+  const ratio = (totals.canaryBad + 0.5) / totals.canaryTotal / ((totals.stableBad + 0.5) / totals.stableTotal);
+  const odds = (ratio * counts.canaryTotal) / counts.stableTotal;
+  const share = odds / (1 + odds);
+  const events = counts.canaryBad + counts.stableBad;
+  state.residual += counts.canaryBad - events * share;
+  state.residualMean += events * share * (1 - share);
+  state.residualAge++;
+  if (state.residualAge < BLOCKS[1]) return;
+  const mean = state.residualMean;
+  const square = state.residual ** 2;
+  addSums(state.sums, RESIDUAL, isWinsorised ? Math.min(square, WINSOR * mean) : square, mean, 2 * mean * mean);
+  state.residual = 0;
+  state.residualMean = 0;
+  state.residualAge = 0;
+}
+
+/** φ̂ for the next interval. With `isGated`, ratios that are demonstrably near 1 count as 1. */
+export function dispersionOf(state: Dispersion, isGated: boolean): { phi: number; source: 'stable pods' | 'residual' } {
+  let phi = 1;
+  let source: 'stable pods' | 'residual' = 'stable pods';
+  for (let scale = 0; scale < 4; scale++) {
+    const ratio = ratioOf(state.sums, scale, isGated);
+    if (ratio <= phi) continue;
+    phi = ratio;
+    source = scale === RESIDUAL ? 'residual' : 'stable pods';
+  }
+  return { phi, source };
+}
+
+/** The ratio of one block length (0: one interval, 1: six, 2: thirty, 3: residual), with its prior, ungated. */
+export function rawRatio(state: Dispersion, scale: number): number {
+  return ratioOf(state.sums, scale, false);
+}
+
+function ratioOf(sums: Float64Array, scale: number, isGated: boolean): number {
+  const numerator = sums[3 * scale] as number;
+  const denominator = sums[3 * scale + 1] as number;
+  const ratio = (numerator + PRIOR_WEIGHT) / (denominator + PRIOR_WEIGHT);
+  if (!isGated || ratio <= 1) return ratio;
+  const error = Math.sqrt(sums[3 * scale + 2] as number);
+  const isNearOne =
+    numerator - denominator < INSIGNIFICANT * error && ratio + error / (denominator + PRIOR_WEIGHT) < NEAR;
+  return isNearOne ? 1 : ratio;
+}
+
+function closeBlock(state: Dispersion, scale: number, offset: number): void {
+  const { blocks } = state;
+  const total = (k: number): number => blocks[4 * k + offset] as number;
+  const bad = (k: number): number => blocks[4 * k + offset + 1] as number;
+  addBlock(state.sums, scale, state.pods.length, total, bad);
+  for (let k = 0; k < state.pods.length; k++) {
+    blocks[4 * k + offset] = 0;
+    blocks[4 * k + offset + 1] = 0;
+  }
+}
+
+/** Σ(x_k − X f_k)² against X·Σf_k(1 − f_k), its mean for independent requests given X. */
+function addBlock(
+  sums: Float64Array,
+  scale: number,
+  count: number,
+  total: (k: number) => number,
+  bad: (k: number) => number,
+): void {
+  let requests = 0;
+  let events = 0;
+  let pods = 0;
+  for (let k = 0; k < count; k++) {
+    requests += total(k);
+    events += bad(k);
+    if (total(k) > 0) pods++;
+  }
+  if (pods < 2 || events <= 0) return;
+  let squares = 0;
+  let spread = 0;
+  for (let k = 0; k < count; k++) {
+    const share = total(k) / requests;
+    squares += (bad(k) - events * share) ** 2;
+    spread += share * (1 - share);
+  }
+  const mean = events * spread;
+  addSums(sums, scale, squares, mean, (2 * mean * mean * Math.max(0, 1 - 1 / events)) / (pods - 1));
+}
+
+function addSums(sums: Float64Array, scale: number, numerator: number, denominator: number, variance: number): void {
+  sums[3 * scale] = (sums[3 * scale] as number) + numerator;
+  sums[3 * scale + 1] = (sums[3 * scale + 1] as number) + denominator;
+  sums[3 * scale + 2] = (sums[3 * scale + 2] as number) + variance;
+}
+
+function slotOf(state: Dispersion, pod: string, guess: number): number {
+  if (state.pods[guess] === pod) return guess;
+  const known = state.pods.indexOf(pod);
+  if (known >= 0) return known;
+  if (state.pods.length >= 2 * MOST_PODS && !pod.startsWith('#')) return slotOf(state, groupOf(pod), guess);
+  state.pods.push(pod);
+  state.blocks.push(0, 0, 0, 0);
+  return state.pods.length - 1;
+}
+
+/** One of 16 groups by FNV-1a of the name. */
+function groupOf(pod: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < pod.length; i++) hash = Math.imul(hash ^ pod.charCodeAt(i), 0x01000193);
+  return `#${(hash >>> 0) % MOST_PODS}`;
+}

@@ -1,0 +1,74 @@
+/**
+ * The log-likelihood of the ratio canary ÷ stable over any history of allocations, kept as its values on Chebyshev nodes of ln
+ * ratio: O(1) memory, additive over intervals and over workers. It feeds the estimate and the confidence sequences, no decision.
+ */
+import type { ArmCounts } from './counts.ts';
+
+export const LOWEST_LOG_RATIO = Math.log(0.02);
+export const HIGHEST_LOG_RATIO = Math.log(100);
+
+export interface Likelihood {
+  /** Per node: ΣE·ln((1 + rθ)/(1 + r)). */
+  readonly events: Float64Array;
+  /** Per node: Σn_c/(1 + rθ). */
+  readonly requests: Float64Array;
+  /** Σx_c. */
+  canaryBad: number;
+}
+
+/** `nodes` = 16 keeps 36 000 events over a 5 → 50 % ramp within 0.04 nats; 24 within 2e-4. */
+export function openLikelihood(nodes = 16): Likelihood {
+  return { events: new Float64Array(nodes), requests: new Float64Array(nodes), canaryBad: 0 };
+}
+
+/** ln θ of node k of n. */
+export function nodeAt(k: number, n: number): number {
+  const x = Math.cos((Math.PI * (2 * k + 1)) / (2 * n));
+  return (LOWEST_LOG_RATIO + HIGHEST_LOG_RATIO) / 2 + ((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / 2) * x;
+}
+
+/** e^{node k} for all nodes; pass it to `addToLikelihood` when adding many intervals. */
+export function nodeRatios(n: number): Float64Array {
+  return Float64Array.from({ length: n }, (_, k) => Math.exp(nodeAt(k, n)));
+}
+
+/** Adds one interval (both totals > 0). */
+export function addToLikelihood(state: Likelihood, counts: ArmCounts, ratios: Float64Array): void {
+  const r = counts.canaryTotal / counts.stableTotal;
+  const bad = counts.canaryBad + counts.stableBad;
+  const base = Math.log1p(r);
+  for (let k = 0; k < ratios.length; k++) {
+    const scaled = 1 + r * (ratios[k] as number);
+    if (bad > 0) state.events[k] = (state.events[k] as number) + bad * (Math.log(scaled) - base);
+    state.requests[k] = (state.requests[k] as number) + counts.canaryTotal / scaled;
+  }
+  state.canaryBad += counts.canaryBad;
+}
+
+/** The state of two disjoint sets of intervals together. */
+export function mergeLikelihoods(a: Likelihood, b: Likelihood): Likelihood {
+  return {
+    events: a.events.map((value, k) => value + (b.events[k] as number)),
+    requests: a.requests.map((value, k) => value + (b.requests[k] as number)),
+    canaryBad: a.canaryBad + b.canaryBad,
+  };
+}
+
+/** ln likelihood of ratio e^`logRatio` against ratio 1, and ΣH at it, by barycentric interpolation. */
+export function likelihoodAt(state: Likelihood, logRatio: number): { value: number; requests: number } {
+  const n = state.events.length;
+  let weightSum = 0;
+  let events = 0;
+  let requests = 0;
+  for (let k = 0; k < n; k++) {
+    const distance = logRatio - nodeAt(k, n);
+    if (distance === 0) {
+      return { value: state.canaryBad * logRatio - (state.events[k] as number), requests: state.requests[k] as number };
+    }
+    const weight = ((k % 2 === 0 ? 1 : -1) * Math.sin((Math.PI * (2 * k + 1)) / (2 * n))) / distance;
+    weightSum += weight;
+    events += weight * (state.events[k] as number);
+    requests += weight * (state.requests[k] as number);
+  }
+  return { value: state.canaryBad * logRatio - events / weightSum, requests: requests / weightSum };
+}

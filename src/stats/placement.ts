@@ -1,0 +1,33 @@
+/**
+ * The placement guard: a canary on few pods may sit on a bad node. From how much more than chance stable pods differ among
+ * themselves over the history, the margin is widened by two standard deviations of "k canary pods, drawn like stable ones".
+ */
+import type { PodEvents } from './dispersion.ts';
+
+/** Excess standard deviation (of ln p) between stable pods, 0 unless significant at 1.5 standard errors. */
+export function placementSpread(pods: readonly PodEvents[], dispersion: number): number {
+  const used = pods.filter((pod) => pod.total > 0);
+  const total = used.reduce((sum, pod) => sum + pod.total, 0);
+  const bad = used.reduce((sum, pod) => sum + pod.bad, 0);
+  if (used.length < 2 || !(bad > 0)) return 0;
+  const mean = bad / total;
+  let squares = 0;
+  let chance = 0;
+  let scale = 0;
+  for (const pod of used) {
+    const expected = pod.total * mean;
+    const rest = 1 - pod.total / total;
+    squares += (pod.bad - expected) ** 2;
+    chance += expected * rest;
+    scale += expected * expected * rest;
+  }
+  chance *= Math.max(1, dispersion);
+  const excess = squares - chance * (1 + 1.5 * Math.sqrt(2 / (used.length - 1)));
+  return Math.sqrt(Math.max(0, excess / scale));
+}
+
+/** θ0 widened for the number of pods on each side. */
+export function guardedMargin(theta0: number, spread: number, canaryPods: number, stablePods: number): number {
+  if (spread === 0) return theta0;
+  return theta0 * Math.exp(2 * spread * Math.sqrt(1 / Math.max(1, canaryPods) + 1 / Math.max(1, stablePods)));
+}
