@@ -57,7 +57,7 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     const resolved = resolveTemplate(input, analysis, reference, `${where}: spec.analysis.templates[${index}]`);
     if (isFinding(resolved)) return resolved;
     for (const draft of resolved) {
-      const twin = drafts.find((other) => other.name === draft.name);
+      const twin = drafts.find((other) => other.metric.name === draft.metric.name);
       if (twin !== undefined) {
         return invalid(
           `${draft.where} has the same name as ${twin.where}. Rename one: names must be unique over all templates of a Release.`,
@@ -71,19 +71,23 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
       `${where}: spec.analysis.templates hold ${drafts.length} metrics together. Choose templates with 1 to ${MAX_METRICS}.`,
     );
   }
-  const shares = shareEvidence(drafts);
+  const metrics = drafts.map((draft) => draft.metric);
+  const shares = shareEvidence(metrics);
   return {
     release: { name: release.metadata.name, uid: release.metadata.uid },
     revision: input.revision,
     attempt: input.attempt,
     arms: input.arms,
-    metrics: drafts.map(({ where: _, ...metric }, index) => ({ ...metric, share: shares[index] ?? 0 })),
+    metrics: metrics.map((metric, index) => ({ ...metric, share: shares[index] ?? 0 })),
     rule,
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
 }
 
-type MetricDraft = Omit<ResolvedMetric, 'share'> & { readonly where: string };
+interface MetricDraft {
+  readonly where: string;
+  readonly metric: Omit<ResolvedMetric, 'share'>;
+}
 
 function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: string): AnalysisRunSpec['rule'] | Finding {
   const durations = {
@@ -188,7 +192,7 @@ function resolveMetric(
   }
   const sloMs = resolveSlo(compare, query, `${where}.compare.slo.le`);
   if (isFinding(sloMs)) return sloMs;
-  return {
+  const resolved = {
     name: metric.name,
     critical,
     query,
@@ -196,8 +200,8 @@ function resolveMetric(
     fail,
     pass,
     ...(sloMs === undefined ? {} : { sloMs }),
-    where,
   };
+  return { where, metric: resolved };
 }
 
 function resolveQuery(input: ResolveRunInput, compare: Compare, where: string): MetricQuerySpec | Finding {
