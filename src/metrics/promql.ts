@@ -1,0 +1,214 @@
+/**
+ * A MetricQuery and a set of workloads → one PromQL expression whose answer at instant t is everything about the interval (t − Δ, t].
+ * Counters are differenced per series before they are summed (contracts 19). What only a restart or a new pod can explain comes
+ * back apart, told by the label `serin_part`, so that the reader can ask the pod ledger before it believes it.
+ *
+ *   plain   increments of series that were there before and did not drop
+ *   reset   series that dropped: what they gained before (as far as scraped) plus their new value
+ *   born    value of series that were not there before
+ *   strange the same without a pod label, on targets that were not there before either
+ *   silent  old value of series that were not scraped again; a relabelling looks like born ≥ silent
+ *   fresh   number of series with a scrape inside the interval
+ *   level   sum of all counters at t;  base: the same at t − Δ. base ≠ the level seen one poll earlier: samples came late
+ *
+ * Series are read by `last_over_time(…[lookback])`: a failed scrape writes staleness markers, which would make a counter vanish and
+ * come back as new; this way its increments fall into the next interval, and a pod that died keeps what it counted last.
+ */
+import type { LabelMatch, MetricQuerySpec } from '../api/metric-query.ts';
+import { SerinError } from '../errors.ts';
+import { checkQuery } from '../judge/query-shape.ts';
+import { boundarySpellings, literalRegex, quoted } from './escape.ts';
+
+export interface WorkloadKey {
+  readonly namespace: string;
+  readonly workload: string;
+}
+
+export interface ExpressionOptions {
+  /** Δ: length of the interval. */
+  readonly intervalMs: number;
+  /** How long a counter is remembered without a scrape; longer gaps lose what fell into them. At least two intervals. */
+  readonly lookbackMs: number;
+  /** Whose series are wanted. Many are not named in the expression: the answer then holds others too. */
+  readonly workloads: readonly WorkloadKey[];
+  /** Histogram boundaries in the metric's own unit; absent: all. +Inf is always among them. */
+  readonly boundaries?: readonly number[];
+}
+
+export const PART = 'serin_part';
+export const SIDE = 'serin_side';
+export const PARTS = ['plain', 'reset', 'born', 'strange', 'silent', 'fresh', 'level', 'base'] as const;
+export type Part = (typeof PARTS)[number];
+export type Side = 'total' | 'bad' | 'bucket';
+
+/** More names than this make the expression longer than the work they save. */
+const MOST_NAMES = 40;
+/** Without a pod label, series are told apart by the target they were scraped from. */
+const TARGET = 'job, instance';
+
+/** The expression of one interval; for an instant query, or a range query whose step is the interval. */
+export function intervalExpression(query: MetricQuerySpec, options: ExpressionOptions): string {
+  assertSound(query);
+  const { counts, histogram } = query;
+  if (counts !== undefined) {
+    const total = selectorOf(query, counts.total, options);
+    const bad = selectorOf(query, counts.bad, options);
+    return [
+      ...incrementParts(query, 'total', total, options, []),
+      ...incrementParts(query, 'bad', bad, options, []),
+      ...witnessParts(query, 'total', total, options),
+    ].join('\nor\n');
+  }
+  const { metric = '', match } = histogram ?? {};
+  const bucket = { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) };
+  const all = selectorOf(query, bucket, options, boundaryMatcher(options.boundaries));
+  const infinite = selectorOf(query, bucket, options, 'le="+Inf"');
+  return [
+    ...incrementParts(query, 'bucket', all, options, ['le']),
+    ...witnessParts(query, 'bucket', infinite, options),
+  ].join('\nor\n');
+}
+
+/** Cumulative counts per workload and boundary, to find out which boundaries exist and where requests lie. */
+export function boundaryExpression(query: MetricQuerySpec, options: Omit<ExpressionOptions, 'boundaries'>): string {
+  assertSound(query);
+  const { metric = '', match } = query.histogram ?? {};
+  const bucket = { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) };
+  const selector = selectorOf(query, bucket, options);
+  return `sum by (${[...groupLabels(query), 'le'].join(', ')}) (last_over_time(${selector}[${options.lookbackMs}ms]))`;
+}
+
+/** Labels that rows are grouped by: namespace, workload and pod, or version where there is no pod. */
+export function rowLabels(query: MetricQuerySpec): readonly string[] {
+  const { pod, version } = query.labels;
+  const finest = pod ?? version;
+  return finest === undefined ? groupLabels(query) : [...groupLabels(query), finest];
+}
+
+function groupLabels({ labels }: MetricQuerySpec): readonly string[] {
+  return [labels.namespace, labels.workload].filter((label) => label !== undefined);
+}
+
+function assertSound(query: MetricQuerySpec): void {
+  const finding = checkQuery(query, 'MetricQuery: spec');
+  if (finding !== undefined) throw new SerinError('SERIN_E_QUERY', finding.message);
+}
+
+interface Scan {
+  /** Last scraped value at t, and at t − Δ. */
+  readonly now: string;
+  readonly before: string;
+  readonly fresh: string;
+  readonly peak: string;
+}
+
+function scan(selector: string, { intervalMs, lookbackMs }: ExpressionOptions): Scan {
+  // 1 ms less: a sample at exactly t − Δ belongs to the interval before, also where ranges are closed on the left (Prometheus 2).
+  const inside = `${selector}[${intervalMs - 1}ms]`;
+  return {
+    now: `last_over_time(${selector}[${lookbackMs}ms])`,
+    before: `last_over_time(${selector}[${lookbackMs}ms] offset ${intervalMs}ms)`,
+    fresh: `count_over_time(${inside})`,
+    peak: `max_over_time(${inside})`,
+  };
+}
+
+function incrementParts(
+  query: MetricQuerySpec,
+  side: Side,
+  selector: string,
+  options: ExpressionOptions,
+  extra: readonly string[],
+): readonly string[] {
+  const by = [...rowLabels(query), ...extra].join(', ');
+  const { now, before, peak } = scan(selector, options);
+  const born = `${now} unless ${before}`;
+  const parts = [
+    // clamp_min keeps NaN, a comparison would drop it in silence.
+    row('plain', side, `sum by (${by}) (clamp_min(${now} - ${before}, 0))`),
+    row('reset', side, `sum by (${by}) ((${now} < ${before}) + clamp_min(${peak} - ${before}, 0))`),
+  ];
+  if (query.labels.pod !== undefined) return [...parts, row('born', side, `sum by (${by}) (${born})`)];
+  return [
+    ...parts,
+    row('born', side, `sum by (${by}) ((${born}) and on (${TARGET}) ${before})`),
+    row('strange', side, `sum by (${by}) ((${born}) unless on (${TARGET}) ${before})`),
+  ];
+}
+
+function witnessParts(
+  query: MetricQuerySpec,
+  side: Side,
+  selector: string,
+  options: ExpressionOptions,
+): readonly string[] {
+  const by = rowLabels(query).join(', ');
+  const group = groupLabels(query).join(', ');
+  const { now, before, fresh } = scan(selector, options);
+  const silent = `${before} unless ${fresh}`;
+  return [
+    row('fresh', side, `count by (${by}) (${fresh})`),
+    row(
+      'silent',
+      side,
+      query.labels.pod === undefined
+        ? `sum by (${by}) ((${silent}) and on (${TARGET}) ${fresh})`
+        : `sum by (${by}) (${silent})`,
+    ),
+    row('level', side, `sum by (${group}) (${now})`),
+    row('base', side, `sum by (${group}) (${before})`),
+  ];
+}
+
+function row(part: Part, side: Side, expression: string): string {
+  return `label_replace(label_replace(${expression}, "${PART}", "${part}", "", ""), "${SIDE}", "${side}", "", "")`;
+}
+
+function selectorOf(
+  query: MetricQuerySpec,
+  selector: { readonly metric: string; readonly match?: Readonly<Record<string, LabelMatch>> },
+  options: Pick<ExpressionOptions, 'workloads'>,
+  extra?: string,
+): string {
+  const matchers = Object.entries(selector.match ?? {}).flatMap(([label, match]) => matchersOf(label, match));
+  const { namespace, workload } = query.labels;
+  if (namespace !== undefined)
+    matchers.push(
+      ...anyOf(
+        namespace,
+        options.workloads.map((key) => key.namespace),
+      ),
+    );
+  if (workload !== undefined)
+    matchers.push(
+      ...anyOf(
+        workload,
+        options.workloads.map((key) => key.workload),
+      ),
+    );
+  if (extra !== undefined) matchers.push(extra);
+  return `${selector.metric}{${matchers.join(',')}}`;
+}
+
+function matchersOf(label: string, match: LabelMatch): readonly string[] {
+  if (typeof match === 'string') return [`${label}=${quoted(match)}`];
+  return [
+    ...(match.regex === undefined ? [] : [`${label}=~${quoted(match.regex)}`]),
+    ...(match.not === undefined ? [] : [`${label}!=${quoted(match.not)}`]),
+    ...(match.notRegex === undefined ? [] : [`${label}!~${quoted(match.notRegex)}`]),
+  ];
+}
+
+function anyOf(label: string, values: readonly string[]): readonly string[] {
+  const distinct = [...new Set(values)].toSorted();
+  const [only] = distinct;
+  if (only === undefined || distinct.length > MOST_NAMES) return [];
+  if (distinct.length === 1) return [`${label}=${quoted(only)}`];
+  return [`${label}=~${quoted(distinct.map(literalRegex).join('|'))}`];
+}
+
+function boundaryMatcher(boundaries: readonly number[] | undefined): string | undefined {
+  if (boundaries === undefined) return undefined;
+  const spellings = [...boundaries, Number.POSITIVE_INFINITY].flatMap(boundarySpellings);
+  return `le=~${quoted([...new Set(spellings)].map(literalRegex).join('|'))}`;
+}
