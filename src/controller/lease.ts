@@ -234,7 +234,10 @@ class Candidate {
 
   /** No request may outlast the deadline by which a leader must have renewed. */
   #timeLimit(): AbortSignal {
-    return AbortSignal.any([this.stopping.signal, AbortSignal.timeout(this.#settings.renewDeadlineMs / 2)]);
+    const { renewDeadlineMs } = this.#settings;
+    const sinceMs = this.isLeader ? this.#deps.clock.nowMs() - this.#renewedAtMs : 0;
+    const limitMs = Math.max(100, Math.min(renewDeadlineMs / 2, renewDeadlineMs - sinceMs));
+    return AbortSignal.any([this.stopping.signal, AbortSignal.timeout(Math.ceil(limitMs))]);
   }
 }
 
