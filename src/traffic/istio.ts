@@ -1,0 +1,277 @@
+/**
+ * Istio: weights of a VirtualService, between subsets of a DestinationRule or between Services. Only the arms' weights
+ * (and a missing arm's destination) are written; other rules, other destinations and unknown fields stay as they are.
+ */
+import { at, listAt, sameJson, stringAt } from '../api/fields.ts';
+import {
+  FIELD_MANAGERS,
+  type Finding,
+  type JsonPatchOperation,
+  type KubeObject,
+  type Patch,
+  TYPES,
+} from '../api/meta.ts';
+import { quote } from '../api/units.ts';
+import type { TrafficIntent, TrafficState } from '../release/observed.ts';
+import type { Router, TrafficInput } from './port.ts';
+import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
+import { canonicalHost, describeDestination, destinationOf, type Mesh } from './istio/destination.ts';
+import { armParts, describeRule, type Entry, entryOf, type Rule, rulesOf } from './istio/rule.ts';
+import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts';
+import { before, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
+
+type Refusal = Finding & { readonly kind?: undefined };
+
+interface Picture {
+  readonly kind: 'picture';
+  readonly virtualService: KubeObject;
+  readonly mesh: Mesh;
+  readonly rules: readonly Rule[];
+}
+
+export const istio: Router = {
+  name: 'istio',
+  needs: [
+    { type: TYPES.virtualService, verbs: ['get', 'list', 'watch', 'patch'], because: 'weights of the two versions' },
+    { type: TYPES.destinationRule, verbs: ['get', 'list', 'watch'], because: 'which subset selects which pods' },
+    { type: TYPES.service, verbs: ['get', 'list', 'watch'], because: 'which pods a destination host leads to' },
+  ],
+
+  queries({ namespace, spec }) {
+    const name = spec.traffic?.istio?.virtualService.name;
+    return [
+      ...(name === undefined
+        ? []
+        : [{ kind: 'object' as const, ref: { type: TYPES.virtualService, namespace, name } }]),
+      { kind: 'all', type: TYPES.destinationRule, namespace },
+      { kind: 'all', type: TYPES.service, namespace },
+    ];
+  },
+
+  read(input) {
+    const picture = pictureOf(input);
+    if (picture.kind !== 'picture') return picture;
+    return stateOf(input, picture);
+  },
+
+  snapshot(input) {
+    const picture = pictureOf(input);
+    return picture.kind === 'picture' ? takenOf(picture.virtualService.metadata.name, picture.rules) : undefined;
+  },
+
+  write(input, intent) {
+    const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
+    if (picture.kind !== 'picture') return [];
+    const operations = picture.rules.flatMap((rule) => operationsFor(rule, wantedRoute(rule, input, picture, intent)));
+    if (operations.length === 0) return [];
+    const name = picture.virtualService.metadata.name;
+    const patch: Patch = {
+      kind: 'json',
+      target: { type: TYPES.virtualService, namespace: input.namespace, name },
+      operations,
+      fieldManager: FIELD_MANAGERS.traffic,
+    };
+    return [patch];
+  },
+};
+
+function pictureOf(input: TrafficInput): Picture | Refusal {
+  const spec = input.spec.traffic?.istio;
+  if (spec === undefined) return { reason: 'InvalidSpec', message: 'spec.traffic.istio is missing. Write it.' };
+  const name = spec.virtualService.name;
+  const virtualService = input.objects.find(TYPES.virtualService, input.namespace, name);
+  if (virtualService === undefined) return absent('virtualService', 'VirtualService', name, input.namespace);
+  const ruleName = spec.destinationRule?.name;
+  if (ruleName !== undefined && !input.objects.find(TYPES.destinationRule, input.namespace, ruleName)) {
+    return absent('destinationRule', 'DestinationRule', ruleName, input.namespace);
+  }
+  const mesh = meshOf(input);
+  const rules = rulesOf(virtualService, mesh);
+  if (rules.length === 0) {
+    const other = ['tcp', 'tls'].filter((field) => listAt(virtualService, 'spec', field).length > 0);
+    const has = other.length === 0 ? 'no http routes' : `only ${other.join(' and ')} routes`;
+    return {
+      reason: 'RouteNotUnderstood',
+      message: `spec.traffic.istio.virtualService ${quote(name)} has ${has}. Serin steers http routes: add one, or name another VirtualService.`,
+    };
+  }
+  const chosen: Chosen = chooseRules(rules, {
+    virtualService: name,
+    names: spec.virtualService.routes,
+    arms: { stable: input.stable.workload, canary: input.canary?.workload },
+    mesh,
+    plannedWeights: plannedWeightsOf(input.spec.strategy),
+  });
+  if (chosen.kind !== 'rules') return chosen;
+  return (
+    unusedDestinationRule(ruleName, chosen.rules, input) ?? {
+      kind: 'picture',
+      virtualService,
+      mesh,
+      rules: chosen.rules,
+    }
+  );
+}
+
+/** For giving back nothing is refused: what was taken is found again by name, and left alone where it is gone. */
+function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing' } {
+  const name = takenVirtualService(input.taken);
+  const virtualService =
+    name === undefined ? undefined : input.objects.find(TYPES.virtualService, input.namespace, name);
+  if (virtualService === undefined) return { kind: 'nothing' };
+  const mesh = meshOf(input);
+  const rules = rulesOf(virtualService, mesh).filter((rule) => before(input.taken, rule, mesh) !== undefined);
+  return { kind: 'picture', virtualService, mesh, rules };
+}
+
+function meshOf(input: TrafficInput): Mesh {
+  const only = input.spec.traffic?.istio?.destinationRule?.name;
+  const destinationRules = input.objects.all(TYPES.destinationRule, input.namespace);
+  return {
+    namespace: input.namespace,
+    services: input.objects.all(TYPES.service, input.namespace),
+    destinationRules: destinationRules.filter((rule) => only === undefined || rule.metadata.name === only),
+    stable: input.stable.podLabels,
+    canary: input.canary?.podLabels,
+  };
+}
+
+function absent(field: string, kind: string, name: string, namespace: string): Refusal {
+  return {
+    reason: 'RouteNotFound',
+    message: `spec.traffic.istio.${field}.name is ${quote(name)}, but namespace ${namespace} has no ${kind} of that name. Create it, or name another.`,
+  };
+}
+
+/** A named DestinationRule for another host is a slip that would otherwise show only as missing subsets. */
+function unusedDestinationRule(
+  name: string | undefined,
+  rules: readonly Rule[],
+  input: TrafficInput,
+): Refusal | undefined {
+  if (name === undefined) return undefined;
+  const host = stringAt(input.objects.find(TYPES.destinationRule, input.namespace, name), 'spec', 'host') ?? '';
+  const hosts = rules.flatMap((rule) => rule.entries.map(({ destination }) => destination.host));
+  const isUsed = hosts.some((one) => canonicalHost(one, input.namespace) === canonicalHost(host, input.namespace));
+  if (isUsed) return undefined;
+  return {
+    reason: 'RouteNotUnderstood',
+    message: `spec.traffic.istio.destinationRule ${quote(name)} is for host ${quote(host)}, to which no steered route leads. Name the DestinationRule of ${[...new Set(hosts)].join(', ')}, or leave it out.`,
+  };
+}
+
+function stateOf(input: TrafficInput, picture: Picture): TrafficState {
+  return { kind: 'traffic', canaryWeight: canaryWeightOf(input, picture), drift: driftOf(input, picture) };
+}
+
+/** The percentage that all rules agree on; where parts are coarse, a whole percentage that would be written like this. */
+function canaryWeightOf(input: TrafficInput, { rules, mesh }: Picture): number | undefined {
+  const percents = rules.map(({ entries }) => {
+    const { total, canary } = armParts(entries);
+    return total > 0 ? (100 * canary) / total : Number.NaN;
+  });
+  const first = percents[0];
+  if (first !== undefined && percents.every((percent) => Math.abs(percent - first) < 1e-9)) return first;
+  const isWritten = (weight: number): boolean =>
+    rules.every((rule) => {
+      const { total, canary } = armParts(rule.entries);
+      const hasOthers = rule.entries.some(({ role }) => role === 'other');
+      const share = splitParts(armParts(before(input.taken, rule, mesh) ?? rule.entries).total, weight, hasOthers);
+      return canary * (share.stable + share.canary) === share.canary * total;
+    });
+  return Array.from({ length: 101 }, (_, weight) => weight).find(isWritten);
+}
+
+function driftOf(input: TrafficInput, picture: Picture): readonly string[] {
+  if (input.taken === undefined) return [];
+  const name = picture.virtualService.metadata.name;
+  const by = lastChangedBy(listAt(picture.virtualService, 'metadata', 'managedFields'), FIELD_MANAGERS.traffic);
+  const who = by === undefined ? '' : ` (last changed by ${by})`;
+  const gone = takenRules(input.taken)
+    .filter((taken) => !picture.rules.some((rule) => rule.key === stringAt(taken, 'key')))
+    .map((taken) => `VirtualService ${quote(name)}: the route ${stringAt(taken, 'key') ?? ''} is gone${who}.`);
+  const weight = input.intendedWeight;
+  if (weight === undefined) return gone;
+  const changed = picture.rules.flatMap((rule) => {
+    const wanted = wantedRoute(rule, input, picture, { kind: 'weight', canaryWeight: weight });
+    const now = rule.entries.map(({ raw }) => raw);
+    if (sameJson(now, wanted)) return [];
+    return [
+      `VirtualService ${quote(name)}: ${describeRule(rule)} has ${listParts(rule.entries)} instead of ${listParts(wanted.map((raw) => entryOf(raw, picture.mesh)))}${who}.`,
+    ];
+  });
+  return [...gone, ...changed];
+}
+
+function listParts(entries: readonly Entry[]): string {
+  return entries
+    .filter(({ role }) => role === 'stable' || role === 'canary')
+    .map(({ destination, weight }) => `${weight ?? 'no'} weight for ${describeDestination(destination)}`)
+    .join(' and ');
+}
+
+function wantedRoute(rule: Rule, input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly unknown[] {
+  const was = before(input.taken, rule, picture.mesh) ?? rule.entries;
+  if (armParts(was).total <= 0) return rule.entries.map(({ raw }) => raw);
+  const make = makeEntry(picture.mesh);
+  return intent.kind === 'restore'
+    ? restored(rule.entries, was, make)
+    : steered(rule.entries, was, intent.canaryWeight, make);
+}
+
+function makeEntry(mesh: Mesh): MakeEntry {
+  return (arm, like) => {
+    const found = destinationOf(arm, like.destination, mesh);
+    if (found === undefined) return undefined;
+    const { subset: _subset, ...destination } = { ...(at(like.raw, 'destination') as object) } as Record<
+      string,
+      unknown
+    >;
+    return { ...like.raw, destination: { ...destination, ...found } };
+  };
+}
+
+/**
+ * Weights alone are guarded by the destinations they belong to, so that a concurrent change of something else does not
+ * delay an abort. Adding or removing a destination is guarded by the whole list: doing it twice would double the entry.
+ */
+function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPatchOperation[] {
+  const now = rule.entries.map(({ raw }) => raw);
+  if (sameJson(now, wanted)) return [];
+  const path = `/spec/http/${rule.index}`;
+  const guard: readonly JsonPatchOperation[] =
+    rule.name === undefined
+      ? listAt(rule.raw, 'match').length === 0
+        ? []
+        : [{ op: 'test', path: `${path}/match`, value: rule.raw['match'] }]
+      : [{ op: 'test', path: `${path}/name`, value: rule.name }];
+  const isSameShape =
+    now.length === wanted.length &&
+    now.every((entry, index) => sameJson(at(entry, 'destination'), at(wanted[index], 'destination')));
+  if (!isSameShape) {
+    return [
+      ...guard,
+      { op: 'test', path: `${path}/route`, value: now },
+      { op: 'replace', path: `${path}/route`, value: wanted },
+    ];
+  }
+  return [
+    ...guard,
+    ...now.map(
+      (entry, index): JsonPatchOperation => ({
+        op: 'test',
+        path: `${path}/route/${index}/destination`,
+        value: at(entry, 'destination'),
+      }),
+    ),
+    ...now.flatMap((entry, index) =>
+      weightOperation(`${path}/route/${index}/weight`, at(entry, 'weight'), at(wanted[index], 'weight')),
+    ),
+  ];
+}
+
+function weightOperation(path: string, from: unknown, to: unknown): readonly JsonPatchOperation[] {
+  if (from === to) return [];
+  if (to === undefined) return [{ op: 'remove', path }];
+  return [{ op: from === undefined ? 'add' : 'replace', path, value: to }];
+}

@@ -1,0 +1,185 @@
+/**
+ * No router: requests spread evenly over the pods of one Service, so the ratio of replica counts is the weight.
+ *
+ * With N = stable's replicas before the release and weight w:
+ *   w = 0        stable N, canary 0
+ *   0 < w ≤ 50   stable N, canary ⌊N·w/(100−w)⌋, at least 1       (capacity never drops)
+ *   50 < w ≤ 100 canary N, stable ⌈N·(100−w)/w⌉, at least 1
+ * The last stable pod goes only after the promotion, when the roles are swapped and it is the canary at weight 0.
+ * Shares are rounded down, but one pod is the smallest step: with N pods no weight below 100/(N+1) % is possible.
+ * Stable is only reduced while enough canary pods are ready to make up for it.
+ */
+import { labelsAt, listAt, numberAt, stringAt } from '../api/fields.ts';
+import { FIELD_MANAGERS, type Finding, type KubeObject, TYPES } from '../api/meta.ts';
+import type { TakenState } from '../api/release.ts';
+import { quote } from '../api/units.ts';
+import type { TrafficState } from '../release/observed.ts';
+import { autoscalerOf, replicasOf, scalePatch } from '../workloads/scale.ts';
+import { hasLabels } from '../workloads/selectors.ts';
+import type { Router, TrafficInput } from './port.ts';
+
+type TakenTraffic = TakenState['traffic'];
+
+export interface ReplicaCounts {
+  readonly stable: number;
+  readonly canary: number;
+}
+
+/** Replica counts that come nearest to a weight (0–100) without exceeding it, for `total` ≥ 1 stable pods. */
+export function replicaCounts(total: number, canaryWeight: number): ReplicaCounts {
+  if (canaryWeight <= 0) return { stable: total, canary: 0 };
+  if (canaryWeight <= 50) {
+    return { stable: total, canary: Math.max(1, Math.floor((total * canaryWeight) / (100 - canaryWeight))) };
+  }
+  return { stable: Math.max(1, Math.ceil((total * (100 - canaryWeight)) / canaryWeight)), canary: total };
+}
+
+export const replicas: Router = {
+  name: 'replicas',
+  needs: [
+    {
+      type: TYPES.deployment,
+      subresource: 'scale',
+      verbs: ['get', 'patch'],
+      because: 'without a router, replica counts are the weights',
+    },
+    { type: TYPES.deployment, verbs: ['get', 'list', 'watch'], because: 'replica counts of the two versions' },
+    {
+      type: TYPES.horizontalPodAutoscaler,
+      verbs: ['get', 'list', 'watch'],
+      because: 'autoscaled members are not scaled',
+    },
+    { type: TYPES.service, verbs: ['get', 'list', 'watch'], because: 'one Service must select both versions' },
+  ],
+
+  queries({ namespace }) {
+    return [
+      { kind: 'all', type: TYPES.deployment, namespace },
+      { kind: 'all', type: TYPES.horizontalPodAutoscaler, namespace },
+      { kind: 'all', type: TYPES.service, namespace },
+    ];
+  },
+
+  read(input) {
+    return refuse(input) ?? stateOf(input);
+  },
+
+  snapshot(input) {
+    const { stable } = deploymentsOf(input);
+    return stable === undefined ? undefined : { router: 'replicas', total: replicasOf(stable) };
+  },
+
+  write(input, intent) {
+    if (refuse(input) !== undefined) return [];
+    const deployments = deploymentsOf(input);
+    const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
+    // The side that grows goes first, so that capacity is never short in between.
+    const order = counts.canary > 0 ? (['canary', 'stable'] as const) : (['stable', 'canary'] as const);
+    return order.flatMap((arm) => {
+      const deployment = deployments[arm];
+      return deployment === undefined ? [] : (scalePatch(deployment, counts[arm], FIELD_MANAGERS.traffic) ?? []);
+    });
+  },
+};
+
+/** Stable before the release; a taken count survives the swap of roles at promotion. */
+function totalOf(input: TrafficInput): number {
+  const taken = takenTotal(input.taken);
+  return taken !== undefined && taken > 0 ? taken : Math.max(1, input.stable.desiredReplicas);
+}
+
+function takenTotal(taken: TakenTraffic): number | undefined {
+  return stringAt(taken, 'router') === 'replicas' ? numberAt(taken, 'total') : undefined;
+}
+
+function wantedCounts(input: TrafficInput, canaryWeight: number): ReplicaCounts {
+  const total = totalOf(input);
+  const counts = replicaCounts(total, input.canary === undefined ? 0 : canaryWeight);
+  const readyCanary = Math.min(counts.canary, input.canary?.readyReplicas ?? 0);
+  // Canary pods that are not ready are made up for by stable ones.
+  return { canary: counts.canary, stable: Math.max(counts.stable, total - readyCanary) };
+}
+
+function deploymentsOf(input: TrafficInput): Partial<Record<'stable' | 'canary', KubeObject>> {
+  const find = (name: string | undefined): KubeObject | undefined =>
+    name === undefined ? undefined : input.objects.find(TYPES.deployment, input.namespace, name);
+  const stable = find(input.stable.workload);
+  const canary = find(input.canary?.workload);
+  return { ...(stable === undefined ? {} : { stable }), ...(canary === undefined ? {} : { canary }) };
+}
+
+function refuse(input: TrafficInput): (Finding & { readonly kind?: undefined }) | undefined {
+  const arms = [input.stable, ...(input.canary === undefined ? [] : [input.canary])];
+  const autoscalers = input.objects.all(TYPES.horizontalPodAutoscaler, input.namespace);
+  for (const { workload } of arms) {
+    const autoscaler = autoscalerOf(workload, autoscalers);
+    if (autoscaler === undefined) continue;
+    return {
+      reason: 'InvalidSpec',
+      message: `Without spec.traffic, weights are replica counts, but HorizontalPodAutoscaler ${quote(autoscaler.metadata.name)} sets those of Deployment ${quote(workload)}. Name a router in spec.traffic, or remove the autoscaler for the pair.`,
+    };
+  }
+  return refuseServices(input);
+}
+
+/** A Service that selects one version only would send it everything or nothing, whatever the counts. No Service at all is fine (queue consumers). */
+function refuseServices(input: TrafficInput): (Finding & { readonly kind?: undefined }) | undefined {
+  const canary = input.canary;
+  if (canary === undefined) return undefined;
+  const selecting = input.objects
+    .all(TYPES.service, input.namespace)
+    .map((service) => ({ name: service.metadata.name, selector: labelsAt(service, 'spec', 'selector') }))
+    .filter(({ selector }) => Object.keys(selector).length > 0)
+    .map(({ name, selector }) => ({
+      name,
+      stable: hasLabels(input.stable.podLabels, selector),
+      canary: hasLabels(canary.podLabels, selector),
+    }));
+  const oneSided = selecting.find((service) => service.stable !== service.canary);
+  if (oneSided === undefined || selecting.some((service) => service.stable && service.canary)) return undefined;
+  return {
+    reason: 'RouteNotUnderstood',
+    message: `Without spec.traffic, weights are replica counts, but Service ${quote(oneSided.name)} selects only the pods of ${quote(oneSided.stable ? input.stable.workload : canary.workload)}. Let its selector match both versions, or name a router in spec.traffic.`,
+  };
+}
+
+function stateOf(input: TrafficInput): TrafficState {
+  const { stable, canary } = deploymentsOf(input);
+  const now: ReplicaCounts = {
+    stable: stable === undefined ? 0 : replicasOf(stable),
+    canary: canary === undefined ? 0 : replicasOf(canary),
+  };
+  const sum = now.stable + now.canary;
+  const intended = input.intendedWeight;
+  const wanted = intended === undefined ? undefined : wantedCounts(input, intended);
+  const isWanted = wanted !== undefined && wanted.stable === now.stable && wanted.canary === now.canary;
+  const drift =
+    input.taken === undefined || wanted === undefined || isOnTheWay(input, now, intended ?? 0)
+      ? []
+      : [
+          `Replicas are ${now.stable} of ${quote(input.stable.workload)} and ${now.canary} of ${quote(input.canary?.workload)} instead of ${wanted.stable} and ${wanted.canary}${changedBy(stable, canary)}.`,
+        ];
+  return {
+    kind: 'traffic',
+    canaryWeight: isWanted && intended !== undefined ? intended : sum === 0 ? undefined : (100 * now.canary) / sum,
+    drift,
+  };
+}
+
+/** Stable counts between the goal and the full count follow the canary's readiness: Serin's own next write, nobody's change. */
+function isOnTheWay(input: TrafficInput, now: ReplicaCounts, canaryWeight: number): boolean {
+  const total = totalOf(input);
+  const goal = replicaCounts(total, canaryWeight);
+  return now.canary === goal.canary && now.stable >= goal.stable && now.stable <= total;
+}
+
+function changedBy(...deployments: readonly (KubeObject | undefined)[]): string {
+  const managers = deployments
+    .flatMap((deployment) => listAt(deployment, 'metadata', 'managedFields'))
+    .filter((entry) => stringAt(entry, 'subresource') !== 'status')
+    .toSorted((a, b) => (stringAt(a, 'time') ?? '').localeCompare(stringAt(b, 'time') ?? ''))
+    .flatMap((entry) => stringAt(entry, 'manager') ?? [])
+    .filter((manager) => manager !== FIELD_MANAGERS.traffic);
+  const last = managers.at(-1);
+  return last === undefined ? '' : ` (last changed by ${last})`;
+}
