@@ -1,6 +1,6 @@
 /** Special functions that JavaScript lacks, accurate to the tolerances of the published vectors. */
 
-const HALF_LOG_TWO_PI = 0.918938533204672741780329736406;
+const HALF_LOG_TWO_PI = 0.9189385332046728;
 
 /** ln Γ(x) for x > 0: shift to x ≥ 10, then Stirling's series. */
 export function logGamma(x: number): number {

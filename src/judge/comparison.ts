@@ -1,0 +1,148 @@
+/**
+ * One proportion, canary against stable: the errors of a metric, or the requests slower than one boundary. Everything that is
+ * known about it since the run began, O(1) in time.
+ */
+import type { ArmCounts } from '../stats/counts.ts';
+import {
+  type Dispersion,
+  dispersionOf,
+  learnPods,
+  learnResidual,
+  openDispersion,
+  rawRatio,
+} from '../stats/dispersion.ts';
+import { type Likelihood, addToLikelihood, nodeRatios, openLikelihood } from '../stats/likelihood.ts';
+import { type PassEvidence, addToPassing, openPassing } from '../stats/passing.ts';
+import { guardedMargin, placementSpread } from '../stats/placement.ts';
+import { capOf } from '../stats/rule.ts';
+import { type Wager, openWager, play, worth } from '../stats/wager.ts';
+import { type Calibration, calibrationOf } from './calibration.ts';
+import type { PodCounts, ProportionCounts } from './observation.ts';
+import type { MarginNumbers } from './preset.ts';
+
+/** Owned by one metric; `addInterval` changes it in place. */
+export interface Comparison {
+  /** Latency only: requests slower than this count, ms. */
+  readonly boundaryMs?: number;
+  /** Share of the run's evidence, 0–1. */
+  readonly share: number;
+  /** The metric passes only if this comparison does. */
+  readonly mustPass: boolean;
+  readonly wager: Wager;
+  readonly dispersion: Dispersion;
+  readonly passing: PassEvidence;
+  readonly likelihood: Likelihood;
+  /** Since the start: canary bad, canary total, stable bad, stable total. */
+  readonly totals: Float64Array;
+  /** Of the history: stable bad, stable total. */
+  readonly history: Float64Array;
+  /** Placement guard, frozen at the start. */
+  readonly spread: number;
+}
+
+/** What of the run and the metric an interval is judged by. */
+export interface Terms {
+  readonly fail: MarginNumbers;
+  readonly pass: MarginNumbers;
+  /** Odds at which the run aborts. */
+  readonly threshold: number;
+  /** Index of the interval since the run's start, and how many the run may have. */
+  readonly index: number;
+  readonly horizon: number;
+  readonly weight: number;
+}
+
+export const LIKELIHOOD_NODES = 16;
+const RATIOS = nodeRatios(LIKELIHOOD_NODES);
+
+/** Starts a comparison, having learnt from stable's history how noisy its pods are. */
+export function openComparison(
+  given: { readonly boundaryMs?: number; readonly share: number; readonly mustPass: boolean },
+  history: readonly ProportionCounts[],
+): Comparison {
+  const dispersion = openDispersion();
+  const totals = new Float64Array(2);
+  const pods = new Map<string, PodCounts>();
+  for (const { stable, stablePods } of history) {
+    totals[0] = (totals[0] as number) + stable.bad;
+    totals[1] = (totals[1] as number) + stable.total;
+    learnPods(dispersion, stablePods);
+    for (const pod of stablePods) {
+      const sum = pods.get(pod.pod);
+      pods.set(pod.pod, { pod: pod.pod, bad: pod.bad + (sum?.bad ?? 0), total: pod.total + (sum?.total ?? 0) });
+    }
+  }
+  return {
+    ...given,
+    wager: openWager(),
+    dispersion,
+    passing: openPassing(),
+    likelihood: openLikelihood(LIKELIHOOD_NODES),
+    totals: new Float64Array(4),
+    history: totals,
+    spread: placementSpread([...pods.values()], rawRatio(dispersion, 1)),
+  };
+}
+
+/** Adds one usable interval: both totals > 0, events ≤ totals, all finite. Decides with what was known before it, then learns from it. */
+export function addInterval(comparison: Comparison, counts: ProportionCounts, canaryPods: number, terms: Terms): void {
+  const arms: ArmCounts = {
+    canaryBad: counts.canary.bad,
+    canaryTotal: counts.canary.total,
+    stableBad: counts.stable.bad,
+    stableTotal: counts.stable.total,
+  };
+  const { dispersion, totals, history } = comparison;
+  const stablePods = counts.stablePods.length;
+  const calibration = calibrationOf(dispersion, stablePods);
+  play(comparison.wager, arms, {
+    theta0: marginOf(comparison, terms.fail, calibration, canaryPods, stablePods),
+    delta: terms.fail.difference,
+    dispersion: phiOf(comparison, calibration).phi,
+    cap: capOf(terms.threshold / comparison.share),
+    index: terms.index,
+    horizon: terms.horizon,
+    weight: terms.weight,
+    earlierBad: (totals[2] as number) + (history[0] as number),
+    earlierTotal: (totals[3] as number) + (history[1] as number),
+  });
+  addToPassing(comparison.passing, arms, terms.pass.ratio, terms.pass.difference);
+  addToLikelihood(comparison.likelihood, arms, RATIOS);
+  totals[0] = (totals[0] as number) + arms.canaryBad;
+  totals[1] = (totals[1] as number) + arms.canaryTotal;
+  totals[2] = (totals[2] as number) + arms.stableBad;
+  totals[3] = (totals[3] as number) + arms.stableTotal;
+  learnPods(dispersion, counts.stablePods);
+  learnResidual(dispersion, arms, totalsOf(comparison), stablePods >= 2);
+}
+
+/** θ0 in force: the spec's, raised where the noise is unknown, widened for few pods. */
+export function marginOf(
+  comparison: Comparison,
+  fail: MarginNumbers,
+  calibration: Calibration,
+  canaryPods: number,
+  stablePods: number,
+): number {
+  return guardedMargin(Math.max(fail.ratio, calibration.leastRatio), comparison.spread, canaryPods, stablePods);
+}
+
+/** φ̂ in force and where it comes from. */
+export function phiOf(
+  comparison: Comparison,
+  calibration: Calibration,
+): { phi: number; source: 'stable pods' | 'residual' | 'forced' } {
+  const measured = dispersionOf(comparison.dispersion, calibration.leastDispersion === 1);
+  if (measured.phi >= calibration.leastDispersion) return measured;
+  return { phi: calibration.leastDispersion, source: 'forced' };
+}
+
+export function totalsOf(comparison: Comparison): ArmCounts {
+  const [canaryBad = 0, canaryTotal = 0, stableBad = 0, stableTotal = 0] = comparison.totals;
+  return { canaryBad, canaryTotal, stableBad, stableTotal };
+}
+
+/** E-value of this comparison: odds against a healthy canary. */
+export function oddsOf(comparison: Comparison): number {
+  return worth(comparison.wager);
+}

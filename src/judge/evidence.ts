@@ -1,0 +1,115 @@
+/**
+ * Evidence of one analysis run. `openEvidence` starts it from stable's history, `observe` adds one interval of every metric. Both
+ * are pure: the same intervals give the same evidence bit for bit, however often they are replayed or restored in between.
+ */
+import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import { FEWEST_INTERVALS } from '../stats/rule.ts';
+import { type Mark, addMark, markOf } from './marks.ts';
+import { type MetricEvidence, addGap, addObservation, metricOdds, openMetric } from './metric-evidence.ts';
+import type { Observation } from './observation.ts';
+import type { Batch } from './question.ts';
+
+/** Never changed once returned. */
+export interface RunEvidence {
+  readonly intervalMs: number;
+  /** Aborts at these odds: 1 ÷ the run's false-abort probability. */
+  readonly abortAtOdds: number;
+  /** Longest run, in intervals. */
+  readonly horizon: number;
+  /** Start of the first interval, ms since the epoch; 0 before the first. */
+  readonly startMs: number;
+  /** End of the newest interval, ms since the epoch; 0 before the first. */
+  readonly endMs: number;
+  readonly weight: number;
+  readonly step: number;
+  readonly metrics: readonly MetricEvidence[];
+  readonly marks: readonly Mark[];
+  /** Set once, when the odds first reach `abortAtOdds`; a Fail is final. */
+  readonly failed?: { readonly endMs: number; readonly odds: number; readonly metric: string };
+}
+
+/** Starts a run. `history`: per metric, intervals before the start with stable only (canary counts are ignored). */
+export function openEvidence(spec: AnalysisRunSpec, history: ReadonlyMap<string, readonly Observation[]>): RunEvidence {
+  const { rule } = spec;
+  const shares = spec.metrics.reduce((sum, { share }) => sum + share, 0);
+  return {
+    intervalMs: rule.intervalMs,
+    abortAtOdds: 1 / rule.falseAbort,
+    horizon: Math.max(1, Math.round(rule.horizonMs / rule.intervalMs)),
+    startMs: 0,
+    endMs: 0,
+    weight: -1,
+    step: -1,
+    metrics: spec.metrics.map(({ name, critical, share, fail, pass, sloMs }) =>
+      openMetric(
+        { name, critical, share: share / Math.max(1, shares), fail, pass, ...(sloMs === undefined ? {} : { sloMs }) },
+        history.get(name) ?? [],
+      ),
+    ),
+    marks: [],
+  };
+}
+
+/**
+ * Adds one interval. Ignored when it ends at or before the newest one (duplicates, late data). Intervals that no batch brought
+ * count as missing; a metric without an observation counts as `NoData`.
+ */
+export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
+  if (!Number.isFinite(batch.endMs) || batch.endMs <= evidence.endMs) return evidence;
+  const isFirst = evidence.endMs === 0;
+  const startMs = isFirst ? batch.endMs - evidence.intervalMs : evidence.startMs;
+  const elapsed = Math.max(1, Math.round((batch.endMs - evidence.endMs) / evidence.intervalMs));
+  const gap = isFirst ? 0 : elapsed - 1;
+  const index = Math.max(0, Math.round((batch.endMs - startMs) / evidence.intervalMs) - 1);
+  const weight = Number.isFinite(batch.weight) ? Math.min(100, Math.max(0, batch.weight)) : evidence.weight;
+  const step = batch.step ?? evidence.step;
+
+  const metrics = structuredClone(evidence.metrics) as MetricEvidence[];
+  const isTurn = weight !== evidence.weight || step !== evidence.step;
+  let marks = evidence.marks;
+  if (isFirst) marks = addMark(marks, markOf(startMs, -1, true, metrics));
+  else if (isTurn) marks = addMark(marks, markOf(evidence.endMs, index - gap - 1, true, metrics));
+
+  const terms = { threshold: evidence.abortAtOdds, index, horizon: evidence.horizon, weight };
+  for (const metric of metrics) {
+    if (gap > 0) addGap(metric, gap);
+    addObservation(metric, batch.observations.get(metric.rule.name), batch.endMs, terms);
+  }
+  const next: RunEvidence = {
+    ...evidence,
+    startMs,
+    endMs: batch.endMs,
+    weight,
+    step,
+    metrics,
+    marks: addMark(marks, markOf(batch.endMs, index, isTurn, metrics)),
+  };
+  return evidence.failed === undefined ? withFailure(next) : next;
+}
+
+/** Odds of the whole run against a healthy canary: the average of its metrics' odds by share. */
+export function runOdds(metrics: readonly MetricEvidence[]): number {
+  let staked = 0;
+  let sum = 0;
+  for (const metric of metrics) {
+    staked += metric.rule.share;
+    sum += metric.rule.share * metricOdds(metric);
+  }
+  return sum + Math.max(0, 1 - staked);
+}
+
+/** The metric that carries most of the odds. */
+export function leadingMetric(metrics: readonly MetricEvidence[]): MetricEvidence | undefined {
+  const carried = (metric: MetricEvidence): number => metric.rule.share * metricOdds(metric);
+  return metrics.reduce<MetricEvidence | undefined>(
+    (best, metric) => (best === undefined || carried(metric) > carried(best) ? metric : best),
+    undefined,
+  );
+}
+
+function withFailure(evidence: RunEvidence): RunEvidence {
+  const odds = runOdds(evidence.metrics);
+  const leader = leadingMetric(evidence.metrics);
+  if (leader === undefined || odds < evidence.abortAtOdds || leader.used < FEWEST_INTERVALS) return evidence;
+  return { ...evidence, failed: { endMs: evidence.endMs, odds, metric: leader.rule.name } };
+}

@@ -1,0 +1,72 @@
+/** Numbers as people read them, the same in every sentence, table and message. */
+
+const THIN = '\u202f';
+
+/** `3 100 : 1`, `1.2 : 1`, `> 1 000 000 : 1`; below one `1 : 4`. */
+export function formatOdds(odds: number): string {
+  if (!(odds > 0)) return '0 : 1';
+  if (odds > 1e6) return `> ${formatCount(1e6)} : 1`;
+  if (odds >= 1) return `${formatRounded(odds)} : 1`;
+  if (odds < 1e-6) return `1 : > ${formatCount(1e6)}`;
+  return `1 : ${formatRounded(1 / odds)}`;
+}
+
+/** `18 204`, with thin spaces. Fractions are rounded. */
+export function formatCount(count: number): string {
+  if (!Number.isFinite(count)) return '–';
+  return Math.round(count)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
+}
+
+/** Two significant digits below 100, whole hundreds above 1 000. */
+function formatRounded(value: number): string {
+  if (value < 10) return String(Number(value.toPrecision(2)));
+  if (value < 1000) return String(Math.round(value));
+  return formatCount(Number(value.toPrecision(2)));
+}
+
+/** A fraction as percent: `0.50 %`, `12 %`, `0.004 %`. */
+export function formatPercent(fraction: number): string {
+  return `${digits(fraction * 100)} %`;
+}
+
+/** A difference of fractions in percentage points, with its sign: `+0.13 pp`. */
+export function formatPoints(difference: number): string {
+  const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';
+  return `${sign}${digits(Math.abs(difference) * 100)} pp`;
+}
+
+/** `10×`, `1.02×`, `0.89×`. */
+export function formatRatio(ratio: number): string {
+  if (!Number.isFinite(ratio)) return '–';
+  return `${ratio >= 100 ? '≥ 100' : ratio >= 10 ? ratio.toFixed(1).replace(/\.0$/, '') : ratio.toFixed(2)}×`;
+}
+
+/** `[8.0 … 12.8]`; an edge of what the interval can show is open: `[8.0 … )`. */
+export function formatInterval(low: number, high: number): string {
+  const one = (value: number): string => (value >= 10 ? value.toFixed(1) : value.toFixed(2));
+  const from = low <= 0.0201 ? '(' : `[${one(low)}`;
+  const to = high >= 99.9 ? ')' : `${one(high)}]`;
+  return `${from} … ${to}`;
+}
+
+/** `40 s`, `3 min`, `1 h 20 min`: rounded up to what a person would wait for. */
+export function formatWait(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 100) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 100) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 100) return 'more than 4 days';
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+function digits(value: number): string {
+  if (value === 0) return '0';
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  if (value >= 0.1) return value.toFixed(2);
+  if (value < 1e-4) return '< 0.0001';
+  return value.toPrecision(2);
+}

@@ -1,0 +1,238 @@
+/** What the evidence of one metric says in one step. */
+import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import { confidenceOf } from '../stats/confidence.ts';
+import { passLogOdds } from '../stats/passing.ts';
+import { calibrationOf } from './calibration.ts';
+import { type Comparison, marginOf, oddsOf, phiOf, totalsOf } from './comparison.ts';
+import type { RunEvidence } from './evidence.ts';
+import { intervalsToPass } from './forecast.ts';
+import { type Since, seenSince } from './marks.ts';
+import { type MetricEvidence, metricOdds, recentlyMissing } from './metric-evidence.ts';
+import type { StepQuestion } from './question.ts';
+import { sayMetric } from './render-sentence.ts';
+import type { MetricVerdict, Outcome } from './verdict.ts';
+
+/** More of the last intervals (up to 30, of this step) missing: no verdict, whatever the rest says. */
+const MOST_MISSING = 0.2;
+const WINDOW = 30;
+/** Fewer expected intervals than this: too early to speak of missing data. */
+const EARLY = 5;
+/** Silence up to this long is the usual lag of scrapes and queries. */
+const GRACE_INTERVALS = 3;
+const GRACE_MS = 5_000;
+
+/** A metric's verdict, and what the step needs to combine it. */
+export interface JudgedMetric {
+  readonly verdict: MetricVerdict;
+  readonly since: Since;
+  readonly isMissing: boolean;
+  readonly hasEnoughRequests: boolean;
+  /** Every comparison that must pass does, all other conditions aside. */
+  readonly isWithinMargin: boolean;
+}
+
+export function judgeMetric(
+  evidence: RunEvidence,
+  spec: AnalysisRunSpec,
+  question: StepQuestion,
+  k: number,
+): JudgedMetric {
+  const metric = evidence.metrics[k] as MetricEvidence;
+  const { rule } = spec;
+  const since = seenSince(evidence.marks, question.sinceMs, metric, k);
+  const quietSinceMs = Math.max(metric.lastAnswerMs, question.sinceMs, evidence.startMs);
+  const graceMs = Math.max(GRACE_INTERVALS * evidence.intervalMs, GRACE_MS);
+  const isBlind = question.nowMs - quietSinceMs > graceMs;
+  const isMissing = isMostlyMissing(evidence, metric, since, question);
+  const hasEnoughRequests = since.canaryRequests >= rule.minRequests;
+  const isFailed =
+    evidence.failed !== undefined && (evidence.failed.metric === metric.rule.name || isConfirmed(evidence, metric));
+  const needed = Math.log(1 / rule.falsePass);
+  const tight = tightest(metric);
+  const isWithinMargin = tight !== undefined && passOddsOf(tight) >= needed;
+  const outcome = outcomeOf({ isFailed, isMissing, isWithinMargin, hasEnoughRequests });
+  const facts = describe(evidence, spec, metric, tight, since);
+  const verdict: Omit<MetricVerdict, 'says'> = {
+    ...facts,
+    outcome,
+    reason: reasonOf(metric, outcome, hasEnoughRequests),
+    ...(isBlind ? { blindSinceMs: quietSinceMs } : {}),
+  };
+  return {
+    verdict: { ...verdict, says: sayMetric(verdict, rule.falsePass) },
+    since,
+    isMissing,
+    hasEnoughRequests,
+    isWithinMargin,
+  };
+}
+
+/** Its own share of the error probability alone would abort. */
+function isConfirmed(evidence: RunEvidence, metric: MetricEvidence): boolean {
+  return metric.rule.share * metricOdds(metric) >= evidence.abortAtOdds;
+}
+
+function isMostlyMissing(evidence: RunEvidence, metric: MetricEvidence, since: Since, question: StepQuestion): boolean {
+  const graceMs = Math.max(GRACE_INTERVALS * evidence.intervalMs, GRACE_MS);
+  const lastMs = Math.max(evidence.endMs, question.sinceMs);
+  const silent = Math.max(0, Math.floor((question.nowMs - lastMs - graceMs) / evidence.intervalMs));
+  const expected = silent + since.answered + since.missing;
+  if (expected < EARLY) return false;
+  const window = Math.min(WINDOW, expected);
+  const older = Math.max(0, window - silent);
+  const missing = Math.min(silent, window) + recentlyMissing(metric, older);
+  return missing > MOST_MISSING * window;
+}
+
+function outcomeOf(known: {
+  isFailed: boolean;
+  isMissing: boolean;
+  isWithinMargin: boolean;
+  hasEnoughRequests: boolean;
+}): Outcome {
+  if (known.isFailed) return 'Fail';
+  if (known.isMissing) return 'Inconclusive';
+  return known.isWithinMargin && known.hasEnoughRequests ? 'Pass' : 'Continue';
+}
+
+function reasonOf(metric: MetricEvidence, outcome: Outcome, hasEnoughRequests: boolean): string {
+  switch (outcome) {
+    case 'Fail':
+      return metric.kind === 'histogram' ? 'LatencyAboveStable' : 'ErrorsAboveStable';
+    case 'Pass':
+      return 'WithinMargin';
+    case 'Inconclusive':
+      return metric.lastSkip === 'SourceUnavailable' || metric.lastSkip === 'ImplausibleCounter'
+        ? metric.lastSkip
+        : 'NoData';
+    case 'Continue':
+      return hasEnoughRequests ? 'Judging' : 'TooFewRequests';
+  }
+}
+
+/** The comparison that has furthest to go to a Pass, among those that must pass. */
+function tightest(metric: MetricEvidence): Comparison | undefined {
+  const must = metric.comparisons.filter(({ mustPass }) => mustPass);
+  return must.reduce<Comparison | undefined>(
+    (found, comparison) => (found === undefined || passOddsOf(comparison) < passOddsOf(found) ? comparison : found),
+    undefined,
+  );
+}
+
+/** ln odds against "beyond the pass margin". */
+function passOddsOf(comparison: Comparison): number {
+  return passLogOdds(comparison.passing, currentPhi(comparison).phi);
+}
+
+function currentPhi(comparison: Comparison): ReturnType<typeof phiOf> {
+  return phiOf(comparison, calibrationOf(comparison.dispersion, comparison.dispersion.podCount));
+}
+
+type Facts = Omit<MetricVerdict, 'outcome' | 'reason' | 'says' | 'blindSinceMs'>;
+
+function describe(
+  evidence: RunEvidence,
+  spec: AnalysisRunSpec,
+  metric: MetricEvidence,
+  tight: Comparison | undefined,
+  since: Since,
+): Facts {
+  const shown = shownComparison(metric, tight);
+  const common = {
+    name: metric.rule.name,
+    critical: metric.rule.critical,
+    share: metric.rule.share,
+    odds: metricOdds(metric),
+    abortAtOdds: evidence.abortAtOdds,
+    passAtOdds: 1 / spec.rule.falsePass,
+    usedIntervals: metric.used,
+    skippedIntervals: metric.skipped,
+    tippedBy: metric.tipped.map(({ endMs }) => endMs),
+    isConfirmedAlone: isConfirmed(evidence, metric),
+  };
+  if (shown === undefined) {
+    return {
+      ...common,
+      passOdds: 1,
+      canary: { bad: 0, total: metric.canaryRequests },
+      stable: { bad: 0, total: metric.stableRequests },
+      dispersion: 1,
+      dispersionSource: 'forced',
+      effectiveRequests: metric.canaryRequests,
+      failRatio: metric.rule.fail.ratio,
+    };
+  }
+  const { phi, source } = currentPhi(shown);
+  const calibration = calibrationOf(shown.dispersion, shown.dispersion.podCount);
+  const totals = totalsOf(shown);
+  const eta = passEtaMs(evidence, spec, metric, since);
+  return {
+    ...common,
+    passOdds: tight === undefined ? 1 : Math.exp(Math.min(700, passOddsOf(tight))),
+    canary: { bad: totals.canaryBad, total: totals.canaryTotal },
+    stable: { bad: totals.stableBad, total: totals.stableTotal },
+    ...estimates(shown, phi, spec.rule.falsePass),
+    dispersion: phi,
+    dispersionSource: source,
+    effectiveRequests: totals.canaryTotal / phi,
+    failRatio: marginOf(shown, metric.rule.fail, calibration, metric.canaryPods, shown.dispersion.podCount),
+    ...(calibration.uncalibrated === undefined ? {} : { uncalibrated: calibration.uncalibrated }),
+    ...(eta === undefined ? {} : { passEtaMs: eta }),
+    ...(shown.boundaryMs === undefined ? {} : { boundaryMs: shown.boundaryMs }),
+  };
+}
+
+/** The comparison people are shown: the one that accuses most once it accuses at all, else the one that keeps the metric from passing. */
+function shownComparison(metric: MetricEvidence, tight: Comparison | undefined): Comparison | undefined {
+  const worst = metric.comparisons.reduce<Comparison | undefined>(
+    (found, c) => (found === undefined || c.share * oddsOf(c) > found.share * oddsOf(found) ? c : found),
+    undefined,
+  );
+  return worst !== undefined && metricOdds(metric) > 2 ? worst : (tight ?? worst);
+}
+
+function estimates(shown: Comparison, phi: number, alpha: number): Pick<MetricVerdict, 'ratio' | 'difference'> {
+  const totals = totalsOf(shown);
+  if (!(totals.canaryTotal > 0) || !(totals.stableTotal > 0)) return {};
+  const found = confidenceOf(shown.likelihood, phi, alpha);
+  const pooled = totals.canaryBad / totals.canaryTotal - totals.stableBad / totals.stableTotal;
+  const estimate = Math.min(found.difference.high, Math.max(found.difference.low, pooled));
+  return {
+    ...(totals.canaryBad + totals.stableBad > 0 ? { ratio: { estimate: found.estimate, interval: found.ratio } } : {}),
+    difference: { estimate, interval: found.difference },
+  };
+}
+
+function passEtaMs(
+  evidence: RunEvidence,
+  spec: AnalysisRunSpec,
+  metric: MetricEvidence,
+  since: Since,
+): number | undefined {
+  const intervals = Math.max(1, since.answered > 0 ? since.answered : metric.answered);
+  const canaryPerInterval = (since.answered > 0 ? since.canaryRequests : metric.canaryRequests) / intervals;
+  let most = 0;
+  for (const comparison of metric.comparisons) {
+    if (!comparison.mustPass) continue;
+    const totals = totalsOf(comparison);
+    const stableBad = totals.stableBad + (comparison.history[0] as number);
+    const stableTotal = totals.stableTotal + (comparison.history[1] as number);
+    const wait = intervalsToPass({
+      passing: comparison.passing,
+      dispersion: currentPhi(comparison).phi,
+      pass: metric.rule.pass,
+      falsePass: spec.rule.falsePass,
+      canaryPerInterval,
+      stablePerInterval: metric.seenIntervals > 0 ? metric.seenRequests / metric.seenIntervals : 0,
+      badShare: stableTotal > 0 ? stableBad / stableTotal : 0,
+    });
+    if (wait === undefined) return undefined;
+    most = Math.max(most, wait);
+  }
+  const requestsLeft = spec.rule.minRequests - since.canaryRequests;
+  if (requestsLeft > 0) {
+    if (!(canaryPerInterval > 0)) return undefined;
+    most = Math.max(most, Math.ceil(requestsLeft / canaryPerInterval));
+  }
+  return most * evidence.intervalMs;
+}

@@ -1,0 +1,89 @@
+/**
+ * The verdict of one step, asked as often as wanted (the evidence is valid at every look):
+ *
+ *     odds reach the abort line                              → Fail, for good
+ *     more than 20 % of the recent intervals missing         → Inconclusive
+ *     long enough, enough requests, every metric within its
+ *       pass margin, and no smoke (odds below a fifth)       → Pass
+ *     atMost of data without a decision                      → Inconclusive
+ *     otherwise                                              → Continue
+ */
+import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import { type RunEvidence, leadingMetric, runOdds } from './evidence.ts';
+import { type JudgedMetric, judgeMetric } from './judge-metric.ts';
+import type { StepQuestion } from './question.ts';
+import { sayStep } from './render-step.ts';
+import type { MetricVerdict, Outcome, StepVerdict } from './verdict.ts';
+
+/** A Pass needs odds below this part of the abort line. */
+const NO_SMOKE = 0.2;
+
+export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question: StepQuestion): StepVerdict {
+  const metrics = evidence.metrics.map((_, k) => judgeMetric(evidence, spec, question, k));
+  const odds = evidence.failed?.odds ?? runOdds(evidence.metrics);
+  const answered = Math.min(...metrics.map(({ since }) => since.answered));
+  const dataMs = answered * evidence.intervalMs;
+  const atLeastMs = Math.max(spec.rule.dwellMs, question.atLeastMs ?? 0);
+  const atMostMs = Math.max(question.atMostMs ?? spec.rule.atMostMs, atLeastMs);
+  const hasEnoughRequests = metrics.every((metric) => metric.hasEnoughRequests);
+  const isMissing = metrics.some((metric) => metric.isMissing);
+  const isClear = odds < NO_SMOKE * evidence.abortAtOdds;
+  const isWithinMargin = metrics.every((metric) => metric.isWithinMargin);
+
+  const decide = (): { outcome: Outcome; reason: string; metric: string | undefined } => {
+    if (evidence.failed !== undefined) {
+      const { metric } = evidence.failed;
+      const accused = metrics.find(({ verdict }) => verdict.name === metric);
+      return { outcome: 'Fail', reason: accused?.verdict.reason ?? 'ErrorsAboveStable', metric };
+    }
+    if (isMissing) {
+      const blind = metrics.find((metric) => metric.isMissing);
+      return { outcome: 'Inconclusive', reason: blind?.verdict.reason ?? 'NoData', metric: blind?.verdict.name };
+    }
+    if (isWithinMargin && hasEnoughRequests && isClear && dataMs >= atLeastMs && metrics.length > 0) {
+      return { outcome: 'Pass', reason: 'WithinMargin', metric: slowest(metrics)?.name };
+    }
+    const metric = isClear ? slowest(metrics)?.name : leadingMetric(evidence.metrics)?.rule.name;
+    if (metrics.length > 0 && dataMs >= atMostMs) {
+      return { outcome: 'Inconclusive', reason: hasEnoughRequests ? 'TimeIsUp' : 'TooFewRequests', metric };
+    }
+    return { outcome: 'Continue', reason: hasEnoughRequests ? 'Judging' : 'TooFewRequests', metric };
+  };
+
+  const { outcome, reason, metric } = decide();
+  const blind = metrics.flatMap(({ verdict }) => verdict.blindSinceMs ?? []);
+  const etaMs = outcome === 'Continue' ? waitMs(metrics, atLeastMs - dataMs) : undefined;
+  const verdict: Omit<StepVerdict, 'says'> = {
+    outcome,
+    revision: question.revision,
+    attempt: question.attempt,
+    step: question.step,
+    weight: question.weight,
+    intervalEndMs: evidence.endMs,
+    reason,
+    ...(metric === undefined ? {} : { metric }),
+    odds,
+    abortAtOdds: evidence.abortAtOdds,
+    ...(blind.length === 0 ? {} : { blindSinceMs: Math.min(...blind) }),
+    hadEnoughData: !isMissing && hasEnoughRequests && dataMs >= atLeastMs,
+    ...(etaMs === undefined ? {} : { etaMs }),
+    ...(evidence.failed === undefined ? {} : { failedAtMs: evidence.failed.endMs }),
+    metrics: metrics.map((judged) => judged.verdict),
+  };
+  return { ...verdict, says: sayStep(verdict, { dataMs, atLeastMs, atMostMs }) };
+}
+
+/** The metric that has longest to go to a Pass; one that never will comes first. */
+function slowest(metrics: readonly JudgedMetric[]): MetricVerdict | undefined {
+  const wait = ({ verdict }: JudgedMetric): number => verdict.passEtaMs ?? Infinity;
+  return metrics.toSorted((a, b) => wait(b) - wait(a))[0]?.verdict;
+}
+
+function waitMs(metrics: readonly JudgedMetric[], dwellLeftMs: number): number | undefined {
+  let most = Math.max(0, dwellLeftMs);
+  for (const { verdict } of metrics) {
+    if (verdict.passEtaMs === undefined) return undefined;
+    most = Math.max(most, verdict.passEtaMs);
+  }
+  return most;
+}

@@ -1,0 +1,51 @@
+/**
+ * How much had been seen when a step began. Totals are noted at every change of weight or step and, ever more thinly, in between,
+ * so "since then" is exact for real steps and otherwise at most half too small, never too large.
+ */
+import type { MetricEvidence } from './metric-evidence.ts';
+
+export interface Mark {
+  readonly endMs: number;
+  readonly index: number;
+  /** Kept for good: the weight or the step changed here. */
+  readonly isTurn: boolean;
+  /** Per metric: answered intervals, missing intervals, canary requests. */
+  readonly seen: readonly (readonly [answered: number, missing: number, canaryRequests: number])[];
+}
+
+/** What one metric has seen in a step. */
+export interface Since {
+  readonly answered: number;
+  readonly missing: number;
+  readonly canaryRequests: number;
+}
+
+const NEWEST = 4;
+const MOST_TURNS = 96;
+
+export function markOf(endMs: number, index: number, isTurn: boolean, metrics: readonly MetricEvidence[]): Mark {
+  return { endMs, index, isTurn, seen: metrics.map((m) => [m.answered, m.missing, m.canaryRequests] as const) };
+}
+
+/** Adds a mark and thins out: all of the last four, then two per doubling of age, and every turn. */
+export function addMark(marks: readonly Mark[], mark: Mark): readonly Mark[] {
+  const kept = marks.filter(({ index, isTurn }) => {
+    const age = mark.index - index;
+    if (isTurn || age < NEWEST) return true;
+    return index % 2 ** Math.floor(Math.log2(age / 2)) === 0;
+  });
+  const all = [...kept, mark];
+  return all.length <= MOST_TURNS ? all : all.slice(-MOST_TURNS);
+}
+
+/** What metric `k` has seen in intervals that began at or after `sinceMs`. */
+export function seenSince(marks: readonly Mark[], sinceMs: number, metric: MetricEvidence, k: number): Since {
+  const base = marks.find(({ endMs }) => endMs >= sinceMs)?.seen[k];
+  if (base === undefined) return { answered: 0, missing: 0, canaryRequests: 0 };
+  const [answered, missing, canaryRequests] = base;
+  return {
+    answered: metric.answered - answered,
+    missing: metric.missing - missing,
+    canaryRequests: metric.canaryRequests - canaryRequests,
+  };
+}
