@@ -1,0 +1,130 @@
+/**
+ * The pod ledger of a run (contracts 22): which pod belonged to which arm, since when, until when. Pods stay in it after they are
+ * gone, because what a pod counted last (the bad canary's!) is read after it died. Pure; bounded; newest pods are kept.
+ */
+import type { AnalysisRunStatus } from '../api/analysis-run.ts';
+
+export type Arm = 'stable' | 'canary';
+
+export interface LedgerPod {
+  readonly name: string;
+  /** Empty for a pod that was never seen alive and was adopted by its name. */
+  readonly uid: string;
+  readonly arm: Arm;
+  /** When its containers started; unknown for pods not yet running and for adopted ones. */
+  readonly startedAtMs?: number;
+  /** When it was first noticed to be gone. */
+  readonly endedAtMs?: number;
+  /** When a container last started again. */
+  readonly restartedAtMs?: number;
+  /** When it was first noticed, where its start is unknown. */
+  readonly adoptedAtMs?: number;
+}
+
+export type PodLedger = readonly LedgerPod[];
+
+/** A pod as the cluster shows it now. */
+export type LivePod = Pick<LedgerPod, 'name' | 'uid' | 'startedAtMs' | 'restartedAtMs'>;
+
+export const MOST_PODS = 512;
+
+/** Takes over the pods that are alive, marks those that are gone, forgets the longest gone beyond `MOST_PODS`. */
+export function updateLedger(
+  ledger: PodLedger,
+  alive: Readonly<Record<Arm, readonly LivePod[]>>,
+  nowMs: number,
+): PodLedger {
+  const next = new Map<string, LedgerPod>(ledger.map((pod) => [keyOf(pod), pod]));
+  const seen = new Set<string>();
+  for (const arm of ['stable', 'canary'] as const) {
+    for (const pod of alive[arm]) {
+      const key = keyOf(pod);
+      const adopted = keyOf({ name: pod.name, uid: '' });
+      seen.add(key);
+      next.delete(adopted);
+      const known = next.get(key);
+      next.set(key, {
+        name: pod.name,
+        uid: pod.uid,
+        // The arm of a pod never changes: its template does not.
+        arm: known?.arm ?? arm,
+        ...defined('startedAtMs', pod.startedAtMs ?? known?.startedAtMs),
+        ...defined('restartedAtMs', pod.restartedAtMs ?? known?.restartedAtMs),
+      });
+    }
+  }
+  const pods = [...next.values()].map((pod) =>
+    seen.has(keyOf(pod)) || pod.endedAtMs !== undefined || pod.uid === '' ? pod : { ...pod, endedAtMs: nowMs },
+  );
+  return bounded(pods);
+}
+
+/**
+ * The pod of this name at `atMs`. A name can have been used before (StatefulSets): the newest one that had started by then wins.
+ */
+export function podAt(ledger: PodLedger, name: string, atMs: number): LedgerPod | undefined {
+  let found: LedgerPod | undefined;
+  for (const pod of ledger) {
+    if (pod.name !== name) continue;
+    const isLater = (pod.startedAtMs ?? 0) >= (found?.startedAtMs ?? 0);
+    if (found === undefined || (isLater && (pod.startedAtMs ?? 0) <= atMs)) found = pod;
+  }
+  return found;
+}
+
+/**
+ * The ledger with a pod of the metrics that the cluster never showed us: it belongs to the arm whose ReplicaSet its name names
+ * (`<replica set>-<five characters>`). `undefined` when the name tells nothing or both arms.
+ */
+export function adoptByName(ledger: PodLedger, name: string, atMs: number): PodLedger | undefined {
+  const owner = ownerOf(name);
+  if (owner === undefined) return undefined;
+  const arms = new Set(ledger.filter((pod) => ownerOf(pod.name) === owner).map((pod) => pod.arm));
+  const [arm] = arms;
+  if (arm === undefined || arms.size > 1) return undefined;
+  return bounded([...ledger, { name, uid: '', arm, adoptedAtMs: atMs }]);
+}
+
+/** As it is kept in `AnalysisRun.status.pods`. */
+export function formatLedger(ledger: PodLedger): NonNullable<AnalysisRunStatus['pods']> {
+  return ledger.map((pod) => ({
+    name: pod.name,
+    uid: pod.uid,
+    arm: pod.arm,
+    ...(pod.startedAtMs === undefined ? {} : { startedAt: new Date(pod.startedAtMs).toISOString() }),
+    ...(pod.endedAtMs === undefined ? {} : { endedAt: new Date(pod.endedAtMs).toISOString() }),
+  }));
+}
+
+/** Restarts are not kept: pods that are alive show them again, and of those that are gone they no longer matter. */
+export function parseLedger(pods: AnalysisRunStatus['pods'], nowMs: number): PodLedger {
+  return (pods ?? []).map((pod) => ({
+    name: pod.name,
+    uid: pod.uid,
+    arm: pod.arm,
+    ...defined('startedAtMs', readTime(pod.startedAt)),
+    ...defined('endedAtMs', readTime(pod.endedAt)),
+    ...(pod.uid === '' ? { adoptedAtMs: nowMs } : {}),
+  }));
+}
+
+function bounded(pods: PodLedger): PodLedger {
+  if (pods.length <= MOST_PODS) return pods;
+  const rank = (pod: LedgerPod): number => pod.endedAtMs ?? Number.POSITIVE_INFINITY;
+  return pods.toSorted((a, b) => rank(b) - rank(a)).slice(0, MOST_PODS);
+}
+
+function ownerOf(name: string): string | undefined {
+  return /^(.+)-[a-z0-9]{5}$/.exec(name)?.[1];
+}
+
+const keyOf = (pod: Pick<LedgerPod, 'name' | 'uid'>): string => `${pod.uid}/${pod.name}`;
+
+function readTime(text: string | undefined): number | undefined {
+  const ms = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function defined<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {
+  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, number>>); // a computed key widens to string
+}
