@@ -64,8 +64,9 @@ export const controlplane = {
   names: NAMES,
   missing: missingGo,
   key: (root) => {
-    const hash = createHash('sha256').update(`${process.platform}-${process.arch}\n`);
-    for (const name of sourceFiles(root)) hash.update(`${name}\n`).update(readFileSync(join(source(root), name)));
+    // As the folder's README says: go.mod, go.sum and main.go, one after the other.
+    const hash = createHash('sha256');
+    for (const name of sourceFiles(root)) hash.update(readFileSync(join(source(root), name)));
     return hash.digest('hex').slice(0, 16);
   },
   async ensure({ root, cache, folder, say, signal }) {
