@@ -122,8 +122,8 @@ class Candidate {
         await this.#beginTerm();
       } else if (this.isLeader) await this.#endTerm('somebody else holds the lease');
     } catch (thrown) {
-      if (thrown instanceof SerinError && thrown.code === 'SERIN_E_CONFLICT') {
-        // Somebody wrote it: read it in the next tick, and believe what it says then.
+      if (thrown instanceof SerinError && (thrown.code === 'SERIN_E_CONFLICT' || thrown.code === 'SERIN_E_NOT_FOUND')) {
+        // Somebody wrote or deleted it: read it in the next tick, and believe what it says then.
         this.#lease = undefined;
         await this.#endTerm('the lease was written by somebody else');
         return;

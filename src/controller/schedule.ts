@@ -104,7 +104,9 @@ async function pollGrid(deps: ScheduleDeps, settings: ScheduleSettings, signal: 
     const waitMs = Math.min(tick.fireAtMs - clock.nowMs(), settings.gridMs);
     if (waitMs > 0) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
-      if (clock.nowMs() < tick.fireAtMs) continue;
+      const lateMs = clock.nowMs() - tick.fireAtMs;
+      // Woken early, or so late (the machine slept) that the instant is no longer worth asking for.
+      if (lateMs < 0 || lateMs > settings.gridMs / 2) continue;
     }
     if (signal.aborted) return;
     if (tick.dropped > 0) {
