@@ -6,9 +6,16 @@
 export interface EnqueueOptions {
   /** A timer: does not hold back, and is not swallowed by, an immediate enqueue of the same key (contracts 27). */
   readonly afterMs?: number;
+  /** Small JSON for the processor, never a secret; the newest of coalesced enqueues may win or lose, so it must not matter which. */
+  readonly payload?: string;
+  /**
+   * Once per key: an equal key is dropped while this one waits, runs or retries, and for an hour after it succeeded or was given up.
+   * For deliveries, whose key names one message. `afterMs` is ignored.
+   */
+  readonly once?: boolean;
 }
 
-/** Jobs carry keys, never objects. */
+/** Jobs carry keys; a payload only where what a key names cannot be read back (a message to people). */
 export interface WorkQueue {
   /** Equal keys that wait coalesce; a key that arrives while its job runs makes it run once more afterwards. */
   enqueue(key: string, options?: EnqueueOptions): Promise<void>;
@@ -17,7 +24,7 @@ export interface WorkQueue {
    * unless it is a non-retryable `SerinError`, which is recorded and dropped. A returned number asks to be called again after so many ms.
    */
   work(
-    process: (key: string, signal: AbortSignal) => Promise<number | undefined>,
+    process: (key: string, signal: AbortSignal, payload?: string) => Promise<number | undefined>,
     options: { readonly concurrency: number },
   ): Promise<QueueWorker>;
   counts(): Promise<Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed', number>>>;

@@ -1,0 +1,41 @@
+/**
+ * Child process: one PGlite database, asked over the parent's message channel. It lives as long as that channel,
+ * so a parent that is killed leaves nothing behind, and no port is open to other users of the machine.
+ */
+import { PGlite } from '@electric-sql/pglite';
+import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
+
+async function main(): Promise<void> {
+  const send = (message: FromEmbedded): void => {
+    if (process.connected) process.send?.(message);
+  };
+  process.once('disconnect', () => process.exit(0));
+  // The parent decides when to end; a Ctrl-C at a terminal reaches the whole group.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+
+  const database = await PGlite.create({
+    ...(process.argv[2] === undefined ? {} : { dataDir: process.argv[2] }),
+    relaxedDurability: true,
+  });
+  database.onNotification((channel, payload) => send({ kind: 'notification', channel, payload }));
+
+  const answer = async ({ id, text, params }: ToEmbedded): Promise<void> => {
+    try {
+      if (params === undefined) {
+        const results = await database.exec(text);
+        send({ kind: 'rows', id, rows: results.at(-1)?.rows ?? [] });
+        return;
+      }
+      const { rows, affectedRows } = await database.query(text, params);
+      send({ kind: 'rows', id, rows, ...(affectedRows === undefined ? {} : { rowCount: affectedRows }) });
+    } catch (thrown) {
+      const { message = String(thrown), code } = thrown as { message?: string; code?: string };
+      send({ kind: 'error', id, message, ...(code === undefined ? {} : { code }) });
+    }
+  };
+  process.on('message', (message: ToEmbedded) => void answer(message));
+  send({ kind: 'ready' });
+}
+
+await main();
