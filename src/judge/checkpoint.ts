@@ -1,9 +1,8 @@
 /**
- * Evidence as text, exact to the last bit: restoring at every poll never changes a verdict. Real numbers are little-endian doubles in
+ * Evidence as text, exact to the last bit: restoring at every poll never changes a verdict. Real numbers are little-endian floats in
  * base64, counts are plain JSON. The text is opaque to everyone else and versioned.
  */
 import { SerinError } from '../errors.ts';
-import type { Dispersion } from '../stats/dispersion.ts';
 import { openPassing } from '../stats/passing.ts';
 import { openWager } from '../stats/wager.ts';
 import { LIKELIHOOD_NODES, type Comparison } from './comparison.ts';
@@ -17,8 +16,12 @@ interface SavedComparison {
   readonly b?: number;
   readonly share: number;
   readonly must: boolean;
-  /** Everything real, in the order of `realsOf`. */
+  /** Weight, intervals and totals, in the order of `countsOf`. */
+  readonly counts: readonly number[];
+  /** Doubles: cash, bets, pass sums, residual, placement. */
   readonly reals: string;
+  /** Singles: dispersion sums, likelihood. */
+  readonly singles: string;
   /** Pods of the running block (index into the run's list), and per pod requests and events of both blocks. */
   readonly pods: readonly number[];
   readonly blocks: readonly number[];
@@ -48,7 +51,9 @@ export function serialiseEvidence(evidence: RunEvidence): string {
         ...(comparison.boundaryMs === undefined ? {} : { b: comparison.boundaryMs }),
         share: comparison.share,
         must: comparison.mustPass,
-        reals: encode(realsOf(comparison)),
+        counts: countsOf(comparison),
+        reals: encode(Float64Array.from(realsOf(comparison))),
+        singles: encode(Float32Array.from(singlesOf(comparison))),
         pods: comparison.dispersion.pods.map(indexOf),
         blocks: comparison.dispersion.blocks,
       }),
@@ -108,91 +113,87 @@ function triples(seen: readonly number[], count: number): [number, number, numbe
   ]);
 }
 
-/** All real numbers of a comparison, in a fixed order; `restoreComparison` reads them in the same order. */
-function realsOf({ wager, dispersion, passing, likelihood, totals, history, spread }: Comparison): number[] {
-  const scalars = [
-    wager.cash,
-    wager.weight,
-    wager.restartedAt,
-    dispersion.age,
-    dispersion.residual,
-    dispersion.residualMean,
-    dispersion.residualAge,
-    dispersion.podIntervals,
-    dispersion.podCount,
-    likelihood.canaryBad,
-    spread,
-  ];
-  return [
-    ...scalars,
-    ...wager.bets,
-    ...dispersion.sums,
-    ...passing,
-    ...totals,
-    ...history,
-    ...likelihood.events,
-    ...likelihood.requests,
-  ];
+function countsOf({ wager, dispersion, likelihood, totals, history }: Comparison): number[] {
+  const { age, residualAge, podIntervals, podCount } = dispersion;
+  const ages = [wager.weight, wager.restartedAt, age, residualAge, podIntervals, podCount];
+  return [...ages, likelihood.canaryBad, ...totals, ...history];
+}
+
+function realsOf({ wager, dispersion, passing, spread }: Comparison): number[] {
+  return [wager.cash, dispersion.residual, dispersion.residualMean, spread, ...wager.bets, ...passing];
+}
+
+function singlesOf({ dispersion, likelihood }: Comparison): number[] {
+  return [...dispersion.sums, ...likelihood.events, ...likelihood.requests];
 }
 
 function restoreComparison(saved: SavedComparison, pods: readonly string[]): Comparison {
-  const reals = decode(saved.reals);
-  let at = 0;
-  const one = (): number => many(1)[0] as number;
-  const many = (count: number): Float64Array => {
-    if (at + count > reals.length) throw new RangeError('too few numbers');
-    at += count;
-    return reals.slice(at - count, at);
-  };
-  const [cash, weight, restartedAt] = [one(), one(), one()];
-  const ages = {
-    age: one(),
-    residual: one(),
-    residualMean: one(),
-    residualAge: one(),
-    podIntervals: one(),
-    podCount: one(),
-  };
-  const [canaryBad, spread] = [one(), one()];
-  const bets = many(openWager().bets.length);
-  const dispersion: Dispersion = {
-    ...ages,
-    sums: many(12),
-    pods: saved.pods.map((index) => {
-      const pod = pods[index];
-      if (pod === undefined) throw new RangeError('an unknown pod');
-      return pod;
-    }),
-    blocks: [...saved.blocks],
-  };
+  const take = reader(saved.counts);
+  const [weight, restartedAt, age, residualAge, podIntervals, podCount, canaryBad] = take(7) as Seven;
+  const [totals, history] = [Float64Array.from(take(4)), Float64Array.from(take(2))];
+  const takeReal = reader(decodeDoubles(saved.reals));
+  const [cash, residual, residualMean, spread] = takeReal(4) as Four;
+  const [bets, passing] = [
+    Float64Array.from(takeReal(openWager().bets.length)),
+    Float64Array.from(takeReal(openPassing().length)),
+  ];
+  const takeSingle = reader(decodeSingles(saved.singles));
+  const single = (count: number): Float32Array => Float32Array.from(takeSingle(count));
   return {
     ...(saved.b === undefined ? {} : { boundaryMs: saved.b }),
     share: saved.share,
     mustPass: saved.must,
     wager: { bets, cash, weight, restartedAt },
-    dispersion,
-    passing: many(openPassing().length),
-    totals: many(4),
-    history: many(2),
-    likelihood: { events: many(LIKELIHOOD_NODES), requests: many(LIKELIHOOD_NODES), canaryBad },
+    dispersion: {
+      sums: single(12),
+      age,
+      residual,
+      residualMean,
+      residualAge,
+      podIntervals,
+      podCount,
+      pods: saved.pods.map((index) => pods[index] ?? fail('an unknown pod')),
+      blocks: [...saved.blocks],
+    },
+    passing,
+    totals,
+    history,
+    likelihood: { events: single(LIKELIHOOD_NODES), requests: single(LIKELIHOOD_NODES), canaryBad },
     spread,
   };
 }
 
-function encode(reals: readonly number[]): string {
-  const view = new DataView(new ArrayBuffer(8 * reals.length));
-  reals.forEach((real, i) => view.setFloat64(8 * i, real, true));
-  let bytes = '';
-  for (let i = 0; i < view.byteLength; i++) bytes += String.fromCharCode(view.getUint8(i));
-  return btoa(bytes);
+type Four = [number, number, number, number];
+type Seven = [number, number, number, number, number, number, number];
+
+/** Hands out a list in pieces; refuses to hand out what is not there or not a finite number. */
+function reader(list: ArrayLike<number>): (count: number) => number[] {
+  let at = 0;
+  return (count) => {
+    const piece = Array.from({ length: count }, (_, i) => list[at + i] ?? NaN);
+    at += count;
+    return piece.every(Number.isFinite) ? piece : fail('a number is missing');
+  };
 }
 
-function decode(text: string): Float64Array {
-  const bytes = atob(text);
-  if (bytes.length % 8 !== 0) throw new RangeError('not a list of doubles');
-  const view = new DataView(new ArrayBuffer(bytes.length));
-  for (let i = 0; i < bytes.length; i++) view.setUint8(i, bytes.charCodeAt(i));
-  const reals = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
-  if (!reals.every(Number.isFinite)) throw new RangeError('a number that is not finite');
-  return reals;
+function fail(what: string): never {
+  throw new RangeError(what);
+}
+
+/** Base64 of the list's bytes (every platform that runs Serin is little-endian). */
+function encode(list: Float64Array | Float32Array): string {
+  return btoa(String.fromCharCode(...new Uint8Array(list.buffer)));
+}
+
+function bytesOf(text: string, size: number): ArrayBuffer {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  return bytes.length % size === 0 ? bytes.buffer : fail('a list is cut short');
+}
+
+function decodeDoubles(text: string): Float64Array {
+  return new Float64Array(bytesOf(text, 8));
+}
+
+function decodeSingles(text: string): Float32Array {
+  return new Float32Array(bytesOf(text, 4));
 }

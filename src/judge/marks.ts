@@ -1,6 +1,6 @@
 /**
- * How much had been seen when a step began. Totals are noted at every change of weight or step and, ever more thinly, in between,
- * so "since then" is exact for real steps and otherwise at most half too small, never too large.
+ * How much had been seen when the current step began. Totals are noted when the weight or the step changes and, ever more thinly,
+ * since then: so "since" is exact for real steps, otherwise at most half too small, and never too large.
  */
 import type { MetricEvidence } from './metric-evidence.ts';
 
@@ -21,21 +21,23 @@ export interface Since {
 }
 
 const NEWEST = 4;
-const MOST_TURNS = 96;
+const MOST_TURNS = 6;
 
 export function markOf(endMs: number, index: number, isTurn: boolean, metrics: readonly MetricEvidence[]): Mark {
   return { endMs, index, isTurn, seen: metrics.map((m) => [m.answered, m.missing, m.canaryRequests] as const) };
 }
 
-/** Adds a mark and thins out: all of the last four, then two per doubling of age, and every turn. */
+/** Adds a mark and thins out: the last turns, and since the last one all of the newest four, then two per doubling of age. */
 export function addMark(marks: readonly Mark[], mark: Mark): readonly Mark[] {
-  const kept = marks.filter(({ index, isTurn }) => {
+  const turns = marks.filter(({ isTurn }) => isTurn).slice(-MOST_TURNS);
+  if (mark.isTurn) return [...turns, mark];
+  const lastTurn = turns.at(-1)?.index ?? -1;
+  const between = marks.filter(({ index, isTurn }) => {
     const age = mark.index - index;
-    if (isTurn || age < NEWEST) return true;
-    return index % 2 ** Math.floor(Math.log2(age / 2)) === 0;
+    if (isTurn || index < lastTurn) return false;
+    return age < NEWEST || index % 2 ** Math.floor(Math.log2(age / 2)) === 0;
   });
-  const all = [...kept, mark];
-  return all.length <= MOST_TURNS ? all : all.slice(-MOST_TURNS);
+  return [...turns, ...between, mark];
 }
 
 /** What metric `k` has seen in intervals that began at or after `sinceMs`. */

@@ -2,8 +2,14 @@
  * Anytime-valid intervals for canary ÷ stable and canary − stable: all values that a mixture of likelihood ratios does not reject
  * at level α. For display; decisions rest on e-processes. They hold for a constant ratio (or difference) over the run.
  */
-import { type Likelihood, HIGHEST_LOG_RATIO, LOWEST_LOG_RATIO, likelihoodAt } from './likelihood.ts';
-import { bisect } from './numeric.ts';
+import {
+  type Likelihood,
+  type LikelihoodCurve,
+  HIGHEST_LOG_RATIO,
+  LOWEST_LOG_RATIO,
+  likelihoodCurve,
+} from './likelihood.ts';
+import { bisect, brent } from './numeric.ts';
 import { type Quadrature, gaussLegendre, logIntegral } from './quadrature.ts';
 
 /** Standard deviation of the prior on ln ratio. */
@@ -27,7 +33,8 @@ export interface Confidence {
 /** Both intervals at level 1 − `alpha`, with the likelihood tempered by `dispersion` ≥ 1. */
 export function confidenceOf(state: Likelihood, dispersion: number, alpha: number): Confidence {
   const rule = gaussLegendre(48);
-  const logLikelihood = (logRatio: number): number => likelihoodAt(state, logRatio).value / dispersion;
+  const curve = likelihoodCurve(state);
+  const logLikelihood = (logRatio: number): number => curve.value(logRatio) / dispersion;
   const mixture = logIntegral((x) => logLikelihood(x) + logPrior(x), LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, rule);
   const peak = peakOf(logLikelihood);
   const needed = Math.log(1 / alpha);
@@ -40,8 +47,8 @@ export function confidenceOf(state: Likelihood, dispersion: number, alpha: numbe
         excess(HIGHEST_LOG_RATIO) < 0 ? Math.exp(HIGHEST_LOG_RATIO) : Math.exp(bisect(excess, peak, HIGHEST_LOG_RATIO)),
     },
     difference: {
-      low: differenceBound(state, dispersion, alpha, rule, 'low'),
-      high: differenceBound(state, dispersion, alpha, rule, 'high'),
+      low: differenceBound(curve, dispersion, alpha, rule, 'low'),
+      high: differenceBound(curve, dispersion, alpha, rule, 'high'),
     },
     logMixture: mixture,
   };
@@ -49,7 +56,7 @@ export function confidenceOf(state: Likelihood, dispersion: number, alpha: numbe
 
 /** Root in δ of 2·∫ over ratios above (below) 1 of the likelihood ratio against "difference = δ" = 2/α. Within [−1, 1]. */
 function differenceBound(
-  state: Likelihood,
+  curve: LikelihoodCurve,
   dispersion: number,
   alpha: number,
   rule: Quadrature,
@@ -59,15 +66,12 @@ function differenceBound(
   const needed = Math.log(2 / alpha) - Math.LN2;
   const evidence = (delta: number): number =>
     logIntegral(
-      (x) => {
-        const { value, requests } = likelihoodAt(state, x);
-        return (value - delta * Math.expm1(x) * requests) / dispersion + logPrior(x);
-      },
+      (x) => (curve.value(x) - delta * Math.expm1(x) * curve.requests(x)) / dispersion + logPrior(x),
       from,
       to,
       rule,
     ) - needed;
-  return bisect(evidence, -1, 1);
+  return evidence(-1) > 0 === evidence(1) > 0 ? (side === 'low' ? -1 : 1) : brent(evidence, -1, 1, 1e-12);
 }
 
 function logPrior(x: number): number {

@@ -26,8 +26,8 @@ export interface PodEvents {
 
 /** Owned by one comparison; `learn…` change it in place. */
 export interface Dispersion {
-  /** Per ratio (three block lengths, residual): numerator, denominator, variance of the numerator. */
-  readonly sums: Float64Array;
+  /** Per ratio (three block lengths, residual): numerator, denominator, variance of the numerator. Single precision: short checkpoints. */
+  readonly sums: Float32Array;
   /** Pods of the running blocks and their requests and events in them. */
   readonly pods: string[];
   readonly blocks: number[];
@@ -45,7 +45,7 @@ export interface Dispersion {
 
 export function openDispersion(): Dispersion {
   return {
-    sums: new Float64Array(12),
+    sums: new Float32Array(12),
     pods: [],
     blocks: [],
     age: 0,
@@ -127,7 +127,7 @@ export function rawRatio(state: Dispersion, scale: number): number {
   return ratioOf(state.sums, scale, false);
 }
 
-function ratioOf(sums: Float64Array, scale: number, isGated: boolean): number {
+function ratioOf(sums: Float32Array, scale: number, isGated: boolean): number {
   const numerator = sums[3 * scale] as number;
   const denominator = sums[3 * scale + 1] as number;
   const ratio = (numerator + PRIOR_WEIGHT) / (denominator + PRIOR_WEIGHT);
@@ -151,7 +151,7 @@ function closeBlock(state: Dispersion, scale: number, offset: number): void {
 
 /** Σ(x_k − X f_k)² against X·Σf_k(1 − f_k), its mean for independent requests given X. */
 function addBlock(
-  sums: Float64Array,
+  sums: Float32Array,
   scale: number,
   count: number,
   total: (k: number) => number,
@@ -177,7 +177,7 @@ function addBlock(
   addSums(sums, scale, squares, mean, (2 * mean * mean * Math.max(0, 1 - 1 / events)) / (pods - 1));
 }
 
-function addSums(sums: Float64Array, scale: number, numerator: number, denominator: number, variance: number): void {
+function addSums(sums: Float32Array, scale: number, numerator: number, denominator: number, variance: number): void {
   sums[3 * scale] = (sums[3 * scale] as number) + numerator;
   sums[3 * scale + 1] = (sums[3 * scale + 1] as number) + denominator;
   sums[3 * scale + 2] = (sums[3 * scale + 2] as number) + variance;

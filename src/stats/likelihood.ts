@@ -8,17 +8,17 @@ export const LOWEST_LOG_RATIO = Math.log(0.02);
 export const HIGHEST_LOG_RATIO = Math.log(100);
 
 export interface Likelihood {
-  /** Per node: ΣE·ln((1 + rθ)/(1 + r)). */
-  readonly events: Float64Array;
+  /** Per node: ΣE·ln((1 + rθ)/(1 + r)). Single precision is enough for display and halves a checkpoint. */
+  readonly events: Float32Array | Float64Array;
   /** Per node: Σn_c/(1 + rθ). */
-  readonly requests: Float64Array;
+  readonly requests: Float32Array | Float64Array;
   /** Σx_c. */
   canaryBad: number;
 }
 
 /** `nodes` = 16 keeps 36 000 events over a 5 → 50 % ramp within 0.04 nats; 24 within 2e-4. */
 export function openLikelihood(nodes = 16): Likelihood {
-  return { events: new Float64Array(nodes), requests: new Float64Array(nodes), canaryBad: 0 };
+  return { events: new Float32Array(nodes), requests: new Float32Array(nodes), canaryBad: 0 };
 }
 
 /** ln θ of node k of n. */
@@ -48,27 +48,37 @@ export function addToLikelihood(state: Likelihood, counts: ArmCounts, ratios: Fl
 /** The state of two disjoint sets of intervals together. */
 export function mergeLikelihoods(a: Likelihood, b: Likelihood): Likelihood {
   return {
-    events: a.events.map((value, k) => value + (b.events[k] as number)),
-    requests: a.requests.map((value, k) => value + (b.requests[k] as number)),
+    events: Float64Array.from(a.events, (value, k) => value + (b.events[k] as number)),
+    requests: Float64Array.from(a.requests, (value, k) => value + (b.requests[k] as number)),
     canaryBad: a.canaryBad + b.canaryBad,
   };
 }
 
-/** ln likelihood of ratio e^`logRatio` against ratio 1, and ΣH at it, by barycentric interpolation. */
-export function likelihoodAt(state: Likelihood, logRatio: number): { value: number; requests: number } {
+/** ln likelihood of ratio e^x against ratio 1 (`value`) and Σn_c/(1 + rθ) (`requests`), at any x. */
+export interface LikelihoodCurve {
+  value(logRatio: number): number;
+  requests(logRatio: number): number;
+}
+
+/** Barycentric interpolation between the nodes. */
+export function likelihoodCurve(state: Likelihood): LikelihoodCurve {
   const n = state.events.length;
-  let weightSum = 0;
-  let events = 0;
-  let requests = 0;
-  for (let k = 0; k < n; k++) {
-    const distance = logRatio - nodeAt(k, n);
-    if (distance === 0) {
-      return { value: state.canaryBad * logRatio - (state.events[k] as number), requests: state.requests[k] as number };
+  const nodes = Float64Array.from({ length: n }, (_, k) => nodeAt(k, n));
+  const weights = nodes.map((_, k) => (k % 2 === 0 ? 1 : -1) * Math.sin((Math.PI * (2 * k + 1)) / (2 * n)));
+  const at = (values: ArrayLike<number>, x: number): number => {
+    let above = 0;
+    let below = 0;
+    for (let k = 0; k < n; k++) {
+      const distance = x - (nodes[k] as number);
+      if (distance === 0) return values[k] as number;
+      const weight = (weights[k] as number) / distance;
+      above += weight * (values[k] as number);
+      below += weight;
     }
-    const weight = ((k % 2 === 0 ? 1 : -1) * Math.sin((Math.PI * (2 * k + 1)) / (2 * n))) / distance;
-    weightSum += weight;
-    events += weight * (state.events[k] as number);
-    requests += weight * (state.requests[k] as number);
-  }
-  return { value: state.canaryBad * logRatio - events / weightSum, requests: requests / weightSum };
+    return above / below;
+  };
+  return {
+    value: (x) => state.canaryBad * x - at(state.events, x),
+    requests: (x) => at(state.requests, x),
+  };
 }

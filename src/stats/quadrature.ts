@@ -57,7 +57,7 @@ function modeOf(f: (x: number) => number, low: number, high: number): number {
   let [a, b] = [low, high];
   let [x, y] = [b - golden * (b - a), a + golden * (b - a)];
   let [fx, fy] = [f(x), f(y)];
-  for (let i = 0; i < 48; i++) {
+  for (let i = 0; i < 26; i++) {
     if (fx > fy) {
       [b, y, fy] = [y, x, fx];
       x = b - golden * (b - a);

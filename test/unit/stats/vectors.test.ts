@@ -10,7 +10,7 @@ import {
 } from '../../../src/stats/alternatives.ts';
 import { confidenceOf } from '../../../src/stats/confidence.ts';
 import type { ArmCounts } from '../../../src/stats/counts.ts';
-import { addToLikelihood, nodeRatios, openLikelihood } from '../../../src/stats/likelihood.ts';
+import { addToLikelihood, nodeRatios } from '../../../src/stats/likelihood.ts';
 import { mannWhitney } from '../../../src/stats/mann-whitney.ts';
 import { openRestartMixture, playRestartMixture } from '../../../src/stats/restart-mixture.ts';
 import { betaI, gammaP, logGamma, logNormalCdf, probit } from '../../../src/stats/special.ts';
@@ -96,7 +96,7 @@ function trajectory(i: Record<string, never>, isRestarted: boolean): number[] {
 
 function confidence(i: Record<string, never>): Record<string, number> {
   const given = i as unknown as { alpha: number; phi: number; rows_nc_xc_ns_xs: number[][] };
-  const state = openLikelihood(24);
+  const state = { events: new Float64Array(24), requests: new Float64Array(24), canaryBad: 0 };
   const ratios = nodeRatios(24);
   for (const row of given.rows_nc_xc_ns_xs) addToLikelihood(state, countsOf(row), ratios);
   const found = confidenceOf(state, given.phi, given.alpha);
