@@ -1,15 +1,4 @@
-/** Numbers as people read them on the screen: thin groups, percent with two digits, `1m 40s`. */
-
-export function grouped(value: number): string {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ' ');
-}
-
-export function percentOf(bad: number | undefined, total: number | undefined): string {
-  if (bad === undefined || total === undefined || !(total > 0)) return '–';
-  return `${((100 * bad) / total).toFixed(2)} %`;
-}
+/** Times as people read them on the screen; counts, odds and ratios are formatted by `judge/format.ts`. */
 
 export function milliseconds(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '–';
@@ -23,18 +12,4 @@ export function elapsed(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, '0')}s`;
   return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, '0')}m`;
-}
-
-/** `10.1×`, `1.02×`. */
-export function times(ratio: number): string {
-  if (!Number.isFinite(ratio)) return '∞×';
-  return `${ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
-}
-
-/** `3 100 : 1`; odds below one read `1 : 4`. */
-export function oddsText(odds: number): string {
-  if (!(odds > 0)) return '0 : 1';
-  if (odds >= 1) return odds > 1e9 ? '> 10⁹ : 1' : `${odds < 10 ? odds.toFixed(1) : grouped(odds)} : 1`;
-  const inverse = 1 / odds;
-  return inverse > 1e9 ? '1 : > 10⁹' : `1 : ${inverse < 10 ? inverse.toFixed(1) : grouped(inverse)}`;
 }

@@ -1,7 +1,8 @@
 /** One release on one screen (design: traffic of both sides, estimate with interval, evidence meter, verdict and why). Pure: lines in, lines out. */
 import type { MetricVerdict } from '../../judge/verdict.ts';
 import { evidenceShare, meter, sparkline } from './bars.ts';
-import { elapsed, grouped, milliseconds, oddsText, percentOf, times } from './numbers.ts';
+import { formatCount, formatInterval, formatOdds, formatPercent, formatRatio } from '../../judge/format.ts';
+import { elapsed, milliseconds } from './numbers.ts';
 import { padEnd, padStart, type Paint, type Tone } from './style.ts';
 import type { ArmNumbers, ReleaseView } from './view.ts';
 
@@ -36,12 +37,12 @@ function header(view: ReleaseView, paint: Paint): string {
 
 /** Columns from the most to the least important: narrow terminals lose them from the right. */
 function armTable(view: ReleaseView, width: number, paint: Paint): readonly string[] {
-  const cell = (value: number | undefined): string => (value === undefined ? '–' : grouped(value));
+  const cell = (value: number | undefined): string => (value === undefined ? '–' : formatCount(value));
   const columns: readonly (readonly [string, (arm: ArmNumbers) => string])[] = [
     ['pods', (arm) => cell(arm.pods)],
     ['requests', (arm) => cell(arm.requests)],
     ['errors', (arm) => cell(arm.errors)],
-    ['rate', (arm) => percentOf(arm.errors, arm.requests)],
+    ['rate', (arm) => share(arm.errors, arm.requests)],
     ['p50', (arm) => milliseconds(arm.p50Ms)],
     ['p95', (arm) => milliseconds(arm.p95Ms)],
     ['p99', (arm) => milliseconds(arm.p99Ms)],
@@ -57,20 +58,21 @@ function armTable(view: ReleaseView, width: number, paint: Paint): readonly stri
 
 function metricLine(metric: MetricVerdict, paint: Paint): string {
   const { ratio } = metric;
-  const estimate = ratio === undefined ? padEnd('–', 22) : padEnd(`${padStart(times(ratio.estimate), 7)}  [${bound(ratio.interval.low)} … ${bound(ratio.interval.high)}]`, 22);
+  const estimate = ratio === undefined ? padEnd('–', 22) : padEnd(`${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`, 22);
   const bar = meter(evidenceShare(metric.odds, metric.abortAtOdds), 20);
-  const detail = metric.boundaryMs === undefined ? '' : ` (> ${metric.boundaryMs} ms: ${percentOf(metric.canary.bad, metric.canary.total)} / ${percentOf(metric.stable.bad, metric.stable.total)})`;
+  const detail = metric.boundaryMs === undefined ? '' : ` (> ${metric.boundaryMs} ms: ${share(metric.canary.bad, metric.canary.total)} / ${share(metric.stable.bad, metric.stable.total)})`;
   const mark = paint(toneOf(metric.outcome), MARKS[metric.outcome] ?? metric.outcome);
-  return ` ${padEnd(metric.name, 10)}${estimate} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(oddsText(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
+  return ` ${padEnd(metric.name, 10)}${estimate} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(formatOdds(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
 }
 
-const bound = (value: number): string => (Number.isFinite(value) ? (value >= 10 ? value.toFixed(0) : value.toFixed(2)) : '∞');
+const share = (bad: number | undefined, total: number | undefined): string =>
+  bad === undefined || total === undefined || !(total > 0) ? '–' : formatPercent(bad / total);
 
 function evidenceLine(view: ReleaseView, paint: Paint): string {
   const abortAt = view.verdict?.abortAtOdds ?? 20;
   const weights = sparkline(view.weights, 24, 0, 100);
   const evidence = sparkline(view.evidence, 24, 0, Math.log(abortAt));
-  const odds = view.verdict === undefined ? '' : `   all together ${oddsText(view.verdict.odds)}, abort at ${oddsText(abortAt)}`;
+  const odds = view.verdict === undefined ? '' : `   all together ${formatOdds(view.verdict.odds)}, abort at ${formatOdds(abortAt)}`;
   return ` weight    ${paint('magenta', padEnd(weights, 24))}   evidence ${paint('cyan', padEnd(evidence, 24))}${paint('dim', odds)}`;
 }
 
