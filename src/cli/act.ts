@@ -27,23 +27,39 @@ export type Request =
  * Decides what to write for a verb. Throws `SERIN_E_REFUSED` when the Release has nothing the verb could mean,
  * or when `asked` names a revision that is not the current one.
  */
-export function planRequest(release: Release, verb: Verb, asked: string | undefined, id: string, actor: string): Request {
+export function planRequest(
+  release: Release,
+  verb: Verb,
+  asked: string | undefined,
+  id: string,
+  actor: string,
+): Request {
   const where = `${release.metadata.namespace}/${release.metadata.name}`;
   const status = release.status;
   const rejected = status?.revision.rejected.at(-1);
   const current = status?.revision.canary ?? (verb === 'retry' ? rejected : undefined);
   if (status === undefined || current === undefined) {
     const what = verb === 'retry' ? 'no revision that was rejected' : 'no release under way';
-    throw new SerinError('SERIN_E_REFUSED', `Release ${where} has ${what}, so there is nothing to ${verb}. See \`serin status ${release.metadata.name}\`.`);
+    throw new SerinError(
+      'SERIN_E_REFUSED',
+      `Release ${where} has ${what}, so there is nothing to ${verb}. See \`serin status ${release.metadata.name}\`.`,
+    );
   }
   if (asked !== undefined && asked !== current) {
-    throw new SerinError('SERIN_E_REFUSED', `Release ${where} is at revision ${current}, not ${asked}. Leave --revision out to mean the current one.`);
+    throw new SerinError(
+      'SERIN_E_REFUSED',
+      `Release ${where} is at revision ${current}, not ${asked}. Leave --revision out to mean the current one.`,
+    );
   }
   const annotations = release.metadata.annotations ?? {};
   if (verb === 'abort') {
     return annotations[ANNOTATIONS.abort] === current
       ? { kind: 'already', says: `${where}: abort of ${current} is already asked for` }
-      : { kind: 'write', annotations: { [ANNOTATIONS.abort]: current, [ANNOTATIONS.actor]: actor }, says: `${where}: abort of ${current} asked for` };
+      : {
+          kind: 'write',
+          annotations: { [ANNOTATIONS.abort]: current, [ANNOTATIONS.actor]: actor },
+          says: `${where}: abort of ${current} asked for`,
+        };
   }
   if (verb === 'pause' && status.paused === true) return { kind: 'already', says: `${where} is already paused` };
   if (verb === 'resume' && status.paused !== true && status.phase !== 'Held' && status.step?.waitingFor !== 'person') {
@@ -64,7 +80,10 @@ async function act(verb: Verb, name: string, flags: ActFlags): Promise<void> {
   const target = { type: TYPES.release, namespace, name };
   const found = await kube.get(target);
   if (found === undefined) {
-    throw new SerinError('SERIN_E_NOT_FOUND', `Release ${namespace}/${name} does not exist. See \`serin status -n ${namespace}\`.`);
+    throw new SerinError(
+      'SERIN_E_NOT_FOUND',
+      `Release ${namespace}/${name} does not exist. See \`serin status -n ${namespace}\`.`,
+    );
   }
   const release = found as unknown as Release; // parsed by the API server against the CRD
   const request = planRequest(release, verb, flags.revision, randomUUID().slice(0, 8), userInfo().username);
@@ -73,7 +92,12 @@ async function act(verb: Verb, name: string, flags: ActFlags): Promise<void> {
       apiVersion: API_VERSION,
       kind: 'Release',
       // The uid keeps this from creating a Release that was deleted meanwhile.
-      metadata: { name, namespace, annotations: request.annotations, ...(release.metadata.uid === undefined ? {} : { uid: release.metadata.uid }) },
+      metadata: {
+        name,
+        namespace,
+        annotations: request.annotations,
+        ...(release.metadata.uid === undefined ? {} : { uid: release.metadata.uid }),
+      },
     };
     await kube.patch({ kind: 'apply', target, object, fieldManager: 'serin-cli', force: true });
   }
@@ -95,6 +119,8 @@ export function register(program: Command): void {
       .option('--revision <revision>', 'refuse unless this is the current revision')
       .option('--dry-run', 'say what would be asked, write nothing');
     if (verb === 'promote') command.option('--full', 'all the way to 100 %, without further judging');
-    command.action((name: string, flags: ActFlags) => act(verb === 'promote' && flags.full === true ? 'promote-full' : verb, name, flags));
+    command.action((name: string, flags: ActFlags) =>
+      act(verb === 'promote' && flags.full === true ? 'promote-full' : verb, name, flags),
+    );
   }
 }

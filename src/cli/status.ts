@@ -16,7 +16,11 @@ const HEADER = ['NAME', 'PHASE', 'WEIGHT', 'STEP', 'VERDICT', 'REASON', 'AGE'];
 const WIDE = ['STABLE', 'CANARY', 'ODDS', 'MESSAGE'];
 
 /** One row per release; `wide` adds revisions, odds and the sentence. */
-export function statusTable(releases: readonly Release[], nowMs: number, options: { readonly wide: boolean; readonly namespaces: boolean }): string {
+export function statusTable(
+  releases: readonly Release[],
+  nowMs: number,
+  options: { readonly wide: boolean; readonly namespaces: boolean },
+): string {
   const rows = releases.map((release) => {
     const { status } = release;
     const step = status?.step === undefined ? '' : `${status.step.index}/${status.step.of}`;
@@ -29,7 +33,12 @@ export function statusTable(releases: readonly Release[], nowMs: number, options
       status?.reason ?? '',
       formatAge(Date.parse(release.metadata.creationTimestamp ?? ''), nowMs),
     ];
-    const wide = [status?.revision.stable ?? '', status?.revision.canary ?? '', status?.verdict?.odds ?? '', status?.message ?? ''];
+    const wide = [
+      status?.revision.stable ?? '',
+      status?.revision.canary ?? '',
+      status?.verdict?.odds ?? '',
+      status?.message ?? '',
+    ];
     return [...(options.namespaces ? [release.metadata.namespace] : []), ...cells, ...(options.wide ? wide : [])];
   });
   return formatTable([...(options.namespaces ? ['NAMESPACE'] : []), ...HEADER, ...(options.wide ? WIDE : [])], rows);
@@ -59,10 +68,17 @@ async function status(name: string | undefined, flags: StatusFlags): Promise<voi
       ? (await kube.list(TYPES.release, flags.allNamespaces === true ? {} : { namespace })).items
       : [await kube.get({ type: TYPES.release, namespace, name })].filter((object) => object !== undefined);
   if (name !== undefined && objects.length === 0) {
-    throw new SerinError('SERIN_E_NOT_FOUND', `Release ${namespace}/${name} does not exist. \`serin status -A\` lists all there are.`);
+    throw new SerinError(
+      'SERIN_E_NOT_FOUND',
+      `Release ${namespace}/${name} does not exist. \`serin status -A\` lists all there are.`,
+    );
   }
   if (objects.length === 0) {
-    process.stderr.write(flags.allNamespaces === true ? 'There are no releases.\n' : `There are no releases in namespace ${namespace}; -A looks everywhere.\n`);
+    process.stderr.write(
+      flags.allNamespaces === true
+        ? 'There are no releases.\n'
+        : `There are no releases in namespace ${namespace}; -A looks everywhere.\n`,
+    );
     return;
   }
   process.stdout.write(`${await render(objects, flags, name !== undefined)}\n`);

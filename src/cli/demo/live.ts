@@ -13,7 +13,8 @@ export type Quantiles = ReadonlyMap<string, Partial<Record<keyof typeof QUANTILE
 /** Latency quantiles by Deployment, over the last 15 s; empty while Prometheus is away. */
 export async function readQuantiles(source: MetricSource, nowMs: number, signal: AbortSignal): Promise<Quantiles> {
   const found = new Map<string, Partial<Record<keyof typeof QUANTILES, number>>>();
-  const buckets = 'sum by (le, destination_workload) (rate(istio_request_duration_milliseconds_bucket{reporter="destination"}[15s]))';
+  const buckets =
+    'sum by (le, destination_workload) (rate(istio_request_duration_milliseconds_bucket{reporter="destination"}[15s]))';
   for (const [key, quantile] of Object.entries(QUANTILES)) {
     const { series } = await source.instant(`histogram_quantile(${quantile}, ${buckets})`, nowMs, signal);
     for (const { labels, samples } of series) {

@@ -19,7 +19,14 @@ export interface Profile {
 }
 
 export function profileFor(speed: number): Profile {
-  return { name: speed === 1 ? 'demo' : `demo ×${speed}`, gridMs: 1000, warmUpMs: 2000, dwellMs: Math.max(3000, 6000 / speed), historyMs: 30_000, minRequests: 50 };
+  return {
+    name: speed === 1 ? 'demo' : `demo ×${speed}`,
+    gridMs: 1000,
+    warmUpMs: 2000,
+    dwellMs: Math.max(3000, 6000 / speed),
+    historyMs: 30_000,
+    minRequests: 50,
+  };
 }
 
 const seconds = (ms: number): string => `${Math.max(1, Math.round(ms / 1000))}s`;
@@ -64,5 +71,11 @@ export function demoRelease(story: Story, members: readonly [string, string], pr
 }
 
 export function slackSecret(url: string): KubeObject {
-  return { apiVersion: 'v1', kind: 'Secret', metadata: { name: SLACK_SECRET, namespace: DEMO_NAMESPACE }, type: 'Opaque', stringData: { url } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: SLACK_SECRET, namespace: DEMO_NAMESPACE },
+    type: 'Opaque',
+    stringData: { url },
+  };
 }

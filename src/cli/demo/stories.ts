@@ -26,7 +26,11 @@ export interface Story {
   readonly stepWeights: readonly number[];
   /** With this much data and no decision a step is inconclusive, ms. */
   readonly atMostMs: number;
-  readonly expect: { readonly phase: 'Aborted' | 'Promoted' | 'Held'; readonly metric?: string; readonly reason?: string };
+  readonly expect: {
+    readonly phase: 'Aborted' | 'Promoted' | 'Held';
+    readonly metric?: string;
+    readonly reason?: string;
+  };
   /** Prometheus is stopped this long, so many ms after the release began. */
   readonly outage?: { readonly afterMs: number; readonly forMs: number };
 }

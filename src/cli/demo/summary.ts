@@ -29,13 +29,22 @@ export function endingOf(story: Story, release: Release | undefined, afterMs: nu
   const status = release?.status;
   const phase = status?.phase ?? 'never started';
   const metric = status?.verdict?.metric ?? status?.history?.at(-1)?.metric ?? '';
-  return { story, phase, reason: status?.reason ?? '', metric, says: status?.verdict?.says ?? status?.message ?? '', afterMs, complaint: complaintOf(story, phase, metric) };
+  return {
+    story,
+    phase,
+    reason: status?.reason ?? '',
+    metric,
+    says: status?.verdict?.says ?? status?.message ?? '',
+    afterMs,
+    complaint: complaintOf(story, phase, metric),
+  };
 }
 
 function complaintOf(story: Story, phase: string, metric: string): string {
   const { expect } = story;
   if (phase !== expect.phase) return `${API_VERSION} Release ${story.app} is ${phase}, expected ${expect.phase}`;
-  if (expect.metric !== undefined && metric !== expect.metric) return `decided on ${metric === '' ? 'nothing' : metric}, expected ${expect.metric}`;
+  if (expect.metric !== undefined && metric !== expect.metric)
+    return `decided on ${metric === '' ? 'nothing' : metric}, expected ${expect.metric}`;
   return '';
 }
 

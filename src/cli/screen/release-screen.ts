@@ -17,12 +17,18 @@ const TONES: Readonly<Record<string, Tone>> = {
   Inconclusive: 'yellow',
   Continue: 'dim',
 };
-const MARKS: Readonly<Record<string, string>> = { Pass: '✓ Pass', Fail: '✗ Fail', Inconclusive: '? Inconclusive', Continue: '… undecided' };
+const MARKS: Readonly<Record<string, string>> = {
+  Pass: '✓ Pass',
+  Fail: '✗ Fail',
+  Inconclusive: '? Inconclusive',
+  Continue: '… undecided',
+};
 
 export const toneOf = (word: string): Tone => TONES[word] ?? 'cyan';
 
 function header(view: ReleaseView, paint: Paint): string {
-  const revisions = view.canaryRevision === '' ? view.stableRevision : `${view.stableRevision} → ${view.canaryRevision}`;
+  const revisions =
+    view.canaryRevision === '' ? view.stableRevision : `${view.stableRevision} → ${view.canaryRevision}`;
   const parts = [
     paint('bold', view.title),
     revisions,
@@ -48,19 +54,41 @@ function armTable(view: ReleaseView, width: number, paint: Paint): readonly stri
     ['p99', (arm) => milliseconds(arm.p99Ms)],
   ];
   const shown = columns.slice(0, Math.max(2, Math.floor((width - 10) / 11)));
-  const row = (title: string, cells: readonly string[]): string => ` ${padEnd(title, 8)}${cells.map((text) => padStart(text, 11)).join('')}`;
+  const row = (title: string, cells: readonly string[]): string =>
+    ` ${padEnd(title, 8)}${cells.map((text) => padStart(text, 11)).join('')}`;
   return [
-    paint('dim', row('', shown.map(([title]) => title))),
-    row('stable', shown.map(([, read]) => read(view.stable))),
-    row('canary', shown.map(([, read]) => read(view.canary))),
+    paint(
+      'dim',
+      row(
+        '',
+        shown.map(([title]) => title),
+      ),
+    ),
+    row(
+      'stable',
+      shown.map(([, read]) => read(view.stable)),
+    ),
+    row(
+      'canary',
+      shown.map(([, read]) => read(view.canary)),
+    ),
   ];
 }
 
 function metricLine(metric: MetricVerdict, paint: Paint): string {
   const { ratio } = metric;
-  const estimate = ratio === undefined ? padEnd('–', 22) : padEnd(`${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`, 22);
+  const estimate =
+    ratio === undefined
+      ? padEnd('–', 22)
+      : padEnd(
+          `${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`,
+          22,
+        );
   const bar = meter(evidenceShare(metric.odds, metric.abortAtOdds), 20);
-  const detail = metric.boundaryMs === undefined ? '' : ` (> ${metric.boundaryMs} ms: ${share(metric.canary.bad, metric.canary.total)} / ${share(metric.stable.bad, metric.stable.total)})`;
+  const detail =
+    metric.boundaryMs === undefined
+      ? ''
+      : ` (> ${metric.boundaryMs} ms: ${share(metric.canary.bad, metric.canary.total)} / ${share(metric.stable.bad, metric.stable.total)})`;
   const mark = paint(toneOf(metric.outcome), MARKS[metric.outcome] ?? metric.outcome);
   return ` ${padEnd(metric.name, 10)}${estimate} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(formatOdds(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
 }
@@ -72,7 +100,10 @@ function evidenceLine(view: ReleaseView, paint: Paint): string {
   const abortAt = view.verdict?.abortAtOdds ?? 20;
   const weights = sparkline(view.weights, 24, 0, 100);
   const evidence = sparkline(view.evidence, 24, 0, Math.log(abortAt));
-  const odds = view.verdict === undefined ? '' : `   all together ${formatOdds(view.verdict.odds)}, abort at ${formatOdds(abortAt)}`;
+  const odds =
+    view.verdict === undefined
+      ? ''
+      : `   all together ${formatOdds(view.verdict.odds)}, abort at ${formatOdds(abortAt)}`;
   return ` weight    ${paint('magenta', padEnd(weights, 24))}   evidence ${paint('cyan', padEnd(evidence, 24))}${paint('dim', odds)}`;
 }
 

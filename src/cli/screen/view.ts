@@ -77,8 +77,14 @@ export function viewOf(release: Release, run: AnalysisRun | undefined, live: Liv
     step: stepOf(release),
     elapsedMs: elapsedOf(release, nowMs),
     router: routerOf(release),
-    stable: { ...(counted === undefined ? {} : { requests: counted.stable.total, errors: counted.stable.bad }), ...live.stable },
-    canary: { ...(counted === undefined ? {} : { requests: counted.canary.total, errors: counted.canary.bad }), ...live.canary },
+    stable: {
+      ...(counted === undefined ? {} : { requests: counted.stable.total, errors: counted.stable.bad }),
+      ...live.stable,
+    },
+    canary: {
+      ...(counted === undefined ? {} : { requests: counted.canary.total, errors: counted.canary.bad }),
+      ...live.canary,
+    },
     ...(verdict === undefined ? {} : { verdict }),
     weights: live.weights ?? [],
     evidence: live.evidence ?? [],

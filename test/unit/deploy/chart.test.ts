@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { CONFIG_KEYS, envOf } from '../../../src/config-settings.ts';
+import { chartFiles } from '../../../src/generate/chart.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const chart = join(root, 'deploy/charts/serin');
+const read = (path: string): string => readFileSync(join(chart, path), 'utf8');
+
+describe('files that the chart takes from elsewhere', () => {
+  const files = chartFiles(root);
+
+  test.each([...files.keys()])('%s equals what `npm run generate` writes', (path) => {
+    expect(read(path)).toBe(files.get(path));
+  });
+
+  test('the permission table never reads Secrets, and writes no workload but through scale', () => {
+    const rules = parse(files.get('files/rbac.yaml') ?? '') as Record<
+      string,
+      { resources: string[]; verbs: string[] }[]
+    >;
+    const all = Object.values(rules).flat();
+    expect(all.flatMap(({ resources }) => resources)).not.toContain('secrets');
+    const writers = all.filter(({ verbs }) => verbs.some((verb) => ['create', 'patch', 'delete'].includes(verb)));
+    expect(
+      writers.flatMap(({ resources }) => resources).filter((name) => name === 'pods' || name === 'replicasets'),
+    ).toEqual([]);
+  });
+});
+
+describe('what the chart sets', () => {
+  test('every SERIN_ variable of the Deployment is a setting of the service', () => {
+    const known = new Set(CONFIG_KEYS.map(envOf));
+    const used = [...read('templates/deployment.yaml').matchAll(/name: (SERIN_[A-Z_]+)/g)].map(
+      ([, name]) => name ?? '',
+    );
+    expect(used.filter((name) => !known.has(name))).toEqual([]);
+    expect(used.length).toBeGreaterThan(5);
+  });
+
+  test('every value has a comment, and its schema knows it', () => {
+    const values = parse(read('values.yaml')) as Record<string, unknown>;
+    const schema = JSON.parse(read('values.schema.json')) as { properties: Record<string, unknown> };
+    expect(Object.keys(values).filter((key) => !(key in schema.properties))).toEqual([]);
+    const lines = read('values.yaml').split('\n');
+    const bare = lines.filter(
+      (line, index) =>
+        /^\s*[a-zA-Z]+:\s*\S/.test(line) && !/^\s*# --/.test(lines[index - 1] ?? '') && !/^\s+key: /.test(line),
+    );
+    expect(bare.filter((line) => !/^\s+(requests|limits|name): /.test(line))).toEqual([]);
+  });
+});
