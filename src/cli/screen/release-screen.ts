@@ -1,7 +1,7 @@
 /** One release on one screen (design: traffic of both sides, estimate with interval, evidence meter, verdict and why). Pure: lines in, lines out. */
 import type { MetricVerdict } from '../../judge/verdict.ts';
-import { evidenceShare, meter, sparkline } from './bars.ts';
 import { formatCount, formatInterval, formatOdds, formatPercent, formatRatio } from '../../judge/format.ts';
+import { renderEvidence, renderMeter, renderSparkline } from '../../judge/render-terminal.ts';
 import { elapsed, milliseconds } from './numbers.ts';
 import { padEnd, padStart, type Paint, type Tone } from './style.ts';
 import type { ArmNumbers, ReleaseView } from './view.ts';
@@ -84,7 +84,7 @@ function metricLine(metric: MetricVerdict, paint: Paint): string {
           `${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`,
           22,
         );
-  const bar = meter(evidenceShare(metric.odds, metric.abortAtOdds), 20);
+  const bar = renderMeter(metric.odds, metric.abortAtOdds, 20);
   const detail =
     metric.boundaryMs === undefined
       ? ''
@@ -98,8 +98,8 @@ const share = (bad: number | undefined, total: number | undefined): string =>
 
 function evidenceLine(view: ReleaseView, paint: Paint): string {
   const abortAt = view.verdict?.abortAtOdds ?? 20;
-  const weights = sparkline(view.weights, 24, 0, 100);
-  const evidence = sparkline(view.evidence, 24, 0, Math.log(abortAt));
+  const weights = renderSparkline(view.weights, 24, 0, 100);
+  const evidence = renderEvidence(view.evidence, abortAt, 24);
   const odds =
     view.verdict === undefined
       ? ''

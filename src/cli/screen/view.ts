@@ -29,7 +29,7 @@ export interface ReleaseView {
   readonly verdict?: StepVerdict;
   /** Newest last. */
   readonly weights: readonly number[];
-  /** ln odds of the whole rollout at past looks, newest last. */
+  /** Odds of the whole rollout against a healthy canary at past looks, newest last. */
   readonly evidence: readonly number[];
 }
 
