@@ -75,7 +75,7 @@ function isSteered(
   return parts.total > 0 && parts.canary * (share.stable + share.canary) === share.canary * parts.total;
 }
 
-/** Adds and removes destinations of the arms; a removed one makes room for the one that takes its place. */
+/** Adds and removes destinations of the arms. Those that stay move up into the arms' first places, where the user had theirs. */
 function shape(
   now: readonly Entry[],
   keep: { readonly stable: boolean; readonly canary: boolean },
@@ -87,12 +87,9 @@ function shape(
     const raw = like === undefined ? undefined : make(role, like);
     return raw === undefined ? [] : [{ raw, role }];
   });
-  const kept = now.flatMap((entry): readonly Pick<Entry, 'raw' | 'role'>[] => {
-    if (!isArm(entry.role) || keep[entry.role]) return [entry];
-    const replacement = added.shift();
-    return replacement === undefined ? [] : [replacement];
-  });
-  return [...kept, ...added];
+  const arms: Pick<Entry, 'raw' | 'role'>[] = [...now.filter(({ role }) => isArm(role) && keep[role]), ...added];
+  const placed = now.flatMap((entry) => (isArm(entry.role) ? arms.splice(0, 1) : [entry]));
+  return [...placed, ...arms];
 }
 
 function withWeight(raw: Fields, weight: number | undefined): Fields {
