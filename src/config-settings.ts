@@ -35,10 +35,6 @@ export const ConfigSchema = Type.Object(
     prometheusTimeout: duration('Longest wait for an answer of Prometheus', 100, HOUR),
     queue: choice(['redis', 'embedded'], 'Where jobs wait: a Redis, or a PostgreSQL inside this process’s folder'),
     redisUrl: Type.Optional(url('Redis for the queue; giving it chooses `queue: redis`', 'rediss?')),
-    queuePrefix: Type.String({
-      description: 'Prefix of all keys in the queue’s store',
-      pattern: '^[a-zA-Z0-9_-]{1,64}$',
-    }),
     embeddedPath: Type.Optional(text('Folder of the embedded queue; absent: memory only')),
     grid: duration('Polls happen at whole multiples of this', 100, HOUR),
     lag: duration('How long after a grid instant its poll starts', 0, HOUR),
@@ -97,7 +93,6 @@ export function defaults(env: Readonly<Record<string, string | undefined>>): Rec
   return {
     watchNamespaces: [],
     prometheusTimeout: 10_000,
-    queuePrefix: 'serin',
     grid: 10_000,
     lag: 500,
     resync: 60_000,
@@ -115,6 +110,11 @@ export function defaults(env: Readonly<Record<string, string | undefined>>): Rec
     releaseMetrics: true,
     shutdownGrace: 20_000,
   };
+}
+
+/** A value as it is written: durations with their unit. */
+export function formatSetting(key: ConfigKey, value: unknown): string {
+  return isDurationKey(key) ? formatDuration(Number(value)) : String(value);
 }
 
 /** What to write for a setting, in words. */

@@ -56,6 +56,8 @@ export interface Informers extends ObjectCache {
   synced(): Promise<void>;
   /** Types that were not listed yet, and why. */
   unsynced(): readonly { readonly kind: string; readonly because: string }[];
+  /** Kinds that the server does not know. */
+  missing(): readonly string[];
   /** The longest time, over all types, since the server was last heard. */
   stalenessMs(): number;
   stop(): Promise<void>;
@@ -84,6 +86,7 @@ export function startInformers(deps: InformerDeps, types: readonly ResourceType[
       informers
         .filter((informer) => !informer.hasSynced)
         .map((informer) => ({ kind: informer.kind, because: informer.trouble ?? 'not listed yet' })),
+    missing: () => informers.filter((informer) => informer.isMissing).map((informer) => informer.kind),
     stalenessMs: () => Math.max(0, ...informers.map((informer) => deps.clock.nowMs() - informer.lastHeardMs)),
     stop: async () => {
       stopping.abort(new SerinError('SERIN_E_ABORTED', 'The informers are stopping. Nothing has to be done.'));
@@ -103,6 +106,7 @@ class Informer {
   readonly #times: InformerTimes;
   readonly #sync = Promise.withResolvers<void>();
   hasSynced = false;
+  isMissing = false;
   trouble: string | undefined;
   lastHeardMs: number;
 
@@ -167,6 +171,7 @@ class Informer {
       this.#ended,
     );
     this.#heard();
+    this.isMissing = false;
     this.#store.replace(this.#type, this.#namespace, list.items.map(slim));
     this.#markSynced();
     return list.resourceVersion;
