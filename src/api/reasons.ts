@@ -43,6 +43,7 @@ export const reasons = {
   QueryNotFound: 'A named MetricQuery does not exist.',
   TargetConflict: 'Another Release steers the same workload or route.',
   TrafficDrift: 'Somebody changed a steered route; it was put back.',
+  Routed: 'The routes carry the intended weight.',
   PermissionMissing: 'The API server denies Serin something it needs; the message says what.',
   StableChanged: 'The stable version itself was changed, so what was compared with it is void.',
   PlanChanged: 'The steps were edited during the release; it goes on where the new ones allow without a raise.',

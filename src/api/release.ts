@@ -16,6 +16,21 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** What people are told of. */
+export const TRANSITIONS = [
+  'started',
+  'advanced',
+  'held',
+  'resumed',
+  'aborted',
+  'promoted',
+  'retreated',
+  'superseded',
+  'invalid',
+  'driftRepaired',
+] as const;
+export type Transition = (typeof TRANSITIONS)[number];
+
 const literals = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: values, description });
 
@@ -276,6 +291,7 @@ export const ReleaseStatus = Type.Object({
       },
     ),
   ),
+  plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),
   heldSince: Type.Optional(time('Since when it is held.')),
   paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
   verdict: Type.Optional(
@@ -304,7 +320,7 @@ export const ReleaseStatus = Type.Object({
     Type.Array(
       Type.Object({
         id: text('Unique per transition; telling it twice is harmless.', 512),
-        what: text('What happened: started, advanced, held, resumed, aborted, promoted and so on.', 32),
+        what: literals(TRANSITIONS, 'What happened.'),
         severity: literals(['Normal', 'Warning'], 'How it is shown.'),
         reason: text('Why, in CamelCase.', 128),
         message: text('Why, in a sentence.', 2048),

@@ -1,22 +1,12 @@
 /** What one reconcile does: exactly one of these. Applying an Action twice equals applying it once. */
-import type { ReleaseStatus } from '../api/release.ts';
+import type { ReleaseStatus, Transition } from '../api/release.ts';
 import type { TrafficIntent, WorkloadIntent } from './observed.ts';
 
 /** One thing to tell people: a Kubernetes Event and, where asked for, messages. `id` makes repeating it harmless. */
 export interface Announcement {
   /** `<release uid>/<revision>/<attempt>/<what>`; unique per transition. */
   readonly id: string;
-  readonly what:
-    | 'started'
-    | 'advanced'
-    | 'held'
-    | 'resumed'
-    | 'aborted'
-    | 'promoted'
-    | 'retreated'
-    | 'superseded'
-    | 'invalid'
-    | 'driftRepaired';
+  readonly what: Transition;
   readonly severity: 'Normal' | 'Warning';
   /** CamelCase, from `api/reasons.ts`. */
   readonly reason: string;

@@ -70,6 +70,7 @@ export interface PersonRequest {
 /** The run of this (release, revision, attempt), reduced to what decides. */
 export interface RunState {
   readonly name: string;
+  /** It takes no more evidence: terminated, or left over from an earlier release of the same revision. */
   readonly isFinished: boolean;
   readonly verdict?: StepVerdict;
 }
@@ -80,14 +81,23 @@ export interface Observed {
   readonly traffic: TrafficState | (Finding & { readonly kind?: undefined });
   /** Weights the routes would be asked for equal those they carry, i.e. `router.write(status.weight)` is empty. */
   readonly isTrafficWritten: boolean;
+  /** The routes hold what they held before Serin, with all weight on stable, i.e. `router.write(restore)` is empty. */
+  readonly isTrafficRestored: boolean;
+  /** The workload holds what was taken, i.e. `workload.write(restore)` is empty. */
+  readonly isWorkloadRestored: boolean;
+  /** What would have to be given back if Serin wrote now; absent while it cannot be read. */
+  readonly snapshot?: TakenState;
   readonly run?: RunState;
   /** Templates and queries resolved, or why not. Absent when the Release has no `analysis`. */
   readonly analysis?:
     | { readonly kind: 'resolved'; readonly digest: string }
     | (Finding & { readonly kind?: undefined });
   readonly abortRevision?: string;
-  readonly request?: PersonRequest | (Finding & { readonly verb?: undefined });
+  /** A request that cannot be read keeps its text as id, so that it is answered once. */
+  readonly request?: PersonRequest | (Finding & { readonly verb?: undefined; readonly id: string });
   /** Another Release that claims the same workload or route and came first. */
   readonly conflict?: Finding;
+  /** What made the last write of this pass impossible (a denied permission, a missing kind); it is tried again later. */
+  readonly obstacle?: Finding;
   readonly nowMs: number;
 }

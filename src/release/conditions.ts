@@ -1,0 +1,109 @@
+/**
+ * Phase × conditions, one truth table (contracts 9). `Ready`: users are served by a judged revision. `Completed`: for CI, one terminal
+ * condition. `Stalled`: only when a person is needed. `lastTransitionTime` moves only with `status`.
+ */
+import type { Condition } from '../api/meta.ts';
+import type { Phase, ReleaseStatus } from '../api/release.ts';
+import { reasons } from '../api/reasons.ts';
+
+/** What is known of the routes; `undefined` leaves the condition as it is. */
+export type Routed = { readonly status: Condition['status']; readonly reason: string } | undefined;
+
+export type StatusDraft = Omit<ReleaseStatus, 'conditions' | 'observedGeneration'>;
+
+type Truth = 'True' | 'False';
+
+/** The rows of the table: what each phase says about the conditions that depend on nothing else. */
+export const PHASE_CONDITIONS = {
+  Idle: { Ready: 'True', Progressing: 'False' },
+  Waiting: { Ready: 'False', Progressing: 'True' },
+  Progressing: { Ready: 'False', Progressing: 'True' },
+  Held: { Ready: 'False', Progressing: 'False' },
+  Promoting: { Ready: 'False', Progressing: 'True' },
+  Promoted: { Ready: 'True', Progressing: 'False' },
+  Aborting: { Ready: 'False', Progressing: 'True' },
+  Aborted: { Ready: 'True', Progressing: 'False' },
+} as const satisfies Record<Phase, { readonly Ready: Truth; readonly Progressing: Truth }>;
+
+/** Reasons that end only when a person does something. A pause is what somebody wanted; missing data may come back by itself. */
+export const STALLED_REASONS: ReadonlySet<string> = new Set([
+  'InvalidSpec',
+  'WorkloadNotFound',
+  'RouteNotFound',
+  'RouteNotUnderstood',
+  'TemplateNotFound',
+  'QueryNotFound',
+  'TargetConflict',
+  'TrafficContested',
+  'PermissionMissing',
+  'DeadlineExceeded',
+  'EvidenceLost',
+  'Blind',
+  'Inconclusive',
+  'TooFewRequests',
+  'TimeIsUp',
+]);
+
+/** The whole status: the draft with its conditions, each with the generation it speaks of. */
+export function statusOf(
+  draft: StatusDraft,
+  previous: ReleaseStatus,
+  context: { readonly generation: number; readonly now: string; readonly routed: Routed },
+): ReleaseStatus {
+  const found = conditionsOf(draft, context.routed ?? previousRouted(previous));
+  const conditions = found.map((condition): Condition => {
+    const before = previous.conditions.find(({ type }) => type === condition.type);
+    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : context.now;
+    return { ...condition, observedGeneration: context.generation, lastTransitionTime };
+  });
+  return { ...draft, observedGeneration: context.generation, conditions };
+}
+
+type Found = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+function conditionsOf(draft: StatusDraft, routed: NonNullable<Routed>): readonly Found[] {
+  const row = PHASE_CONDITIONS[draft.phase];
+  const reason = draft.reason ?? draft.phase;
+  const message = (draft.message ?? meaningOf(reason)).slice(0, 2048);
+  const isEnding = draft.phase === 'Promoting' || draft.phase === 'Aborting';
+  const canStall = draft.phase !== 'Progressing' && draft.phase !== 'Waiting';
+  const isStalled = (canStall && STALLED_REASONS.has(reason)) || (isEnding && STALLED_REASONS.has(routed.reason));
+  return [
+    { type: 'Ready', status: isStalled ? 'False' : row.Ready, reason, message },
+    completed(draft, message),
+    { type: 'Progressing', status: isStalled ? 'False' : row.Progressing, reason, message },
+    { type: 'Stalled', status: isStalled ? 'True' : 'False', reason, message },
+    { type: 'TrafficRouted', ...routed, message: routedMessage(draft, routed) },
+    analysisSucceeded(draft),
+  ];
+}
+
+function completed(draft: StatusDraft, message: string): Found {
+  const type = 'Completed';
+  const outcome = draft.history?.at(-1)?.outcome;
+  const isSettled = draft.phase === 'Promoted' || draft.phase === 'Aborted' || draft.phase === 'Idle';
+  if (isSettled && outcome !== undefined) return { type, status: 'True', reason: outcome, message };
+  return { type, status: 'False', reason: draft.phase, message };
+}
+
+function analysisSucceeded({ verdict }: StatusDraft): Found {
+  const type = 'AnalysisSucceeded';
+  const reason = verdict?.reason ?? verdict?.outcome ?? 'Unjudged';
+  const message = verdict?.says ?? meaningOf(reason);
+  if (verdict?.outcome === 'Pass') return { type, status: 'True', reason, message };
+  return { type, status: verdict?.outcome === 'Fail' ? 'False' : 'Unknown', reason, message };
+}
+
+function routedMessage(draft: StatusDraft, routed: NonNullable<Routed>): string {
+  if (routed.status === 'True') return `The canary gets ${draft.weight} % of the requests.`;
+  return routed.status === 'False' ? (draft.message ?? meaningOf(routed.reason)) : meaningOf(routed.reason);
+}
+
+function previousRouted(previous: ReleaseStatus): NonNullable<Routed> {
+  const before = previous.conditions.find(({ type }) => type === 'TrafficRouted');
+  return { status: before?.status ?? 'Unknown', reason: before?.reason ?? 'UpToDate' };
+}
+
+function meaningOf(reason: string): string {
+  return Object.entries(reasons).find(([name]) => name === reason)?.[1] ?? reason;
+}

@@ -1,0 +1,212 @@
+/**
+ * A strategy as a plan: the numbered steps of one release, the same whether written short or long. With `analysis`
+ * every raise is judged, written or not (contracts 4); without it the plan is a timetable.
+ */
+import type { Finding } from '../api/meta.ts';
+import type { ReleaseSpec, Step } from '../api/release.ts';
+import { quote, readDurationMs, readWeight, units } from '../api/units.ts';
+import { canonicalJson, shortHash } from './revision.ts';
+
+export type PlanStep =
+  | { readonly kind: 'setWeight'; readonly weight: number }
+  | { readonly kind: 'judge'; readonly atLeastMs?: number; readonly atMostMs?: number; readonly isImplied: boolean }
+  /** Absent duration: until a person resumes. */
+  | { readonly kind: 'pause'; readonly durationMs?: number }
+  | { readonly kind: 'setReplicas'; readonly replicas: Replicas };
+
+/** Pods of the canary: a number, or a fraction of stable's. */
+export type Replicas = { readonly count: number } | { readonly fraction: number };
+
+export interface Plan {
+  readonly kind: 'plan';
+  /** Step 1 is `steps[0]`; step 0 is the time before, at weight 0. */
+  readonly steps: readonly PlanStep[];
+  readonly isJudged: boolean;
+  /** Changes with the steps and with whether they are judged. */
+  readonly hash: string;
+  readonly progressDeadlineMs?: number;
+  readonly retreatAfterMs: number;
+}
+
+/** How long each weight of a timetable lasts when nothing is said (statistics.md 5.2, shortest dwell). */
+export const UNJUDGED_DWELL_MS = 3 * 60_000;
+/** Blind this long: back to the last passed weight (contracts 17). */
+export const RETREAT_AFTER_MS = 30 * 60_000;
+
+/** The plan of a spec, or a finding that names the field and the fix. */
+export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: undefined }) {
+  const problems: string[] = [];
+  const progressDeadlineMs = duration(spec.progressDeadline, 'spec.progressDeadline', problems);
+  const retreatAfterMs = duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems);
+  const isJudged = spec.analysis !== undefined;
+  const written = writtenSteps(spec, isJudged, problems);
+  const steps = isJudged ? withImpliedJudges(written, problems) : written.map(asTimetable);
+  if (problems.length === 0) checkOrder(steps, isJudged, problems);
+  const [first] = problems;
+  if (first !== undefined) return { reason: 'InvalidSpec', message: first };
+  return {
+    kind: 'plan',
+    steps,
+    isJudged,
+    hash: shortHash(canonicalJson({ steps, isJudged })),
+    ...(progressDeadlineMs === undefined ? {} : { progressDeadlineMs }),
+    retreatAfterMs: retreatAfterMs ?? RETREAT_AFTER_MS,
+  };
+}
+
+/** The canary's weight once step `index` has begun; 0 before the first. `undefined` beyond the plan. */
+export function weightAt(plan: Plan, index: number): number | undefined {
+  if (index < 0 || index > plan.steps.length) return undefined;
+  const last = plan.steps.slice(0, index).findLast((step) => step.kind === 'setWeight');
+  return last === undefined ? 0 : last.weight;
+}
+
+/** The replicas asked for by the newest `setReplicas` up to step `index`, if any. */
+export function replicasAt(plan: Plan, index: number, stableReplicas: number): number | undefined {
+  const last = plan.steps.slice(0, Math.max(0, index)).findLast((step) => step.kind === 'setReplicas');
+  if (last === undefined) return undefined;
+  return 'count' in last.replicas
+    ? last.replicas.count
+    : Math.max(1, Math.ceil(last.replicas.fraction * stableReplicas));
+}
+
+function writtenSteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {
+  const canary = spec.strategy.canary;
+  if (canary === undefined) {
+    problems.push('spec.strategy names no strategy. Write `canary: {stepWeights: [5, 25, 50]}`.');
+    return [];
+  }
+  const hasShort = canary.stepWeights !== undefined;
+  if (hasShort === (canary.steps !== undefined)) {
+    problems.push('spec.strategy.canary needs exactly one of stepWeights and steps. Keep one of them.');
+    return [];
+  }
+  if (canary.stepWeights !== undefined) return shortForm(canary.stepWeights, isJudged, problems);
+  return (canary.steps ?? []).flatMap((step, i) => longForm(step, `spec.strategy.canary.steps[${i}]`, problems));
+}
+
+function shortForm(weights: readonly number[], isJudged: boolean, problems: string[]): PlanStep[] {
+  weights.forEach((weight, i) => {
+    const field = `spec.strategy.canary.stepWeights[${i}]`;
+    checkWeight(weight, field, problems);
+    const previous = weights[i - 1] ?? 0;
+    if (weight <= previous) {
+      problems.push(
+        `${field} is ${quote(weight)}, which is not above ${previous}. Let the weights rise from step to step.`,
+      );
+    }
+  });
+  return weights.flatMap((weight): PlanStep[] => {
+    if (weight === 100) return [{ kind: 'setWeight', weight }];
+    const wait: PlanStep = isJudged
+      ? { kind: 'judge', isImplied: false }
+      : { kind: 'pause', durationMs: UNJUDGED_DWELL_MS };
+    return [{ kind: 'setWeight', weight }, wait];
+  });
+}
+
+function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
+  const named = Object.keys(step);
+  if (named.length !== 1) {
+    problems.push(
+      `${field} needs exactly one of setWeight, judge, pause and setReplicas, and has ${named.length}. Write one step for each.`,
+    );
+    return [];
+  }
+  if (step.setWeight !== undefined) {
+    checkWeight(step.setWeight, `${field}.setWeight`, problems);
+    return [{ kind: 'setWeight', weight: step.setWeight }];
+  }
+  if (step.judge !== undefined) {
+    const atLeastMs = duration(step.judge.atLeast, `${field}.judge.atLeast`, problems);
+    const atMostMs = duration(step.judge.atMost, `${field}.judge.atMost`, problems);
+    if (atLeastMs !== undefined && atMostMs !== undefined && atLeastMs > atMostMs) {
+      problems.push(`${field}.judge.atLeast is longer than atMost. Make atMost the longer one.`);
+    }
+    return [
+      {
+        kind: 'judge',
+        isImplied: false,
+        ...(atLeastMs === undefined ? {} : { atLeastMs }),
+        ...(atMostMs === undefined ? {} : { atMostMs }),
+      },
+    ];
+  }
+  if (step.pause !== undefined) {
+    const durationMs = duration(step.pause.duration, `${field}.pause.duration`, problems);
+    return [{ kind: 'pause', ...(durationMs === undefined ? {} : { durationMs }) }];
+  }
+  if (step.setReplicas !== undefined) {
+    const replicas = readReplicas(step.setReplicas);
+    if (replicas !== undefined) return [{ kind: 'setReplicas', replicas }];
+    problems.push(
+      `${field}.setReplicas is ${quote(step.setReplicas)}. Write a number of pods, or a percentage of stable such as 50%.`,
+    );
+    return [];
+  }
+  problems.push(`${field} has the unknown step ${quote(named[0])}. Write setWeight, judge, pause or setReplicas.`);
+  return [];
+}
+
+function readReplicas(value: unknown): Replicas | undefined {
+  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? { count: value } : undefined;
+  const digits = typeof value === 'string' ? /^([0-9]{1,3})%$/.exec(value)?.[1] : undefined;
+  return digits === undefined ? undefined : { fraction: Number(digits) / 100 };
+}
+
+/** A judge goes before every raise from a weight that none has judged yet, and before the promotion. */
+function withImpliedJudges(written: readonly PlanStep[], problems: string[]): PlanStep[] {
+  const steps: PlanStep[] = [];
+  const implied: PlanStep = { kind: 'judge', isImplied: true };
+  let weight = 0;
+  let isJudged = true;
+  for (const step of written) {
+    if (step.kind === 'judge') {
+      if (weight === 0 || weight === 100) problems.push(judgeNeedsBothSides(weight));
+      isJudged = true;
+    }
+    if (step.kind === 'setWeight') {
+      if (step.weight > weight && !isJudged) steps.push(implied);
+      if (step.weight !== weight) isJudged = step.weight === 0 || step.weight === 100;
+      weight = step.weight;
+    }
+    steps.push(step);
+  }
+  if (!isJudged) steps.push(implied);
+  return steps;
+}
+
+const judgeNeedsBothSides = (weight: number): string =>
+  `spec.strategy.canary.steps has a judge at weight ${weight}, where ${weight === 0 ? 'the canary' : 'stable'} has no requests to compare. Put it after a setWeight between 1 and 99.`;
+
+/** Without analysis a judge is only the time it asks for. */
+function asTimetable(step: PlanStep): PlanStep {
+  return step.kind === 'judge' ? { kind: 'pause', durationMs: step.atLeastMs ?? UNJUDGED_DWELL_MS } : step;
+}
+
+function checkOrder(steps: readonly PlanStep[], isJudged: boolean, problems: string[]): void {
+  const weights = steps.flatMap((step) => (step.kind === 'setWeight' ? [step.weight] : []));
+  const [first] = weights.filter((weight) => weight > 0);
+  if (first === undefined) {
+    problems.push('spec.strategy.canary.steps never gives the canary any requests. Add a setWeight between 1 and 99.');
+  } else if (isJudged && first === 100) {
+    problems.push(
+      'spec.strategy.canary goes from 0 to 100 % at once, so nothing could be judged. Put a weight between 1 and 99 before, or leave spec.analysis out.',
+    );
+  } else if (isJudged && weights.at(-1) === 0) {
+    problems.push(
+      'spec.strategy.canary.steps ends at weight 0, and the promotion after it could not be judged. End with a setWeight between 1 and 100.',
+    );
+  }
+}
+
+function checkWeight(value: unknown, field: string, problems: string[]): void {
+  if (readWeight(value) === undefined) problems.push(`${field} is ${quote(value)}. Write ${units.weight.written}.`);
+}
+
+function duration(text: string | undefined, field: string, problems: string[]): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = readDurationMs(text);
+  if (ms === undefined) problems.push(`${field} is ${quote(text)}. Write ${units.duration.written}.`);
+  return ms;
+}

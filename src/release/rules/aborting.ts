@@ -1,0 +1,134 @@
+/** Giving up: what starts it (whatever else is wrong, contracts 8 and 16), and how it ends with everything given back. */
+import { formatDuration } from '../../api/units.ts';
+import type { Action } from '../action.ts';
+import { isByReplicas, isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import {
+  aborting,
+  draftOf,
+  ended,
+  NOT_ROUTED,
+  reachedWeight,
+  ROUTED,
+  told,
+  verdictShown,
+  write,
+} from '../transitions.ts';
+
+/** No ready pod before its first requests, for this long: Kubernetes' own progressDeadlineSeconds. */
+export const NOT_READY_MS = 10 * 60_000;
+/** No ready pod while it has requests: they fail. */
+export const NOT_SERVING_MS = 60_000;
+/** Pods that started this long before the release belong to an earlier revision. */
+const CLOCK_SKEW_MS = 10_000;
+
+export interface Cause {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Why the release must be given up now, if it must. The order is the order of precedence. */
+export function abortCause(s: Situation): Cause | undefined {
+  return abortedByPerson(s) ?? crashLooping(s) ?? judgedFail(s) ?? notReady(s) ?? inconclusivePolicy(s);
+}
+
+export const startAborting: Rule = (s) => {
+  if (!isUnderWay(s.status) || isObserving(s)) return undefined;
+  const isAlready = s.status.phase === 'Aborting';
+  const cause = isAlready ? abortedByPerson(s) : abortCause(s);
+  const { canary, rejected } = s.status.revision;
+  if (cause === undefined || (isAlready && canary !== undefined && rejected.includes(canary))) return undefined;
+  const verdict = s.verdict === undefined ? {} : { verdict: verdictShown(s.verdict) };
+  return write(s, aborting(s, { ...draftOf(s), ...verdict }, { ...cause, isRejected: true }), cause.reason, NOT_ROUTED);
+};
+
+/** Traffic to stable, replicas given back, the run finished, then Aborted: one action at a time. */
+export const finishAborting: Rule = (s) => {
+  if (s.status.phase !== 'Aborting') return undefined;
+  const isSuperseded = SUPERSEDED.has(s.status.reason ?? '');
+  if (s.status.taken !== undefined) {
+    const giveBack = isSuperseded ? trafficToZero(s) : restoreAll(s);
+    if (giveBack !== undefined) return giveBack;
+  }
+  if (s.observed.run !== undefined && !s.observed.run.isFinished)
+    return { kind: 'finishRun', name: s.observed.run.name };
+  return isSuperseded ? superseded(s) : aborted(s);
+};
+
+const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableChanged', 'Observing']);
+
+function trafficToZero(s: Situation): Action | undefined {
+  if (s.observed.isTrafficWritten) return undefined;
+  return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: s.status.reason ?? 'Aborted' };
+}
+
+function restoreAll(s: Situation): Action | undefined {
+  const because = s.status.reason ?? 'Aborted';
+  if (!s.observed.isTrafficRestored) return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
+  if (s.observed.isWorkloadRestored) return undefined;
+  return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
+}
+
+function aborted(s: Situation): Action | undefined {
+  const { taken, ...draft } = draftOf(s);
+  const reached = reachedWeight(draft);
+  const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.`;
+  // What was taken before an earlier promotion is still to be given back when the Release goes.
+  const keep = taken !== undefined && draft.revision.previousStable !== undefined ? { taken } : {};
+  const done = ended(s, { ...draft, ...keep, phase: 'Aborted', message }, 'Aborted', reached);
+  return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', ROUTED);
+}
+
+function superseded(s: Situation): Action | undefined {
+  const draft = draftOf(s);
+  const done = ended(s, { ...draft, phase: 'Aborted' }, 'Superseded', reachedWeight(draft));
+  return write(s, told(s, done, 'superseded', 'superseded'), 'superseded', ROUTED);
+}
+
+function abortedByPerson({ status, observed }: Situation): Cause | undefined {
+  if (observed.abortRevision === undefined || observed.abortRevision !== status.revision.canary) return undefined;
+  return {
+    reason: 'AbortedByPerson',
+    message: `The annotation serin.dev/abort asks to give up ${observed.abortRevision}.`,
+  };
+}
+
+function crashLooping(s: Situation): Cause | undefined {
+  if (s.canary?.revision !== s.status.revision.canary) return undefined;
+  const sinceMs = Date.parse(s.status.startedAt ?? s.now) - CLOCK_SKEW_MS;
+  const pod = s.canary?.pods.find((each) => each.isCrashLooping && (each.startedAtMs ?? s.nowMs) >= sinceMs);
+  if (pod === undefined) return undefined;
+  return {
+    reason: 'CanaryCrashLooping',
+    message: `Pod ${pod.name} of the canary crashes again and again (${pod.restartCount} restarts).`,
+  };
+}
+
+function judgedFail(s: Situation): Cause | undefined {
+  if (s.verdict?.outcome !== 'Fail' || isPromotedPastAnalysis(s)) return undefined;
+  return { reason: s.verdict.reason, message: s.verdict.says };
+}
+
+/** A person or a stated rule sent it to 100 %; only pods that do not run, or an abort, call that back. */
+function isPromotedPastAnalysis({ status }: Situation): boolean {
+  return (
+    status.phase === 'Promoting' && (status.reason === 'PromotedByPerson' || status.reason === 'RolledBackToPrevious')
+  );
+}
+
+function notReady(s: Situation): Cause | undefined {
+  const { unreadySince, weight } = s.status;
+  if (unreadySince === undefined || s.canary === undefined || (isByReplicas(s) && weight === 0)) return undefined;
+  const limitMs = weight > 0 && s.canary.readyReplicas === 0 ? NOT_SERVING_MS : NOT_READY_MS;
+  if (s.nowMs - Date.parse(unreadySince) < limitMs) return undefined;
+  const { readyReplicas, desiredReplicas, workload } = s.canary;
+  return {
+    reason: 'CanaryNotReady',
+    message: `${workload} has ${readyReplicas} of ${desiredReplicas} pods ready, for ${formatDuration(s.nowMs - Date.parse(unreadySince))} now.`,
+  };
+}
+
+function inconclusivePolicy(s: Situation): Cause | undefined {
+  if (s.spec.analysis?.onInconclusive !== 'abort' || s.step?.kind !== 'judge' || !isFollowingSteps(s)) return undefined;
+  if (s.verdict?.outcome !== 'Inconclusive' || s.verdict.blindSinceMs !== undefined) return undefined;
+  return { reason: s.verdict.reason, message: `${s.verdict.says} onInconclusive: abort.` };
+}

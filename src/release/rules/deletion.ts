@@ -1,0 +1,45 @@
+/** A Release that is being deleted gives everything back first; it never keeps its namespace from going. */
+import { FINALIZER } from '../../api/meta.ts';
+import { isUnderWay, type Rule, type Situation } from '../situation.ts';
+import { aborting, draftOf, NOT_ROUTED, told, write } from '../transitions.ts';
+import { tell } from './telling.ts';
+
+/** After this long the finalizer goes, whatever could not be given back: a stuck namespace helps nobody. */
+export const DELETION_DEADLINE_MS = 10 * 60_000;
+/** How long a missing workload may come back before its routes are left as they are. */
+const MISSING_WORKLOAD_MS = 60_000;
+
+export const giveBackOnDeletion: Rule = (s) => {
+  const { deletionTimestamp, finalizers } = s.observed.release.metadata;
+  if (deletionTimestamp === undefined) return undefined;
+  if (!finalizers?.includes(FINALIZER)) return { kind: 'wait' };
+  const waitedMs = s.nowMs - Date.parse(deletionTimestamp);
+  if (isNothingLeft(s, waitedMs)) return goneAfterTelling(s);
+  if (isUnderWay(s.status) && s.status.phase !== 'Aborting') {
+    const message = 'The Release is being deleted; traffic goes back to stable.';
+    const draft = aborting(s, draftOf(s), { reason: 'Deleted', message, isRejected: false });
+    return write(s, told(s, draft, 'aborted', 'deleted'), 'deletion', NOT_ROUTED);
+  }
+  if (s.traffic !== undefined && !s.observed.isTrafficRestored) {
+    return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
+  }
+  if (s.workload !== undefined && !s.observed.isWorkloadRestored) {
+    return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because: 'deletion' };
+  }
+  if (s.workload === undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
+  return goneAfterTelling(s);
+};
+
+function isNothingLeft({ status, observed, workload }: Situation, waitedMs: number): boolean {
+  if (status.taken === undefined || observed.conflict !== undefined || waitedMs >= DELETION_DEADLINE_MS) return true;
+  return (
+    workload === undefined &&
+    waitedMs >= MISSING_WORKLOAD_MS &&
+    observed.workload.kind === undefined &&
+    observed.workload.reason === 'WorkloadNotFound'
+  );
+}
+
+function goneAfterTelling(s: Situation): ReturnType<Rule> {
+  return tell(s) ?? { kind: 'removeFinalizer' };
+}

@@ -1,0 +1,127 @@
+/**
+ * Why a release stays where it is, in order of precedence. Holding never touches traffic, but for the retreat after long
+ * blindness, which only lowers it (contracts 17).
+ */
+import type { Finding } from '../../api/meta.ts';
+import { readDurationMs } from '../../api/units.ts';
+import { weightAt } from '../plan.ts';
+import { freshnessMs, isFollowingSteps, type Rule, type Situation } from '../situation.ts';
+import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import { held } from './obstacles.ts';
+import { MAX_DRIFT_REPAIRS } from './traffic.ts';
+
+/** The metrics' interval where neither spec nor template says: the default grid (architecture.md). */
+const GRID_MS = 10_000;
+
+export const isContested = ({ status }: Situation): boolean => (status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS;
+
+export function isPastDeadline({ plan, status, nowMs }: Situation): boolean {
+  if (plan?.progressDeadlineMs === undefined || status.startedAt === undefined) return false;
+  return nowMs - Date.parse(status.startedAt) >= plan.progressDeadlineMs;
+}
+
+/** The first reason to stay, with what would end it. */
+export function holdCause(s: Situation): (Finding & { readonly waitingFor: string }) | undefined {
+  return contested(s) ?? paused(s) ?? pastDeadline(s) ?? pauseStep(s) ?? blind(s) ?? inconclusive(s);
+}
+
+export const holdOrGoOn: Rule = (s) => {
+  if (!isFollowingSteps(s)) return undefined;
+  const cause = holdCause(s);
+  if (cause === undefined) return s.status.phase === 'Held' ? goOn(s) : undefined;
+  return write(s, held(s, cause, cause.waitingFor), cause.reason);
+};
+
+function goOn(s: Situation): ReturnType<Rule> {
+  const { heldSince, ...draft } = draftOf(s);
+  const index = draft.step?.index ?? 0;
+  const message = `Goes on after ${elapsed(s, heldSince)}.`;
+  const next: StatusDraft = { ...draft, phase: index === 0 ? 'Waiting' : 'Progressing', reason: 'Resumed', message };
+  return write(s, told(s, next, 'resumed', `resumed/${s.now}`), 'goes on');
+}
+
+/** Blind for so long that requests should not go on unobserved: back to the last weight that passed. Not a Fail. */
+export const retreat: Rule = (s) => {
+  if (!isFollowingSteps(s) || s.plan === undefined) return undefined;
+  const target = s.status.passedWeight ?? 0;
+  const since = blindSince(s);
+  if (since === undefined || s.status.weight <= target || s.nowMs - since < s.plan.retreatAfterMs) return undefined;
+  const index = judgedAt(s, target);
+  const message = `No usable data since ${new Date(since).toISOString()}: traffic goes back from ${s.status.weight} to ${target} %.`;
+  const draft: StatusDraft = {
+    ...withWeight(s, draftOf(s), target, index, s.plan.steps.length),
+    phase: 'Held',
+    reason: 'Blind',
+    message,
+    heldSince: s.status.heldSince ?? s.now,
+  };
+  return write(s, told(s, draft, 'retreated', `retreated/${s.now}`), 'blind', NOT_ROUTED);
+};
+
+/** The newest judge step at `weight` up to now; 0 where there is none, so that the release begins again. */
+function judgedAt({ plan, status }: Situation, weight: number): number {
+  if (plan === undefined || weight === 0) return 0;
+  const last = Math.min(status.step?.index ?? 0, plan.steps.length);
+  for (let index = last; index > 0; index--) {
+    if (plan.steps[index - 1]?.kind === 'judge' && weightAt(plan, index) === weight) return index;
+  }
+  return 0;
+}
+
+/** Since when nothing usable was measured, ms since the epoch: the judge says so, or the judge itself is silent. */
+export function blindSince(s: Situation): number | undefined {
+  if (s.status.analysisRun === undefined || s.status.step === undefined) return undefined;
+  if (s.verdict?.blindSinceMs !== undefined) return s.verdict.blindSinceMs;
+  const lastMs = s.verdict?.intervalEndMs ?? Date.parse(s.status.step.since);
+  return s.nowMs - lastMs > freshnessMs(s.spec) ? lastMs : undefined;
+}
+
+function contested(s: Situation): ReturnType<typeof holdCause> {
+  if (!isContested(s)) return undefined;
+  const what = s.traffic?.drift.join(' ') ?? '';
+  return {
+    reason: 'TrafficContested',
+    message: `Routes were changed ${MAX_DRIFT_REPAIRS} times during this release${what === '' ? '' : ` (${what})`}. Make their owner leave the weights alone, then resume.`,
+    waitingFor: 'person',
+  };
+}
+
+function paused({ spec, status }: Situation): ReturnType<typeof holdCause> {
+  if (spec.paused === true) return { reason: 'Paused', message: 'spec.paused is true.', waitingFor: 'person' };
+  if (status.paused === true)
+    return { reason: 'PausedByPerson', message: 'A person paused it; resume to go on.', waitingFor: 'person' };
+  return undefined;
+}
+
+function pastDeadline(s: Situation): ReturnType<typeof holdCause> {
+  if (!isPastDeadline(s)) return undefined;
+  const message = `It takes longer than spec.progressDeadline (${s.spec.progressDeadline ?? ''}). Raise that, or promote, or abort.`;
+  return { reason: 'DeadlineExceeded', message, waitingFor: 'person' };
+}
+
+function pauseStep({ step }: Situation): ReturnType<typeof holdCause> {
+  if (step?.kind !== 'pause' || step.durationMs !== undefined) return undefined;
+  return { reason: 'Paused', message: 'This step waits for a person; resume to go on.', waitingFor: 'person' };
+}
+
+function blind(s: Situation): ReturnType<typeof holdCause> {
+  const hasRetreated = s.status.reason === 'Blind' && s.status.phase === 'Held';
+  if (hasRetreated && (s.verdict === undefined || blindSince(s) !== undefined)) {
+    return { reason: 'Blind', message: s.status.message ?? '', waitingFor: s.status.weight === 0 ? 'person' : 'judge' };
+  }
+  if (s.step?.kind !== 'judge') return undefined;
+  const since = blindSince(s);
+  const graceMs = 3 * (readDurationMs(s.spec.analysis?.interval) ?? GRID_MS);
+  if (since === undefined || s.nowMs - since < graceMs) return undefined;
+  return {
+    reason: s.verdict?.reason ?? 'NoData',
+    message: `No usable data since ${new Date(since).toISOString()}. ${s.verdict?.says ?? 'No verdict came.'}`,
+    waitingFor: 'judge',
+  };
+}
+
+function inconclusive(s: Situation): ReturnType<typeof holdCause> {
+  if (s.step?.kind !== 'judge' || s.verdict?.outcome !== 'Inconclusive') return undefined;
+  if (s.spec.analysis?.onInconclusive === 'advance' && s.verdict.hadEnoughData) return undefined;
+  return { reason: s.verdict.reason, message: s.verdict.says, waitingFor: 'judge' };
+}

@@ -1,0 +1,79 @@
+/** What keeps a release from being carried out at all, and how that is shown. Nothing here touches a user's object. */
+import type { Finding } from '../../api/meta.ts';
+import { isFollowingSteps, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import { STALLED_REASONS } from '../conditions.ts';
+import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
+import { tell } from './telling.ts';
+
+const RETRY_MS = 15_000;
+
+/** The first finding that matters in this phase. Giving up and promoting need neither steps nor templates. */
+export function obstacleOf(s: Situation): Finding | undefined {
+  const { observed } = s;
+  const workload = observed.workload.kind === undefined ? observed.workload : undefined;
+  const traffic = observed.traffic.kind === undefined ? observed.traffic : undefined;
+  const reach = observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? unclearLive(s);
+  const isEnding = s.status.phase === 'Aborting' || s.status.phase === 'Promoting';
+  return reach ?? (isEnding ? undefined : (s.planFinding ?? analysisFinding(s)));
+}
+
+/** A run carries its own resolved copy; templates only matter until it exists. */
+function analysisFinding({ observed, spec }: Situation): Finding | undefined {
+  if (spec.analysis === undefined || observed.analysis === undefined || observed.run !== undefined) return undefined;
+  return observed.analysis.kind === undefined ? observed.analysis : undefined;
+}
+
+function unclearLive({ status, traffic }: Situation): Finding | undefined {
+  if (status.revision.stable !== undefined || traffic === undefined || traffic.canaryWeight !== undefined)
+    return undefined;
+  return {
+    reason: 'RouteNotUnderstood',
+    message: `The routes do not agree on who is live (${traffic.drift.join(' ') || 'weights differ'}). Give one side more than half of the requests in all of them.`,
+  };
+}
+
+/** Shows the obstacle and waits for it to go. */
+export const waitForObstacle: Rule = (s) => {
+  const obstacle = obstacleOf(s);
+  if (obstacle === undefined) return undefined;
+  return showObstacle(s, obstacle) ?? tell(s) ?? { kind: 'wait', requeueAfterMs: RETRY_MS };
+};
+
+function showObstacle(s: Situation, obstacle: Finding): ReturnType<Rule> {
+  if (isFollowingSteps(s))
+    return write(s, held(s, obstacle), obstacle.reason, { status: 'Unknown', reason: obstacle.reason });
+  if (isUnderWay(s.status)) return write(s, draftOf(s), obstacle.reason, { status: 'False', reason: obstacle.reason });
+  const draft: StatusDraft = { ...draftOf(s), reason: obstacle.reason, message: obstacle.message };
+  const isNew = s.status.reason !== obstacle.reason;
+  const next = isNew
+    ? told(s, draft, 'invalid', `invalid/${s.observed.release.metadata.generation}/${obstacle.reason}`)
+    : draft;
+  return write(s, next, obstacle.reason);
+}
+
+/** Held where it is; people are told once for each reason. */
+export function held(s: Situation, why: Finding, waitingFor?: string): StatusDraft {
+  const draft = draftOf(s);
+  const isSame = s.status.phase === 'Held' && s.status.reason === why.reason;
+  const heldSince = s.status.phase === 'Held' ? (s.status.heldSince ?? s.now) : s.now;
+  const step = draft.step === undefined || waitingFor === undefined ? {} : { step: { ...draft.step, waitingFor } };
+  const next: StatusDraft = {
+    ...draft,
+    ...step,
+    ...shownVerdict(s),
+    phase: 'Held',
+    reason: why.reason,
+    message: why.message,
+    heldSince,
+  };
+  return isSame ? next : told(s, next, 'held', `held/${s.now}`);
+}
+
+/** A settled Release whose obstacle is gone says again how its last release ended. */
+export const obstacleGone: Rule = (s) => {
+  if (isUnderWay(s.status) || !STALLED_REASONS.has(s.status.reason ?? '')) return undefined;
+  const last = s.status.history?.at(-1);
+  const { message: _message, ...draft } = draftOf(s);
+  const reason = s.status.phase === 'Idle' ? 'UpToDate' : (last?.reason ?? 'UpToDate');
+  return write(s, { ...draft, reason }, 'obstacle gone');
+};

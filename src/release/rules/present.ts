@@ -1,0 +1,47 @@
+/** What the status says while nothing else happens: what it waits for, and the newest verdict. */
+import type { Reason } from '../../api/reasons.ts';
+import { isFollowingSteps, isObserving, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { draftOf, shownVerdict, type StatusDraft, write } from '../transitions.ts';
+import { isByReplicas } from '../situation.ts';
+
+export const present: Rule = (s) => {
+  if (isObserving(s)) return undefined;
+  const draft = { ...draftOf(s), ...(isFollowingSteps(s) ? shownVerdict(s) : {}) };
+  const isShown = s.status.phase === 'Waiting' || s.status.phase === 'Progressing' || s.status.phase === 'Promoting';
+  if (!isShown || draft.step === undefined) return write(s, draft, 'verdict');
+  const waiting = waitsFor(s, draft);
+  const step = { ...draft.step, waitingFor: waiting.waitingFor };
+  const why = s.status.phase === 'Promoting' ? {} : { reason: waiting.reason, message: waiting.message };
+  return write(s, { ...draft, step, ...why }, `waits for ${waiting.waitingFor}`);
+};
+
+interface Waiting {
+  readonly waitingFor: 'pods' | 'traffic' | 'judge' | 'pause';
+  readonly reason: Reason | (string & {});
+  readonly message: string;
+}
+
+function waitsFor(s: Situation, draft: StatusDraft): Waiting {
+  const at = `step ${draft.step?.index ?? 0} of ${draft.step?.of ?? 0}`;
+  if (!wasRouted(s.status)) {
+    return {
+      waitingFor: 'traffic',
+      reason: 'WaitingForTraffic',
+      message: `The routes do not carry ${draft.weight} % yet (${at}).`,
+    };
+  }
+  const needsPods = s.canary !== undefined && !isReady(s.canary) && !(isByReplicas(s) && draft.weight === 0);
+  if (needsPods && s.step?.kind !== 'judge' && s.step?.kind !== 'pause') {
+    const { workload = 'The canary', readyReplicas = 0, desiredReplicas = 0 } = s.canary ?? {};
+    return {
+      waitingFor: 'pods',
+      reason: 'WaitingForPods',
+      message: `${workload} has ${readyReplicas} of ${desiredReplicas} pods ready (${at}).`,
+    };
+  }
+  if (s.step?.kind === 'pause') {
+    return { waitingFor: 'pause', reason: 'Paused', message: `A pause at ${draft.weight} % (${at}).` };
+  }
+  const { reason = 'Judging', says = `Evidence is being gathered at ${draft.weight} % (${at}).` } = draft.verdict ?? {};
+  return { waitingFor: 'judge', reason, message: says };
+}

@@ -1,0 +1,61 @@
+/** The last stretch: enough pods for all requests, 100 %, and only then the new revision is stable. */
+import { isByReplicas, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { draftOf, ended, NOT_ROUTED, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import { scaleFor } from './readiness.ts';
+
+export const promote: Rule = (s) => {
+  if (s.status.phase !== 'Promoting' || s.canary === undefined || s.workload === undefined) return undefined;
+  const of = s.status.step?.of ?? 0;
+  if (s.status.weight < 100) {
+    const scaling = scaleFor(s, of, 100);
+    if (scaling !== undefined) return scaling;
+    if (!isByReplicas(s) && !isReady(s.canary)) return undefined;
+    return write(s, withWeight(s, draftOf(s), 100, of, of), 'promoting', NOT_ROUTED);
+  }
+  if (!wasRouted(s.status) || !s.observed.isTrafficWritten || !isReady(s.canary)) return undefined;
+  if (s.observed.run !== undefined && !s.observed.run.isFinished)
+    return { kind: 'finishRun', name: s.observed.run.name };
+  return write(s, promoted(s), 'promoted', ROUTED);
+};
+
+/** The arms swap in one write: what was the canary is stable, at weight 0 of whatever comes next. */
+export function promoted(s: Situation): StatusDraft {
+  const { taken, unreadySince: _unready, passedWeight: _passed, ...draft } = draftOf(s);
+  const over = ended(
+    s,
+    { ...draft, reason: BY_NOBODY.has(draft.reason ?? '') ? 'Promoted' : (draft.reason ?? 'Promoted') },
+    'Promoted',
+    100,
+  );
+  const { canary, stable, rejected } = over.revision;
+  const pair =
+    s.spec.workload.pair === undefined || s.canary === undefined
+      ? {}
+      : { pair: { live: s.canary.workload, ...(stable === undefined ? {} : { idleRevision: stable }) } };
+  const message = `${canary ?? ''} has all the traffic${stable === undefined ? '' : `; ${stable} was stable before`}.`;
+  const done: StatusDraft = {
+    ...over,
+    ...pair,
+    phase: 'Promoted',
+    message,
+    revision: {
+      ...(canary === undefined ? {} : { stable: canary }),
+      ...(stable === undefined ? {} : { previousStable: stable }),
+      rejected: rejected.filter((revision) => revision !== canary),
+    },
+    weight: 0,
+    // Replicas of what is live now are its owner's business again; routes are still to be given back on deletion.
+    ...(taken === undefined ? {} : { taken: taken.traffic === undefined ? {} : { traffic: taken.traffic } }),
+  };
+  return told(s, done, 'promoted', 'promoted');
+}
+
+/** Reasons on the way that say nothing about who promoted it. */
+const BY_NOBODY: ReadonlySet<string> = new Set([
+  'Advanced',
+  'Resumed',
+  'WaitingForPods',
+  'WaitingForTraffic',
+  'Observing',
+  '',
+]);

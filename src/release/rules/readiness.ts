@@ -1,0 +1,41 @@
+/** The canary's pods: since when they are not ready, and how many there must be before more requests reach them. */
+import type { Action } from '../action.ts';
+import { replicasAt } from '../plan.ts';
+import { isByReplicas, isFollowingSteps, isObserving, isReady, type Rule, type Situation } from '../situation.ts';
+import { draftOf, write } from '../transitions.ts';
+
+/** Keeps `status.unreadySince`. Before the first requests all pods count, afterwards only having none at all. */
+export const watchReadiness: Rule = (s) => {
+  if (!isFollowingSteps(s) && s.status.phase !== 'Promoting') return undefined;
+  if (s.canary === undefined) return undefined;
+  const isIdleByDesign = isByReplicas(s) && s.status.weight === 0;
+  const isServing = s.status.weight > 0 ? s.canary.readyReplicas > 0 : isReady(s.canary);
+  const { unreadySince, ...draft } = draftOf(s);
+  if (isServing || isIdleByDesign) return write(s, draft, 'pods ready');
+  return unreadySince === undefined ? write(s, { ...draft, unreadySince: s.now }, 'pods not ready') : undefined;
+};
+
+/** The pods that step `index` at `weight` needs: what the plan asks for, at 100 % as many as stable, else at least one. */
+export function neededReplicas(s: Situation, index: number, weight: number): number {
+  const stable = Math.max(1, s.workload?.stable.desiredReplicas ?? 1);
+  const asked = s.plan === undefined ? undefined : replicasAt(s.plan, index, stable);
+  if (weight === 100) return Math.max(stable, asked ?? 0);
+  const present = s.canary?.desiredReplicas ?? 0;
+  return asked ?? (present > 0 ? present : stable);
+}
+
+/** Scales the canary if it needs it and Serin may; `undefined` when nothing is to be done. Without a router, weights are replicas. */
+export function scaleFor(s: Situation, index: number, weight: number): Action | undefined {
+  if (s.workload === undefined || s.canary === undefined || s.workload.isAutoscaled) return undefined;
+  if (isByReplicas(s) || isObserving(s)) return undefined;
+  const replicas = neededReplicas(s, index, weight);
+  const isExact = s.canary.desiredReplicas === replicas;
+  if (isExact || (weight === 100 && s.canary.desiredReplicas > replicas)) return undefined;
+  return { kind: 'writeWorkload', intent: { kind: 'scaleCanary', replicas }, because: `step ${index}` };
+}
+
+/** The pods that the step in force asks for. */
+export const scaleForStep: Rule = (s) => {
+  if (!isFollowingSteps(s) || s.status.taken === undefined) return undefined;
+  return scaleFor(s, s.status.step?.index ?? 0, s.status.weight);
+};

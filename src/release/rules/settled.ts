@@ -1,0 +1,52 @@
+/** Between releases: start the next one, keep routes where they belong, and give back what is no longer needed. */
+import { FINALIZER } from '../../api/meta.ts';
+import { candidateOf, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
+import { draftOf, NOT_ROUTED, ROUTED, started, write } from '../transitions.ts';
+import { contest, MAX_DRIFT_REPAIRS, noteDrift } from './traffic.ts';
+
+export const start: Rule = (s) => {
+  if (isUnderWay(s.status) || s.status.revision.stable === undefined) return undefined;
+  const candidate = candidateOf(s);
+  if (candidate === undefined) return undefined;
+  const isBack = candidate === s.status.revision.previousStable;
+  const message = isBack
+    ? `${candidate} was stable before; it is not judged again.`
+    : `Revision ${candidate} was found.`;
+  return write(
+    s,
+    started(s, candidate, { reason: isBack ? 'RolledBackToPrevious' : 'NewRevision', message }),
+    'new revision',
+    NOT_ROUTED,
+  );
+};
+
+/** After a promotion the routes differ from what their author wrote, so they are kept: an old manifest must not roll back. */
+export const keepRoutes: Rule = (s) => {
+  if (isUnderWay(s.status) || isObserving(s) || s.status.taken === undefined || s.traffic === undefined)
+    return undefined;
+  const isSteady = s.observed.isTrafficWritten || s.observed.isTrafficRestored;
+  if (isSteady) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
+  if (wasRouted(s.status)) return (s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS ? contest(s) : noteDrift(s);
+  if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
+  return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: 'TrafficDrift' };
+};
+
+/** Nothing was promoted since it was taken: the user's objects get back exactly what they had. */
+export const giveBack: Rule = (s) => {
+  const { taken, revision } = s.status;
+  if (isUnderWay(s.status) || isObserving(s)) return undefined;
+  if (taken === undefined) {
+    const hasFinalizer = s.observed.release.metadata.finalizers?.includes(FINALIZER) === true;
+    return hasFinalizer ? { kind: 'removeFinalizer' } : undefined;
+  }
+  if (taken.workload !== undefined && !s.observed.isWorkloadRestored) {
+    return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken.workload }, because: 'GivingBack' };
+  }
+  const isUntouched = revision.previousStable === undefined;
+  if (isUntouched && !s.observed.isTrafficRestored) {
+    return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
+  }
+  const { taken: _taken, ...draft } = draftOf(s);
+  if (isUntouched) return write(s, draft, 'given back');
+  return write(s, { ...draft, taken: taken.traffic === undefined ? {} : { traffic: taken.traffic } }, 'given back');
+};

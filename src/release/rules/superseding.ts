@@ -1,0 +1,41 @@
+/** The workload changed under a release that is under way: a newer revision, the old one back, or another stable. */
+import { isFollowingSteps, isUnderWay, type Rule } from '../situation.ts';
+import { aborting, draftOf, NOT_ROUTED, write } from '../transitions.ts';
+
+/** Traffic goes to 0 before anything else starts; what was under way is not remembered as rejected. */
+export const supersede: Rule = (s) => {
+  if (!isUnderWay(s.status) || s.status.phase === 'Aborting' || s.workload === undefined) return undefined;
+  const present = s.workload.canary?.revision;
+  const { canary } = s.status.revision;
+  if (present === canary) return undefined;
+  const message =
+    present === undefined || present === s.status.pair?.idleRevision
+      ? `Revision ${canary ?? ''} was taken back before it was judged.`
+      : `Revision ${present} took the place of ${canary ?? ''}.`;
+  return write(
+    s,
+    aborting(s, draftOf(s), { reason: 'Superseded', message, isRejected: false }),
+    'superseded',
+    NOT_ROUTED,
+  );
+};
+
+/** Evidence against a stable version that is gone is void: the same revision starts again. */
+export const followStable: Rule = (s) => {
+  if (s.workload === undefined || s.status.revision.stable === undefined) return undefined;
+  const stable = s.workload.stable.revision;
+  if (stable === s.status.revision.stable || s.status.phase === 'Aborting' || s.status.phase === 'Promoting')
+    return undefined;
+  const message = `The stable version was changed from ${s.status.revision.stable} to ${stable} directly; nothing judged that.`;
+  if (isFollowingSteps(s) && s.status.weight > 0) {
+    return write(
+      s,
+      aborting(s, draftOf(s), { reason: 'StableChanged', message, isRejected: false }),
+      'stable changed',
+      NOT_ROUTED,
+    );
+  }
+  const draft = draftOf(s);
+  const why = isUnderWay(s.status) ? {} : { reason: 'StableChanged', message };
+  return write(s, { ...draft, ...why, revision: { ...draft.revision, stable } }, 'stable changed');
+};

@@ -1,0 +1,74 @@
+/**
+ * Routes follow `status.weight`, never the other way round. What somebody else changed is put back: at most ten times in a
+ * release, and after that only towards stable.
+ */
+import { isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { draftOf, ROUTED, told, write } from '../transitions.ts';
+
+/** So often changed routes are put back; then somebody has to end the contest. */
+export const MAX_DRIFT_REPAIRS = 10;
+/** In a contest, one repair towards stable is made in each such period. */
+export const CONTEST_PERIOD_MS = 10_000;
+/** Between releases, repairs this long ago do not count. */
+const FORGET_MS = 3_600_000;
+/** Time for the one repair, from its record on. */
+const REPAIR_WINDOW_MS = 2_000;
+
+export const steerTraffic: Rule = (s) => {
+  if (isObserving(s) || s.traffic === undefined || s.status.taken === undefined) return undefined;
+  if (!isFollowingSteps(s) && s.status.phase !== 'Promoting') return undefined;
+  if (s.observed.isTrafficWritten) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
+  if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
+  if (wasRouted(s.status)) return noteDrift(s);
+  return {
+    kind: 'writeTraffic',
+    intent: { kind: 'weight', canaryWeight: s.status.weight },
+    because: s.status.reason ?? 'weight',
+  };
+};
+
+/** Counted before it is put back: the next pass sees that the routes are not as they should be and writes them. */
+export function noteDrift(s: Situation): ReturnType<Rule> {
+  const lastMs = Date.parse(s.status.lastDriftRepair ?? '1970-01-01T00:00:00Z');
+  const isForgotten = !isUnderWay(s.status) && s.nowMs - lastMs > FORGET_MS;
+  const count = (isForgotten ? 0 : (s.status.driftRepairs ?? 0)) + 1;
+  const what = s.traffic?.drift.join(' ') ?? '';
+  const message =
+    `Routes were changed${what === '' ? '' : `: ${what}`}; they are put back (${count} of ${MAX_DRIFT_REPAIRS} times).`.slice(
+      0,
+      2048,
+    );
+  const { reason, message: kept, ...draft } = draftOf(s);
+  const telling = told(
+    s,
+    { ...draft, reason: 'TrafficDrift', message },
+    'driftRepaired',
+    `driftRepaired/${count}/${s.now}`,
+  );
+  const { reason: _r, message: _m, ...rest } = telling;
+  const next = {
+    ...rest,
+    ...(reason === undefined ? {} : { reason }),
+    ...(kept === undefined ? {} : { message: kept }),
+    driftRepairs: count,
+    lastDriftRepair: s.now,
+  };
+  return write(s, next, 'drift', { status: 'False', reason: 'TrafficDrift' });
+}
+
+/** Too much for the canary is still put back, now and then; too little is left for a person. */
+export function contest(s: Situation): ReturnType<Rule> {
+  const carried = s.traffic?.canaryWeight;
+  const routed = { status: 'Unknown', reason: 'TrafficContested' } as const;
+  if (carried !== undefined && carried <= s.status.weight) return write(s, draftOf(s), 'contested', routed);
+  const sinceMs = s.nowMs - Date.parse(s.status.lastDriftRepair ?? '1970-01-01T00:00:00Z');
+  if (sinceMs < REPAIR_WINDOW_MS) {
+    return {
+      kind: 'writeTraffic',
+      intent: { kind: 'weight', canaryWeight: s.status.weight },
+      because: 'TrafficContested',
+    };
+  }
+  if (sinceMs < CONTEST_PERIOD_MS) return undefined;
+  return write(s, { ...draftOf(s), lastDriftRepair: s.now }, 'contested', routed);
+}

@@ -1,0 +1,31 @@
+/** When to look again if nothing changes: the nearest time at which a rule would decide otherwise. */
+import { isFollowingSteps, isUnderWay, type Situation } from '../situation.ts';
+import { NOT_READY_MS, NOT_SERVING_MS } from './aborting.ts';
+import { blindSince } from './holds.ts';
+import { CONTEST_PERIOD_MS } from './traffic.ts';
+
+/** While a release is under way somebody looks at least so often, whatever the queue lost. */
+const HEARTBEAT_MS = 30_000;
+
+export function untilNextLook(s: Situation): number | undefined {
+  if (!isUnderWay(s.status)) return undefined;
+  const due = dueTimes(s).filter((time) => time > s.nowMs);
+  const next = Math.min(s.nowMs + HEARTBEAT_MS, ...due);
+  return Math.max(1, Math.ceil(next - s.nowMs));
+}
+
+function dueTimes(s: Situation): readonly number[] {
+  const { status, step, plan } = s;
+  const due: number[] = [];
+  const since = status.step === undefined ? s.nowMs : Date.parse(status.step.since);
+  if (step?.kind === 'pause' && step.durationMs !== undefined) due.push(since + step.durationMs);
+  if (step?.kind === 'judge' && step.atLeastMs !== undefined) due.push(since + step.atLeastMs);
+  if (plan?.progressDeadlineMs !== undefined && status.startedAt !== undefined)
+    due.push(Date.parse(status.startedAt) + plan.progressDeadlineMs);
+  const blind = blindSince(s);
+  if (blind !== undefined && plan !== undefined && isFollowingSteps(s)) due.push(blind + plan.retreatAfterMs);
+  if (status.unreadySince !== undefined)
+    due.push(Date.parse(status.unreadySince) + NOT_SERVING_MS, Date.parse(status.unreadySince) + NOT_READY_MS);
+  if (status.lastDriftRepair !== undefined) due.push(Date.parse(status.lastDriftRepair) + CONTEST_PERIOD_MS);
+  return due.filter(Number.isFinite);
+}

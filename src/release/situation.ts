@@ -1,0 +1,112 @@
+/** What the rules look at: the observation, with the parts that most of them need already told apart. */
+import type { Finding } from '../api/meta.ts';
+import type { Phase, ReleaseSpec, ReleaseStatus } from '../api/release.ts';
+import { readDurationMs } from '../api/units.ts';
+import type { StepVerdict } from '../judge/verdict.ts';
+import type { Action } from './action.ts';
+import type { ArmState, Observed, TrafficState, WorkloadState } from './observed.ts';
+import { type Plan, type PlanStep, planOf } from './plan.ts';
+
+export interface Situation {
+  readonly observed: Observed;
+  readonly spec: ReleaseSpec;
+  readonly status: ReleaseStatus;
+  readonly plan: Plan | undefined;
+  readonly planFinding: Finding | undefined;
+  readonly workload: WorkloadState | undefined;
+  readonly traffic: TrafficState | undefined;
+  /** The arm that is not stable, whatever its revision. */
+  readonly canary: ArmState | undefined;
+  /** The step in force; `undefined` before the first and beyond the last. */
+  readonly step: PlanStep | undefined;
+  /** The run's verdict, only if it speaks of this very revision, attempt, step and weight (contracts 2). */
+  readonly verdict: StepVerdict | undefined;
+  readonly nowMs: number;
+  readonly now: string;
+}
+
+/** One rule of the chain: an Action, or `undefined` to let the next rule decide. */
+export type Rule = (situation: Situation) => Action | undefined;
+
+export const NO_STATUS: ReleaseStatus = {
+  phase: 'Idle',
+  revision: { rejected: [] },
+  weight: 0,
+  conditions: [],
+};
+
+export function situationOf(observed: Observed): Situation {
+  const { release, workload, traffic, nowMs } = observed;
+  const status = release.status ?? NO_STATUS;
+  const plan = planOf(release.spec);
+  const isPlan = plan.kind === 'plan';
+  const state = workload.kind === 'workload' ? workload : undefined;
+  return {
+    observed,
+    spec: release.spec,
+    status,
+    plan: isPlan ? plan : undefined,
+    planFinding: isPlan ? undefined : plan,
+    workload: state,
+    traffic: traffic.kind === 'traffic' ? traffic : undefined,
+    canary: state?.canary,
+    step: isPlan ? plan.steps[(status.step?.index ?? 0) - 1] : undefined,
+    verdict: acceptedVerdict(observed, status),
+    nowMs,
+    now: new Date(nowMs).toISOString(),
+  };
+}
+
+/** The verdict, if every field of its identity matches this fresh read; a verdict of another step cannot decide this one. */
+export function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepVerdict | undefined {
+  const verdict = run?.verdict;
+  if (verdict === undefined || run?.name !== status.analysisRun || status.step === undefined) return undefined;
+  const isThisOne =
+    verdict.revision === status.revision.canary &&
+    verdict.attempt === status.attempt &&
+    verdict.step === status.step.index &&
+    verdict.weight === status.weight &&
+    verdict.intervalEndMs >= Date.parse(status.step.since);
+  return isThisOne ? verdict : undefined;
+}
+
+/** A verdict older than this raises nothing: whoever judges may have stopped. Three polls, and never under three minutes. */
+export function freshnessMs(spec: ReleaseSpec): number {
+  return Math.max(3 * 60_000, 3 * (readDurationMs(spec.analysis?.interval) ?? 0));
+}
+
+const UNDER_WAY: ReadonlySet<Phase> = new Set(['Waiting', 'Progressing', 'Held', 'Promoting', 'Aborting']);
+
+/** A release is being carried out: there is a canary revision that is neither promoted nor given up. */
+export const isUnderWay = (status: ReleaseStatus): boolean => UNDER_WAY.has(status.phase);
+
+/** The steps are being followed (not yet promoting, not aborting). */
+export const isFollowingSteps = ({ status }: Situation): boolean =>
+  status.phase === 'Waiting' || status.phase === 'Progressing' || status.phase === 'Held';
+
+export const isObserving = ({ spec }: Situation): boolean => spec.mode === 'observe';
+
+/** No router: the share of requests is the share of pods, and the `replicas` router scales both sides. */
+export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined;
+
+/** Going back to what was stable before is not judged again (contracts 7). */
+export const isGoingBack = ({ status }: Situation): boolean =>
+  status.revision.canary !== undefined && status.revision.canary === status.revision.previousStable;
+
+/** The routes were last seen to carry what they should. */
+export const wasRouted = (status: ReleaseStatus): boolean =>
+  status.conditions.some((condition) => condition.type === 'TrafficRouted' && condition.status === 'True');
+
+/** Every pod that should be there is available; only then may the canary get more requests. */
+export function isReady(arm: ArmState | undefined): arm is ArmState {
+  return arm !== undefined && arm.isSettled && arm.desiredReplicas > 0 && arm.readyReplicas >= arm.desiredReplicas;
+}
+
+/** The revision that could be released: not stable, not rejected, not what the idle member of a pair already had. */
+export function candidateOf({ status, workload, observed }: Situation): string | undefined {
+  const revision = workload?.canary?.revision;
+  if (workload === undefined || revision === undefined || revision === workload.stable.revision) return undefined;
+  if (revision === status.revision.stable || revision === status.pair?.idleRevision) return undefined;
+  if (status.revision.rejected.includes(revision) || revision === observed.abortRevision) return undefined;
+  return revision;
+}

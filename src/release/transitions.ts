@@ -1,0 +1,236 @@
+/**
+ * Drafts of the next status. Every change of course is one of these; each says in the same write what people are to be told
+ * (`unannounced`), so that no crash loses an announcement.
+ *
+ *   Idle ─▶ Waiting ─▶ Progressing ⇄ Held ─▶ Promoting ─▶ Promoted
+ *              └───────────┴──────────┴─────────┴──▶ Aborting ─▶ Aborted
+ */
+import type { Transition } from '../api/release.ts';
+import { formatDuration, formatOdds } from '../api/units.ts';
+import type { StepVerdict } from '../judge/verdict.ts';
+import type { Action, Announcement } from './action.ts';
+import { type Routed, type StatusDraft, statusOf } from './conditions.ts';
+import { type Plan, weightAt } from './plan.ts';
+import { canonicalJson } from './revision.ts';
+import type { Situation } from './situation.ts';
+
+export type { StatusDraft } from './conditions.ts';
+
+const MAX_WEIGHTS = 64;
+const MAX_HISTORY = 10;
+const MAX_REJECTED = 20;
+const MAX_UNANNOUNCED = 16;
+
+export const NOT_ROUTED: Routed = { status: 'False', reason: 'WaitingForTraffic' };
+export const ROUTED: Routed = { status: 'True', reason: 'Routed' };
+
+/** The present status as a draft to change. */
+export function draftOf({ status }: Situation): StatusDraft {
+  const { conditions: _conditions, observedGeneration: _generation, ...draft } = status;
+  return draft;
+}
+
+/** Writes the draft, unless nothing would change. */
+export function write(s: Situation, draft: StatusDraft, because: string, routed?: Routed): Action | undefined {
+  const { generation } = s.observed.release.metadata;
+  const status = statusOf(clipped(draft), s.status, { generation, now: s.now, routed });
+  const isSame = s.observed.release.status !== undefined && canonicalJson(status) === canonicalJson(s.status);
+  return isSame ? undefined : { kind: 'writeStatus', status, because };
+}
+
+/** Within the lengths of the schema, whatever a verdict, an object name or an API server said. */
+function clipped(draft: StatusDraft): StatusDraft {
+  const { reason, message, ...rest } = draft;
+  return {
+    ...rest,
+    ...(reason === undefined ? {} : { reason: reason.slice(0, 128) }),
+    ...(message === undefined ? {} : { message: message.slice(0, 2048) }),
+  };
+}
+
+/** A new release of `revision` begins, at weight 0. */
+export function started(
+  s: Situation,
+  revision: string,
+  what: { readonly reason: string; readonly message: string },
+): StatusDraft {
+  const {
+    endedAt: _e,
+    passedWeight: _p,
+    heldSince: _h,
+    paused: _pa,
+    analysisRun: _r,
+    unreadySince: _u,
+    ...kept
+  } = draftOf(s);
+  const attempt = nextAttempt(s, revision);
+  const isFastTrack = revision === kept.revision.previousStable;
+  const isJudged = s.spec.analysis !== undefined && !isFastTrack;
+  const stable = s.workload?.stable.revision ?? kept.revision.stable;
+  const draft: StatusDraft = {
+    ...kept,
+    phase: 'Waiting',
+    ...what,
+    revision: {
+      ...kept.revision,
+      ...(stable === undefined ? {} : { stable }),
+      canary: revision,
+      rejected: kept.revision.rejected.filter((rejected) => rejected !== revision),
+    },
+    attempt,
+    startedAt: s.now,
+    weight: 0,
+    step: { index: 0, of: s.plan?.steps.length ?? 0, since: s.now, waitingFor: 'pods' },
+    weights: [{ since: s.now, weight: 0, step: 0 }],
+    verdict: isJudged
+      ? { outcome: 'Continue', reason: 'Judging' }
+      : { outcome: 'Unjudged', reason: isFastTrack ? 'RolledBackToPrevious' : 'Unjudged' },
+    driftRepairs: 0,
+    ...(s.plan === undefined ? {} : { plan: s.plan.hash }),
+  };
+  return told(s, draft, 'started', 'started');
+}
+
+/** The next attempt of a revision: one more than it had in any release that history still knows. */
+export function nextAttempt({ status }: Situation, revision: string): number {
+  const earlier = (status.history ?? []).filter((entry) => entry.revision === revision).map((entry) => entry.attempt);
+  const current = status.revision.canary === revision ? (status.attempt ?? 0) : 0;
+  return Math.min(100, Math.max(0, current, ...earlier) + 1);
+}
+
+/** `<release>-<revision>-<attempt>`, within Kubernetes' limit of 253 characters. */
+export function runNameOf(release: string, revision: string, attempt: number): string {
+  const suffix = `-${revision}-${attempt}`;
+  return release.slice(0, 253 - suffix.length) + suffix;
+}
+
+export const runName = ({ observed }: Situation, revision: string, attempt: number): string =>
+  runNameOf(observed.release.metadata.name, revision, attempt);
+
+/** Step `index` begins; its weight counts from now. Beyond the last step, promotion begins. */
+export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: number): StatusDraft {
+  if (index > plan.steps.length) return promoting(s, draft, { reason: 'Promoted', message: 'All steps are done.' });
+  const step = plan.steps[index - 1];
+  const weight = weightAt(plan, index) ?? draft.weight;
+  const { heldSince: _heldSince, ...rest } = draft;
+  const next = withWeight(s, { ...rest, phase: 'Progressing' }, weight, index, plan.steps.length);
+  if (weight > draft.weight) {
+    const to = `The canary’s weight goes from ${draft.weight} to ${weight} % (step ${index} of ${plan.steps.length}).`;
+    return told(s, { ...next, reason: 'Advanced', message: to }, 'advanced', `advanced/${index}/${weight}`);
+  }
+  const reason = step?.kind === 'judge' ? 'Judging' : step?.kind === 'pause' ? 'Paused' : 'Advanced';
+  return { ...next, reason, message: `Step ${index} of ${plan.steps.length} has begun.` };
+}
+
+/** The weight in force from now on, recorded for the analysis. */
+export function withWeight(s: Situation, draft: StatusDraft, weight: number, index: number, of: number): StatusDraft {
+  const weights = [...(draft.weights ?? []), { since: s.now, weight, step: index }].slice(-MAX_WEIGHTS);
+  return { ...draft, weight, weights, step: { index, of, since: s.now, waitingFor: 'traffic' } };
+}
+
+/** On the way to 100 %: the weight follows as soon as the canary is ready for it. */
+export function promoting(
+  s: Situation,
+  draft: StatusDraft,
+  why: { readonly reason: string; readonly message: string },
+): StatusDraft {
+  const { heldSince: _heldSince, paused: _paused, ...rest } = draft;
+  const of = s.plan?.steps.length ?? 0;
+  return {
+    ...rest,
+    phase: 'Promoting',
+    ...why,
+    step: { index: of, of, since: s.now, waitingFor: 'pods' },
+    weights: [...(rest.weights ?? []), { since: s.now, weight: rest.weight, step: of }].slice(-MAX_WEIGHTS),
+  };
+}
+
+/** Traffic goes to 0 from now on. Only a revision that was found bad is remembered as rejected. */
+export function aborting(
+  s: Situation,
+  draft: StatusDraft,
+  why: { readonly reason: string; readonly message: string; readonly isRejected: boolean },
+): StatusDraft {
+  const { heldSince: _heldSince, paused: _paused, unreadySince: _unready, ...rest } = draft;
+  const { canary, rejected } = rest.revision;
+  const isNew = why.isRejected && canary !== undefined && !rejected.includes(canary);
+  const index = rest.step?.index ?? 0;
+  return {
+    ...withWeight(s, rest, 0, index, rest.step?.of ?? 0),
+    phase: 'Aborting',
+    reason: why.reason,
+    message: why.message,
+    revision: { ...rest.revision, rejected: isNew ? [...rejected, canary].slice(-MAX_REJECTED) : rejected },
+  };
+}
+
+/** The release is over; one line of it stays. */
+export function ended(
+  s: Situation,
+  draft: StatusDraft,
+  outcome: 'Promoted' | 'Aborted' | 'Superseded',
+  reachedWeight: number,
+): StatusDraft {
+  const entry = {
+    revision: draft.revision.canary ?? '',
+    outcome,
+    ...(draft.reason === undefined ? {} : { reason: draft.reason }),
+    ...(draft.verdict?.metric === undefined ? {} : { metric: draft.verdict.metric }),
+    startedAt: draft.startedAt ?? s.now,
+    endedAt: s.now,
+    attempt: draft.attempt ?? 0,
+    weight: reachedWeight,
+  };
+  return { ...draft, endedAt: s.now, history: [...(draft.history ?? []), entry].slice(-MAX_HISTORY) };
+}
+
+/** The highest weight that this release had. */
+export const reachedWeight = (draft: StatusDraft): number =>
+  Math.max(0, ...(draft.weights ?? []).map(({ weight }) => weight));
+
+/** Adds what people are to be told; `suffix` makes the id unique within this attempt. */
+export function told(s: Situation, draft: StatusDraft, what: Transition, suffix: string): StatusDraft {
+  const announcement: Announcement = {
+    id: `${s.observed.release.metadata.uid}/${draft.revision.canary ?? draft.revision.stable ?? 'none'}/${draft.attempt ?? 0}/${suffix}`,
+    what,
+    severity: WARNINGS.has(what) ? 'Warning' : 'Normal',
+    reason: (draft.reason ?? draft.phase).slice(0, 128),
+    message: (draft.message ?? '').slice(0, 2048),
+  };
+  const earlier = (draft.unannounced ?? []).filter(({ id }) => id !== announcement.id);
+  return { ...draft, unannounced: [...earlier, announcement].slice(-MAX_UNANNOUNCED) };
+}
+
+const WARNINGS: ReadonlySet<Transition> = new Set(['held', 'aborted', 'retreated', 'invalid', 'driftRepaired']);
+
+/** How old the shown numbers may get while nothing else changes (contracts 10), with up to ten seconds of jitter. */
+const REFRESH_MS = 60_000;
+
+/** What the Release shows of its verdict: the newest where it matters, otherwise refreshed about once a minute. */
+export function shownVerdict({ status, verdict, observed }: Situation): Pick<StatusDraft, 'verdict'> {
+  if (verdict === undefined) return status.verdict === undefined ? {} : { verdict: status.verdict };
+  const next = verdictShown(verdict);
+  const shown = status.verdict;
+  const isSame = shown?.outcome === next.outcome && shown.reason === next.reason && shown.metric === next.metric;
+  const ageMs = verdict.intervalEndMs - Date.parse(shown?.intervalEnd ?? '1970-01-01T00:00:00Z');
+  const jitterMs = Number.parseInt(observed.release.metadata.uid.slice(0, 4), 16) % 10_000 || 0;
+  return { verdict: isSame && ageMs < REFRESH_MS + jitterMs ? shown : next };
+}
+
+/** The part of a verdict that the Release shows. */
+export function verdictShown(verdict: StepVerdict): NonNullable<StatusDraft['verdict']> {
+  return {
+    outcome: verdict.outcome,
+    ...(verdict.metric === undefined ? {} : { metric: verdict.metric }),
+    odds: formatOdds(verdict.odds),
+    reason: verdict.reason,
+    says: verdict.says.slice(0, 2048),
+    intervalEnd: new Date(verdict.intervalEndMs).toISOString(),
+  };
+}
+
+/** `1h5m`, `40s`: how long since an RFC 3339 time, in whole seconds. */
+export function elapsed(s: Situation, since: string | undefined): string {
+  const ms = since === undefined ? 0 : s.nowMs - Date.parse(since);
+  return formatDuration(Math.max(0, Math.round(ms / 1000) * 1000));
+}
