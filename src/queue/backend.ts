@@ -35,22 +35,26 @@ async function openRedis(url: string, onError: (error: Error) => void): Promise<
   );
 }
 
-async function openEmbedded(dir: string | undefined, onError: (error: Error) => void): Promise<QueueBackend> {
-  const database = await EmbeddedDatabase.start(dir);
-  database.on('error', onError);
+/** BullMQ's tables, and the one session looking at them. */
+async function prepareEmbedded(database: EmbeddedDatabase): Promise<void> {
+  const client = await database.connect();
   try {
-    const client = await database.connect();
     await runMigrations(client);
+    await client.query('SET search_path TO bullmq');
+  } finally {
     client.release();
-    await database.query('SET search_path TO bullmq');
-  } catch (cause) {
-    await database.stop();
+  }
+}
+
+async function openEmbedded(dir: string | undefined, onError: (error: Error) => void): Promise<QueueBackend> {
+  const database = await EmbeddedDatabase.start(dir, prepareEmbedded).catch((cause: unknown) => {
     throw new SerinError(
       'SERIN_E_QUEUE',
-      `The embedded queue database cannot be set up: ${messageOf(cause)}. Remove its folder, or use Redis.`,
+      `The embedded queue database cannot be started: ${messageOf(cause)}. Remove its folder, or use Redis.`,
       { cause },
     );
-  }
+  });
+  database.on('error', onError);
   const pool = database.asPool();
   const store = { producer: pool, consumer: pool, factory: createPostgresBackend, onError };
   return backendOf(

@@ -4,9 +4,10 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { PgPool, PgPoolClient, PgQueryResult } from 'bullmq';
-import { SerinError } from '../errors.ts';
+import { backoffMs } from './backoff.ts';
 import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -16,8 +17,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-const gone = (): SerinError =>
-  new SerinError('SERIN_E_QUEUE', 'The embedded queue database ended unexpectedly. Start Serin again, or use Redis.');
+/** BullMQ waits before it asks again only when an error bears the code of a refused connection; else it asks in a tight loop. */
+const gone = (): Error =>
+  Object.assign(new Error('the embedded database is not running; it is being started again'), { code: 'ECONNREFUSED' });
 
 /** One client of the pool. All share one session; each sees every notification, as BullMQ filters by queue. */
 class EmbeddedClient extends EventEmitter {
@@ -51,51 +53,88 @@ class EmbeddedClient extends EventEmitter {
   }
 }
 
+/** Prepares a session whose process just started: schema and search path. */
+type Prepare = (database: EmbeddedDatabase) => Promise<void>;
+
 export class EmbeddedDatabase extends EventEmitter {
-  readonly #child: ChildProcess;
+  readonly #dir: string | undefined;
+  readonly #prepare: Prepare;
   readonly #waiting = new Map<number, Waiting>();
   readonly #clients = new Set<EmbeddedClient>();
+  #child: ChildProcess | undefined;
+  #isReady = false;
   #nextId = 1;
   #turn: Promise<void> = Promise.resolve();
   #inTransaction = false;
-  #isClosing = false;
+  readonly #closing = new AbortController();
 
-  private constructor(child: ChildProcess) {
+  private constructor(dir: string | undefined, prepare: Prepare) {
     super();
-    this.#child = child;
-    child.on('message', (message: FromEmbedded) => this.#take(message));
-    child.on('exit', () => this.#lose());
+    this.setMaxListeners(0);
+    this.#dir = dir;
+    this.#prepare = prepare;
   }
 
   /** Starts the process; `dir` keeps the database on disk, else it is in memory. */
-  static async start(dir?: string): Promise<EmbeddedDatabase> {
+  static async start(dir: string | undefined, prepare: Prepare): Promise<EmbeddedDatabase> {
+    const database = new EmbeddedDatabase(dir, prepare);
+    try {
+      await database.#boot();
+    } catch (thrown) {
+      await database.stop();
+      throw thrown;
+    }
+    return database;
+  }
+
+  async #boot(): Promise<void> {
     const isSource = import.meta.url.endsWith('.ts');
     const file = fileURLToPath(new URL(isSource ? './embedded-process.ts' : './embedded-process.js', import.meta.url));
-    const child = fork(file, dir === undefined ? [] : [dir], {
+    const child = fork(file, this.#dir === undefined ? [] : [this.#dir], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [],
-      env: { PATH: '', NODE_OPTIONS: '' },
+      env: {},
     });
-    const database = new EmbeddedDatabase(child);
-    const started = await Promise.race([
-      once(database, 'started', { signal: AbortSignal.timeout(START_TIMEOUT_MS) }).then(
+    this.#child = child;
+    child.on('message', (message: FromEmbedded) => this.#take(message));
+    child.once('exit', () => this.#lose(child));
+    child.on('error', () => undefined);
+    const isStarted = await Promise.race([
+      once(this, 'started', { signal: AbortSignal.timeout(START_TIMEOUT_MS) }).then(
         () => true,
         () => false,
       ),
-      once(child, 'exit').then(() => false),
+      once(child, 'exit').then(
+        () => false,
+        () => false,
+      ),
     ]);
-    if (started) return database;
-    child.kill('SIGKILL');
-    throw gone();
+    if (!isStarted) throw gone();
+    await this.#prepare(this);
+    this.#isReady = true;
+  }
+
+  /** After the process was lost: what it held is gone, the queue goes on empty (or from `dir`). */
+  async #revive(): Promise<void> {
+    for (let attempt = 1; !this.#closing.signal.aborted; attempt += 1) {
+      try {
+        await sleep(backoffMs(attempt, Math.random()), undefined, { signal: this.#closing.signal });
+        await this.#boot();
+        return;
+      } catch (thrown) {
+        await end(this.#child);
+        if (!this.#closing.signal.aborted) this.#report(thrown instanceof Error ? thrown : gone());
+      }
+    }
   }
 
   /** As `pg.Pool` has it: a client to keep, for LISTEN or a transaction. */
   connect(): Promise<PgPoolClient> {
-    if (!this.#child.connected) return Promise.reject(gone());
+    if (this.#child?.connected !== true) return Promise.reject(gone());
     const client = new EmbeddedClient(this);
     this.#clients.add(client);
-    return Promise.resolve(client satisfies EventEmitter as unknown as PgPoolClient);
+    return Promise.resolve(client as unknown as PgPoolClient);
   }
 
   query<R>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<R>> {
@@ -114,12 +153,13 @@ export class EmbeddedDatabase extends EventEmitter {
 
   async ask<R>(text: string, params: readonly unknown[] | undefined, isOwner: boolean): Promise<PgQueryResult<R>> {
     while (this.#inTransaction && !isOwner) await this.#turn;
-    if (!this.#child.connected) throw gone();
+    const child = this.#child;
+    if (child?.connected !== true) throw gone();
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<{ rows: unknown[]; rowCount: number | null }>();
     this.#waiting.set(id, { resolve, reject });
     const message: ToEmbedded = params === undefined ? { id, text } : { id, text, params: [...params] };
-    this.#child.send(message, (error) => {
+    child.send(message, (error) => {
       if (error) this.#settle(id)?.reject(gone());
     });
     return (await promise) as PgQueryResult<R>;
@@ -142,12 +182,8 @@ export class EmbeddedDatabase extends EventEmitter {
   }
 
   async stop(): Promise<void> {
-    this.#isClosing = true;
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    if (this.#child.connected) this.#child.disconnect();
-    else this.#child.kill('SIGKILL');
-    await exited;
+    this.#closing.abort();
+    await end(this.#child);
   }
 
   #settle(id: number): Waiting | undefined {
@@ -174,10 +210,28 @@ export class EmbeddedDatabase extends EventEmitter {
     }
   }
 
-  #lose(): void {
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(gone());
-    if (this.#isClosing) return;
+  #lose(child: ChildProcess): void {
+    if (child !== this.#child) return;
+    for (const waiting of this.#waiting.values()) waiting.reject(gone());
+    this.#waiting.clear();
+    if (this.#closing.signal.aborted || !this.#isReady) return;
+    this.#isReady = false;
     for (const client of this.#clients) if (client.listenerCount('error') > 0) client.emit('error', gone());
-    if (this.listenerCount('error') > 0) this.emit('error', gone());
+    this.#clients.clear();
+    this.#report(gone());
+    void this.#revive();
   }
+
+  #report(error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+  }
+}
+
+/** Ends a process by closing its channel, or the hard way where that is not there. */
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  else child.kill('SIGKILL');
+  await exited;
 }

@@ -7,7 +7,8 @@ import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
 
 async function main(): Promise<void> {
   const send = (message: FromEmbedded): void => {
-    if (process.connected) process.send?.(message);
+    // A parent that goes away while an answer is on its way is no error here; `disconnect` follows.
+    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
   process.once('disconnect', () => process.exit(0));
   // The parent decides when to end; a Ctrl-C at a terminal reaches the whole group.
