@@ -1,7 +1,7 @@
 /** What must be in place before the canary gets its first request: the finalizer, what is to be given back, the run. */
 import { FINALIZER } from '../../api/meta.ts';
 import type { TakenState } from '../../api/release.ts';
-import { isFollowingSteps, isGoingBack, isObserving, isUnderWay, type Rule } from '../situation.ts';
+import { isFollowingSteps, isGoingBack, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { draftOf, nextAttempt, NOT_ROUTED, runName, type StatusDraft, withWeight, write } from '../transitions.ts';
 
 /** Remembered before the first write on a user's object, and the finalizer before that: a crash cannot lose it. */
