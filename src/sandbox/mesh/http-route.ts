@@ -80,8 +80,8 @@ export function httpRouteHosts(routes: readonly KubeObject[], side: Side): Virtu
     const isAttached = (spec.parentRefs ?? []).some(
       (parent) =>
         (parent.kind ?? 'Gateway') === 'Gateway' &&
-        parent.name === side.name &&
-        (parent.namespace ?? namespace) === side.namespace,
+        (side.gateway === 'all' ||
+          (parent.name === side.gateway.name && (parent.namespace ?? namespace) === side.gateway.namespace)),
     );
     if (!isAttached) continue;
     for (const host of spec.hostnames ?? ['*']) {

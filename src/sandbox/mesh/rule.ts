@@ -1,9 +1,14 @@
 /** What both dialects (VirtualService, HTTPRoute) compile to: an ordered list of rules per host. */
 import type { HeaderOperations } from './objects.ts';
 
-/** Who routes: an Istio or Gateway API gateway, or the sidecar of a pod. */
+/** Who routes: a gateway (serving one Gateway object, or all of them when none is named), or the sidecar of a pod. */
 export type Side =
-  | { readonly kind: 'gateway'; readonly namespace: string; readonly name: string; readonly port: number }
+  | {
+      readonly kind: 'gateway';
+      readonly gateway: { readonly namespace: string; readonly name: string } | 'all';
+      readonly namespace: string;
+      readonly port: number;
+    }
   | { readonly kind: 'sidecar'; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
 
 export interface MeshRequest {

@@ -18,12 +18,12 @@ export function virtualServiceHosts(
   for (const object of virtualServices.toSorted(byAge)) {
     const spec = specOf<VirtualServiceSpec>(object);
     const namespace = object.metadata.namespace ?? 'default';
-    const names = namesOf(side, namespace);
-    if (!(spec.gateways ?? ['mesh']).some((gateway) => names.includes(gateway))) continue;
-    const rules = compileRules(object, virtualServices, side);
+    const names = namesOf(side, gateways, namespace).filter((name) => (spec.gateways ?? ['mesh']).includes(name));
+    if (names.length === 0) continue;
+    const rules = compileRules(object, virtualServices, gateways, side);
     for (const host of (spec.hosts ?? []).map((each) => fullHost(each, namespace))) {
       for (const spelling of side.kind === 'sidecar' ? spellings(host, side.namespace) : [host]) {
-        if (side.kind === 'gateway' && !isServed(spelling, gateways, side)) continue;
+        if (side.kind === 'gateway' && !isServed(spelling, names, gateways, namespace)) continue;
         const earlier = hosts.get(spelling);
         if (earlier === undefined) hosts.set(spelling, [...rules]);
         else if (side.kind === 'gateway') earlier.push(...rules);
@@ -37,34 +37,51 @@ export function virtualServiceHosts(
   return hosts;
 }
 
-function namesOf(side: Side, namespace: string): readonly string[] {
+/** How a VirtualService of `namespace` may spell the gateways that this proxy is. */
+function namesOf(side: Side, gateways: readonly KubeObject[], namespace: string): readonly string[] {
   if (side.kind === 'sidecar') return ['mesh'];
-  const full = `${side.namespace}/${side.name}`;
-  return side.namespace === namespace ? [side.name, full] : [full];
+  const { gateway } = side;
+  const all = gateway === 'all' ? gateways.map((each) => placeOf(each)) : [gateway];
+  return all.flatMap((each) => [
+    `${each.namespace}/${each.name}`,
+    ...(each.namespace === namespace ? [each.name] : []),
+  ]);
 }
 
-/** A gateway serves the hosts that one of its servers names, with `ns/host` restricted to nothing here. */
-function isServed(host: string, gateways: readonly KubeObject[], side: Side & { kind: 'gateway' }): boolean {
-  const gateway = gateways.find(
-    ({ metadata }) => metadata.name === side.name && (metadata.namespace ?? 'default') === side.namespace,
-  );
-  if (gateway === undefined) return false;
-  const served = (specOf<GatewaySpec>(gateway).servers ?? []).flatMap((server) => server.hosts ?? []);
-  return served.some((each) => {
-    const pattern = each.slice(each.indexOf('/') + 1);
-    return pattern === '*' || pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
+function placeOf({ metadata }: KubeObject): { readonly namespace: string; readonly name: string } {
+  return { namespace: metadata.namespace ?? 'default', name: metadata.name };
+}
+
+/** A gateway serves the hosts that one of its servers names; the namespace part of `ns/host` is not looked at. */
+function isServed(host: string, names: readonly string[], gateways: readonly KubeObject[], namespace: string): boolean {
+  const bound = gateways.filter((gateway) => {
+    const place = placeOf(gateway);
+    const isLocal = place.namespace === namespace && names.includes(place.name);
+    return isLocal || names.includes(`${place.namespace}/${place.name}`);
   });
+  return bound
+    .flatMap((gateway) => specOf<GatewaySpec>(gateway).servers ?? [])
+    .flatMap((server) => server.hosts ?? [])
+    .some((each) => {
+      const pattern = each.slice(each.indexOf('/') + 1);
+      return pattern === '*' || pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
+    });
 }
 
-function compileRules(object: KubeObject, all: readonly KubeObject[], side: Side): readonly Rule[] {
+function compileRules(
+  object: KubeObject,
+  all: readonly KubeObject[],
+  gateways: readonly KubeObject[],
+  side: Side,
+): readonly Rule[] {
   const namespace = object.metadata.namespace ?? 'default';
   const rules: Rule[] = [];
   for (const [index, rule] of (specOf<VirtualServiceSpec>(object).http ?? []).entries()) {
-    const match = compileMatches(rule.match, side, namesOf(side, namespace));
+    const match = compileMatches(rule.match, side, namesOf(side, gateways, namespace));
     if (match === undefined) continue;
     const name = `${namespace}/${object.metadata.name}/${rule.name ?? index}`;
     if (rule.delegate !== undefined) {
-      rules.push(...delegated(rule, match, all, namespace, side));
+      rules.push(...delegated(rule, match, all, gateways, namespace, side));
     } else {
       rules.push({ name, matches: match.predicate, isCatchAll: match.isCatchAll, action: actionOf(rule, namespace) });
     }
@@ -78,6 +95,7 @@ function delegated(
   rule: HTTPRule,
   match: NonNullable<ReturnType<typeof compileMatches>>,
   all: readonly KubeObject[],
+  gateways: readonly KubeObject[],
   namespace: string,
   side: Side,
 ): readonly Rule[] {
@@ -86,7 +104,7 @@ function delegated(
     ({ metadata }) => metadata.name === rule.delegate?.name && (metadata.namespace ?? 'default') === home,
   );
   if (child === undefined || (specOf<VirtualServiceSpec>(child).hosts ?? []).length > 0) return [];
-  return compileRules(child, [], side).map((inner) => ({
+  return compileRules(child, [], gateways, side).map((inner) => ({
     ...inner,
     isCatchAll: match.isCatchAll && inner.isCatchAll,
     matches: (request): Matched | undefined => {

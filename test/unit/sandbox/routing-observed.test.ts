@@ -80,8 +80,8 @@ function meshOf(given: readonly KubeObject[]): MeshObjects {
 }
 
 const sides: Readonly<Record<string, Side>> = {
-  gateway: { kind: 'gateway', namespace: 'default', name: 'gw', port: 18_000 },
-  gapi: { kind: 'gateway', namespace: 'default', name: 'gapi', port: 80 },
+  gateway: { kind: 'gateway', gateway: { namespace: 'default', name: 'gw' }, namespace: 'istio-system', port: 18_000 },
+  gapi: { kind: 'gateway', gateway: { namespace: 'default', name: 'gapi' }, namespace: 'istio-system', port: 80 },
   'client-v1': { kind: 'sidecar', namespace: 'default', labels: { app: 'client', version: 'v1' } },
   'client-v2': { kind: 'sidecar', namespace: 'default', labels: { app: 'client', version: 'v2' } },
 };

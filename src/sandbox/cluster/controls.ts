@@ -1,0 +1,87 @@
+/** What can be done to a running sandbox. All arguments and answers are plain data, so that it may live in a process of its own. */
+import type { LoadCounts, LoadProfile } from '../load/load.ts';
+import type { ReceivedMessage } from './receiver.ts';
+
+/** Errors of the API server on purpose; see `src/sandbox/apiserver`. */
+export interface ApiFault {
+  /** Answer this status instead (429 and 500 as the real one words them). */
+  readonly status?: number;
+  /** Cut connections: nobody is reached at all. */
+  readonly isPartitioned?: boolean;
+  /** End every watch with 410 Gone and forget the past. */
+  readonly isForgetful?: boolean;
+  /** Wait before each answer. */
+  readonly delayMs?: number;
+}
+
+export interface SandboxControls {
+  /** Starts a stream of requests; `url` defaults to the gateway. A stream of the same name is replaced. */
+  startLoad(profile: Omit<LoadProfile, 'url'> & { readonly url?: string }): Promise<void>;
+  setLoad(name: string, rps: number, rampMs?: number): Promise<void>;
+  /** Resolves when every request was answered. */
+  stopLoad(name: string): Promise<LoadCounts>;
+  loadCounts(): Promise<Readonly<Record<string, LoadCounts>>>;
+  startPrometheus(): Promise<void>;
+  stopPrometheus(): Promise<void>;
+  killPrometheus(): Promise<void>;
+  /** Accepts connections and answers none, until `unhangPrometheus`. */
+  hangPrometheus(): Promise<void>;
+  unhangPrometheus(): Promise<void>;
+  /** While true every scrape of a pod fails. */
+  breakScrapes(isBroken: boolean): Promise<void>;
+  /** Ends the app of a pod with an error; false when no such pod runs here. */
+  crashPod(namespace: string, name: string): Promise<boolean>;
+  /** Absent: no fault any more. Refused where the API server is not the sandbox's own. */
+  setApiFault(fault?: ApiFault): Promise<void>;
+  messages(): Promise<readonly ReceivedMessage[]>;
+  /** Status with which the webhook receiver answers from now on. */
+  answerMessagesWith(status: number): Promise<void>;
+  /** Everything that went wrong in the background since the start, newest last. */
+  troubles(): Promise<readonly string[]>;
+}
+
+export const CONTROL_NAMES = [
+  'startLoad',
+  'setLoad',
+  'stopLoad',
+  'loadCounts',
+  'startPrometheus',
+  'stopPrometheus',
+  'killPrometheus',
+  'hangPrometheus',
+  'unhangPrometheus',
+  'breakScrapes',
+  'crashPod',
+  'setApiFault',
+  'messages',
+  'answerMessagesWith',
+  'troubles',
+] as const satisfies readonly (keyof SandboxControls)[];
+
+/** Where the parts of a sandbox are. */
+export interface SandboxAddresses {
+  /** Folder with everything the sandbox writes; removed at the end. */
+  readonly dir: string;
+  readonly kubeconfigPath: string;
+  readonly prometheusUrl: string;
+  readonly gatewayUrl: string;
+  /** Takes in webhook and Slack posts. */
+  readonly receiverUrl: string;
+  readonly prometheusPid: number | undefined;
+}
+
+export interface SandboxOptions {
+  readonly seed: string;
+  /** How many times faster than written delays of manifests and behaviours pass (default 1). */
+  readonly speed?: number;
+  /** Path of the Prometheus binary; not needed with `prometheusUrl`. */
+  readonly prometheusBinary?: string;
+  /** A Prometheus that scrapes elsewhere is used as it is; `<dir>/targets.json` is still written for it. */
+  readonly prometheusUrl?: string;
+  /** Kubeconfig of an API server that runs already, with its own workload controllers. */
+  readonly kubeconfig?: string;
+  /** Default 1000. */
+  readonly scrapeIntervalMs?: number;
+  /** Where the sandbox makes its own folder; default the system's temporary folder. */
+  readonly dir?: string;
+}
