@@ -9,25 +9,34 @@ import { LIKELIHOOD_NODES, type Comparison } from './comparison.ts';
 import type { RunEvidence } from './evidence.ts';
 import type { Mark } from './marks.ts';
 import type { MetricEvidence } from './metric-evidence.ts';
+import type { SkipReason } from './observation.ts';
 
 const VERSION = 1;
 
 interface SavedComparison {
-  readonly b?: number;
-  readonly share: number;
-  readonly must: boolean;
-  /** Weight, intervals and totals, in the order of `countsOf`. */
-  readonly counts: readonly number[];
+  /** Boundary (ms) or null, share, must pass. */
+  readonly is: readonly [boundaryMs: number | null, share: number, mustPass: boolean];
+  /** Counts: weight, intervals and totals, in the order of `countsOf`. */
+  readonly n: readonly number[];
   /** Doubles: cash, bets, pass sums, residual, placement. */
-  readonly reals: string;
-  /** Singles: dispersion sums, likelihood. */
-  readonly singles: string;
+  readonly d: string;
+  /** Singles: dispersion sums, likelihood of the events. */
+  readonly s: string;
+  /** Singles: likelihood of the requests; absent when the same as of the comparison before. */
+  readonly r?: string;
   /** Pods of the running block (index into the run's list), and per pod requests and events of both blocks. */
-  readonly pods: readonly number[];
-  readonly blocks: readonly number[];
+  readonly p: readonly number[];
+  readonly b: readonly number[];
 }
 
-interface SavedMetric extends Omit<MetricEvidence, 'comparisons'> {
+interface SavedMetric extends Pick<MetricEvidence, 'kind' | 'skipped'> {
+  /** Name, critical, share, fail ratio and difference, pass ratio and difference, SLO (ms) if any. */
+  readonly rule: readonly [string, boolean, number, number, number, number, number, number?];
+  /** In the order of `seenOf`. */
+  readonly seen: readonly number[];
+  readonly skip?: SkipReason;
+  readonly tipped: readonly (readonly [fromStartMs: number, nats: number])[];
+  readonly tallies?: MetricEvidence['tallies'];
   readonly comparisons: readonly SavedComparison[];
 }
 
@@ -35,7 +44,8 @@ interface SavedRun extends Omit<RunEvidence, 'metrics' | 'marks'> {
   readonly v: number;
   readonly pods: readonly string[];
   readonly metrics: readonly SavedMetric[];
-  readonly marks: readonly (readonly [endMs: number, index: number, turn: number, ...seen: number[]])[];
+  /** Times as distance from the start, everything else as distance from the mark before: small whole numbers. */
+  readonly marks: readonly (readonly [fromStartMs: number, index: number, turn: number, ...seen: number[]])[];
 }
 
 export function serialiseEvidence(evidence: RunEvidence): string {
@@ -44,24 +54,12 @@ export function serialiseEvidence(evidence: RunEvidence): string {
     const known = pods.indexOf(pod);
     return known >= 0 ? known : pods.push(pod) - 1;
   };
-  const metrics = evidence.metrics.map((metric) => ({
-    ...metric,
-    comparisons: metric.comparisons.map(
-      (comparison): SavedComparison => ({
-        ...(comparison.boundaryMs === undefined ? {} : { b: comparison.boundaryMs }),
-        share: comparison.share,
-        must: comparison.mustPass,
-        counts: countsOf(comparison),
-        reals: encode(Float64Array.from(realsOf(comparison))),
-        singles: encode(Float32Array.from(singlesOf(comparison))),
-        pods: comparison.dispersion.pods.map(indexOf),
-        blocks: comparison.dispersion.blocks,
-      }),
-    ),
-  }));
-  const marks = evidence.marks.map(
-    (mark) => [mark.endMs, mark.index, mark.isTurn ? 1 : 0, ...mark.seen.flat()] as const,
-  );
+  const marks = evidence.marks.map((mark, k) => {
+    const before = evidence.marks[k - 1]?.seen.flat() ?? [];
+    const seen = mark.seen.flat().map((count, i) => count - (before[i] ?? 0));
+    return [mark.endMs - evidence.startMs, mark.index, mark.isTurn ? 1 : 0, ...seen] as const;
+  });
+  const metrics = evidence.metrics.map((metric) => saveMetric(metric, evidence.startMs, indexOf));
   return JSON.stringify({ ...evidence, v: VERSION, pods, metrics, marks } satisfies SavedRun);
 }
 
@@ -88,20 +86,90 @@ function restore(saved: SavedRun): RunEvidence {
   const { v: _, pods, metrics, marks, ...run } = saved;
   return {
     ...run,
-    metrics: metrics.map((metric) => ({
-      ...metric,
-      lastSkip: metric.lastSkip,
-      comparisons: metric.comparisons.map((comparison) => restoreComparison(comparison, pods)),
-    })),
-    marks: marks.map(
-      ([endMs, index, turn, ...seen]): Mark => ({
-        endMs,
-        index,
-        isTurn: turn === 1,
-        seen: triples(seen, metrics.length),
-      }),
-    ),
+    metrics: metrics.map((metric) => restoreMetric(metric, run.startMs, pods)),
+    marks: restoreMarks(marks, run.startMs, metrics.length),
   };
+}
+
+function restoreMarks(saved: SavedRun['marks'], startMs: number, metrics: number): Mark[] {
+  let sum: number[] = [];
+  return saved.map(([fromStartMs, index, turn, ...seen]) => {
+    sum = seen.map((count, i) => count + (sum[i] ?? 0));
+    return { endMs: startMs + fromStartMs, index, isTurn: turn === 1, seen: triples(sum, metrics) };
+  });
+}
+
+function saveMetric(metric: MetricEvidence, startMs: number, indexOf: (pod: string) => number): SavedMetric {
+  const { name, critical, share, fail, pass, sloMs } = metric.rule;
+  const margins = [fail.ratio, fail.difference, pass.ratio, pass.difference] as const;
+  return {
+    rule: sloMs === undefined ? [name, critical, share, ...margins] : [name, critical, share, ...margins, sloMs],
+    kind: metric.kind,
+    seen: seenOf(metric),
+    skipped: metric.skipped,
+    ...(metric.lastSkip === undefined ? {} : { skip: metric.lastSkip }),
+    tipped: metric.tipped.map(({ endMs, nats }) => [endMs - startMs, nats] as const),
+    ...(metric.tallies.length === 0 ? {} : { tallies: metric.tallies }),
+    comparisons: metric.comparisons.map((comparison, k): SavedComparison => {
+      const { likelihood, dispersion } = comparison;
+      const before = metric.comparisons[k - 1]?.likelihood.requests;
+      const requests = encode(Float32Array.from(likelihood.requests));
+      return {
+        is: [comparison.boundaryMs ?? null, comparison.share, comparison.mustPass],
+        n: countsOf(comparison),
+        d: encode(Float64Array.from(realsOf(comparison))),
+        s: encode(Float32Array.from([...dispersion.sums, ...likelihood.events])),
+        ...(before !== undefined && encode(Float32Array.from(before)) === requests ? {} : { r: requests }),
+        p: dispersion.pods.map(indexOf),
+        b: dispersion.blocks,
+      };
+    }),
+  };
+}
+
+function restoreMetric(saved: SavedMetric, startMs: number, pods: readonly string[]): MetricEvidence {
+  const [name, critical, share, failRatio, failDifference, passRatio, passDifference, sloMs] = saved.rule;
+  const [used, answered, missing, recent, lastAnswerMs, canaryPods, talliedIntervals, ...requests] = reader(saved.seen)(
+    11,
+  );
+  const [canaryRequests, stableRequests, seenIntervals, seenRequests] = requests as Four;
+  const comparisons: Comparison[] = [];
+  for (const comparison of saved.comparisons) {
+    comparisons.push(restoreComparison(comparison, pods, comparisons.at(-1)?.likelihood.requests));
+  }
+  return {
+    rule: {
+      name,
+      critical,
+      share,
+      fail: { ratio: failRatio, difference: failDifference },
+      pass: { ratio: passRatio, difference: passDifference },
+      ...(sloMs === undefined ? {} : { sloMs }),
+    },
+    kind: saved.kind,
+    comparisons,
+    tallies: [...(saved.tallies ?? [])],
+    talliedIntervals: talliedIntervals as number,
+    canaryRequests,
+    stableRequests,
+    seenIntervals,
+    seenRequests,
+    used: used as number,
+    answered: answered as number,
+    missing: missing as number,
+    recent: recent as number,
+    lastAnswerMs: lastAnswerMs as number,
+    lastSkip: saved.skip,
+    skipped: saved.skipped,
+    tipped: saved.tipped.map(([fromStartMs, nats]) => ({ endMs: startMs + fromStartMs, nats })),
+    canaryPods: canaryPods as number,
+  };
+}
+
+function seenOf(metric: MetricEvidence): number[] {
+  const { used, answered, missing, recent, lastAnswerMs, canaryPods, talliedIntervals } = metric;
+  const intervals = [used, answered, missing, recent, lastAnswerMs, canaryPods, talliedIntervals];
+  return [...intervals, metric.canaryRequests, metric.stableRequests, metric.seenIntervals, metric.seenRequests];
 }
 
 function triples(seen: readonly number[], count: number): [number, number, number][] {
@@ -123,42 +191,47 @@ function realsOf({ wager, dispersion, passing, spread }: Comparison): number[] {
   return [wager.cash, dispersion.residual, dispersion.residualMean, spread, ...wager.bets, ...passing];
 }
 
-function singlesOf({ dispersion, likelihood }: Comparison): number[] {
-  return [...dispersion.sums, ...likelihood.events, ...likelihood.requests];
-}
-
-function restoreComparison(saved: SavedComparison, pods: readonly string[]): Comparison {
-  const take = reader(saved.counts);
+function restoreComparison(
+  saved: SavedComparison,
+  pods: readonly string[],
+  requestsBefore: ArrayLike<number> | undefined,
+): Comparison {
+  const [boundaryMs, share, mustPass] = saved.is;
+  const take = reader(saved.n);
   const [weight, restartedAt, age, residualAge, podIntervals, podCount, canaryBad] = take(7) as Seven;
   const [totals, history] = [Float64Array.from(take(4)), Float64Array.from(take(2))];
-  const takeReal = reader(decodeDoubles(saved.reals));
+  const takeReal = reader(decodeDoubles(saved.d));
   const [cash, residual, residualMean, spread] = takeReal(4) as Four;
   const [bets, passing] = [
     Float64Array.from(takeReal(openWager().bets.length)),
     Float64Array.from(takeReal(openPassing().length)),
   ];
-  const takeSingle = reader(decodeSingles(saved.singles));
-  const single = (count: number): Float32Array => Float32Array.from(takeSingle(count));
+  const takeSingle = reader(decodeSingles(saved.s));
+  const requests = saved.r === undefined ? (requestsBefore ?? fail('no requests')) : decodeSingles(saved.r);
   return {
-    ...(saved.b === undefined ? {} : { boundaryMs: saved.b }),
-    share: saved.share,
-    mustPass: saved.must,
+    ...(boundaryMs === null ? {} : { boundaryMs }),
+    share,
+    mustPass,
     wager: { bets, cash, weight, restartedAt },
     dispersion: {
-      sums: single(12),
+      sums: Float32Array.from(takeSingle(12)),
       age,
       residual,
       residualMean,
       residualAge,
       podIntervals,
       podCount,
-      pods: saved.pods.map((index) => pods[index] ?? fail('an unknown pod')),
-      blocks: [...saved.blocks],
+      pods: saved.p.map((index) => pods[index] ?? fail('an unknown pod')),
+      blocks: [...saved.b],
     },
     passing,
     totals,
     history,
-    likelihood: { events: single(LIKELIHOOD_NODES), requests: single(LIKELIHOOD_NODES), canaryBad },
+    likelihood: {
+      events: Float32Array.from(takeSingle(LIKELIHOOD_NODES)),
+      requests: Float32Array.from(reader(requests)(LIKELIHOOD_NODES)),
+      canaryBad,
+    },
     spread,
   };
 }

@@ -55,7 +55,7 @@ export function openEvidence(spec: AnalysisRunSpec, history: ReadonlyMap<string,
  * count as missing; a metric without an observation counts as `NoData`.
  */
 export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
-  if (!Number.isFinite(batch.endMs) || batch.endMs <= evidence.endMs) return evidence;
+  if (!Number.isSafeInteger(batch.endMs) || batch.endMs <= evidence.endMs) return evidence;
   const isFirst = evidence.endMs === 0;
   const startMs = isFirst ? batch.endMs - evidence.intervalMs : evidence.startMs;
   const elapsed = Math.max(1, Math.round((batch.endMs - evidence.endMs) / evidence.intervalMs));

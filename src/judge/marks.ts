@@ -9,7 +9,7 @@ export interface Mark {
   readonly index: number;
   /** Kept for good: the weight or the step changed here. */
   readonly isTurn: boolean;
-  /** Per metric: answered intervals, missing intervals, canary requests. */
+  /** Per metric: answered intervals, missing intervals, canary requests (rounded up). */
   readonly seen: readonly (readonly [answered: number, missing: number, canaryRequests: number])[];
 }
 
@@ -20,14 +20,19 @@ export interface Since {
   readonly canaryRequests: number;
 }
 
-const NEWEST = 4;
-const MOST_TURNS = 6;
+const NEWEST = 2;
+const MOST_TURNS = 4;
 
 export function markOf(endMs: number, index: number, isTurn: boolean, metrics: readonly MetricEvidence[]): Mark {
-  return { endMs, index, isTurn, seen: metrics.map((m) => [m.answered, m.missing, m.canaryRequests] as const) };
+  return {
+    endMs,
+    index,
+    isTurn,
+    seen: metrics.map((m) => [m.answered, m.missing, Math.ceil(m.canaryRequests)] as const),
+  };
 }
 
-/** Adds a mark and thins out: the last turns, and since the last one all of the newest four, then two per doubling of age. */
+/** Adds a mark and thins out: the last turns, and since the last one the newest two, then two per doubling of age. */
 export function addMark(marks: readonly Mark[], mark: Mark): readonly Mark[] {
   const turns = marks.filter(({ isTurn }) => isTurn).slice(-MOST_TURNS);
   if (mark.isTurn) return [...turns, mark];
@@ -48,6 +53,6 @@ export function seenSince(marks: readonly Mark[], sinceMs: number, metric: Metri
   return {
     answered: metric.answered - answered,
     missing: metric.missing - missing,
-    canaryRequests: metric.canaryRequests - canaryRequests,
+    canaryRequests: Math.max(0, metric.canaryRequests - canaryRequests),
   };
 }

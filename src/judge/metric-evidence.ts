@@ -109,7 +109,7 @@ export function addObservation(
   note(metric, kind, endMs, 1);
   if (observation === undefined || !isMeasured(observation) || kind !== 'used') return;
   const before = metricOdds(metric);
-  metric.canaryPods = observation.canaryPods;
+  metric.canaryPods = observation.canaryPods >= 1 && observation.canaryPods < Infinity ? observation.canaryPods : 1;
   const all = { ...terms, fail: metric.rule.fail, pass: metric.rule.pass };
   if (observation.kind === 'proportion') addProportion(metric, observation.counts, all);
   else addHistogram(metric, observation.boundaries, all);
@@ -203,6 +203,9 @@ function unusable(observation: Observation, kind: MetricEvidence['kind']): SkipR
   if (kind !== 'unknown' && kind !== observation.kind) return 'ImplausibleCounter';
   const all = countsOf(observation);
   if (all.length === 0) return 'NoData';
+  if (observation.kind === 'histogram' && !observation.boundaries.every(({ boundaryMs }) => isBoundary(boundaryMs))) {
+    return 'ImplausibleCounter';
+  }
   if (!all.every(({ canary, stable }) => isSound(canary) && isSound(stable))) return 'ImplausibleCounter';
   if (!all.every(({ stablePods }) => stablePods.every(isSound))) return 'ImplausibleCounter';
   if (all.some(({ stable }) => stable.total === 0)) return 'NoStableRequests';
@@ -218,7 +221,13 @@ function countsOf(observation: Measured): readonly ProportionCounts[] {
   return observation.kind === 'proportion' ? [observation.counts] : observation.boundaries.map(({ counts }) => counts);
 }
 
+/** +Inf is the total, not a boundary. */
+function isBoundary(boundaryMs: number): boolean {
+  return boundaryMs > 0 && boundaryMs < Infinity;
+}
+
 function isStableSound(observation: Measured): boolean {
+  if (observation.kind === 'histogram' && !observation.boundaries.every((b) => isBoundary(b.boundaryMs))) return false;
   return countsOf(observation).every(({ stable, stablePods }) => isSound(stable) && stablePods.every(isSound));
 }
 
@@ -268,6 +277,8 @@ function note(metric: MetricEvidence, kind: IntervalKind, endMs: number, interva
 
 function tip(metric: MetricEvidence, endMs: number, nats: number): void {
   if (!(nats > 0)) return;
-  const most = [...metric.tipped, { endMs, nats }].toSorted((a, b) => b.nats - a.nats).slice(0, MOST_TIPPED);
+  const most = [...metric.tipped, { endMs, nats: Math.round(nats * 1000) / 1000 }]
+    .toSorted((a, b) => b.nats - a.nats)
+    .slice(0, MOST_TIPPED);
   metric.tipped = most.toSorted((a, b) => a.endMs - b.endMs);
 }
