@@ -3,110 +3,128 @@
  * to be judged or replayed. `status` has one writer, the analysis job (contracts 1).
  */
 import Type, { type Static } from 'typebox';
-import type { ObjectMeta } from './meta.ts';
+import { AGE, type KindDefinition } from './kind.ts';
+import { type ObjectMeta, TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
-import { name, text, time, weight } from './schema.ts';
+import { literals, name, opaque, text, time, weight } from './schema.ts';
 
-const ResolvedMargin = Type.Object({
-  ratio: Type.Number({ description: 'Canary ÷ stable.' }),
-  difference: Type.Number({ description: 'Canary − stable, as a fraction.' }),
-});
+const resolvedMargin = (description: string) =>
+  Type.Object(
+    {
+      ratio: Type.Number({ description: 'Canary ÷ stable.' }),
+      difference: Type.Number({ description: 'Canary − stable, as a fraction.' }),
+    },
+    { description },
+  );
 
 export const ResolvedMetric = Type.Object({
   name: name('Name of the metric.'),
-  critical: Type.Boolean(),
+  critical: Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' }),
   /** Share of the rollout's evidence; all shares add up to 1. */
   share: Type.Number({ minimum: 0, maximum: 1, description: 'Share of the rollout’s evidence.' }),
   query: MetricQuerySpec,
   queryName: Type.Optional(text('The MetricQuery it came from.', 253)),
-  fail: ResolvedMargin,
-  pass: ResolvedMargin,
+  fail: resolvedMargin('Up to here the canary is healthy.'),
+  pass: resolvedMargin('Below this the canary is proven good.'),
   sloMs: Type.Optional(Type.Number({ description: 'Boundary that gets half of this metric’s weight, ms.' })),
 });
 export type ResolvedMetric = Static<typeof ResolvedMetric>;
 
-export const AnalysisRunSpec = Type.Object({
-  release: Type.Object({ name: name('The Release.'), uid: text('Its uid.', 64) }),
-  revision: text('The revision that is judged.', 64),
-  attempt: Type.Integer({ minimum: 1, maximum: 100, description: 'Which try of this revision.' }),
-  arms: Type.Object({
-    stable: Type.Object({
-      workload: text('Name of the stable workload.', 253),
-      version: Type.Optional(text('Value of its version label.', 128)),
-    }),
-    canary: Type.Object({
-      workload: text('Name of the canary workload.', 253),
-      version: Type.Optional(text('Value of its version label.', 128)),
-    }),
-  }),
-  metrics: Type.Array(ResolvedMetric, { minItems: 1, maxItems: 32, 'x-kubernetes-list-type': 'atomic' }),
-  rule: Type.Object(
+const armOf = (which: string) =>
+  Type.Object(
     {
-      preset: text('sharp, recommended or tolerant.', 32),
-      falseAbort: Type.Number({
-        description: 'Probability of a false abort of this attempt, after the split over attempts.',
-      }),
-      falsePass: Type.Number({ description: 'Probability of a false pass.' }),
-      intervalMs: Type.Integer({ minimum: 1 }),
-      warmUpMs: Type.Integer({ minimum: 0 }),
-      dwellMs: Type.Integer({ minimum: 0 }),
-      atMostMs: Type.Integer({ minimum: 0 }),
-      minRequests: Type.Integer({ minimum: 0 }),
-      historyMs: Type.Integer({ minimum: 0 }),
-      /** The horizon T of the restart weights. */
-      horizonMs: Type.Integer({ minimum: 1 }),
+      workload: text(`Name of the ${which} workload.`, 253),
+      version: Type.Optional(text('Value of its version label.', 128)),
     },
-    { description: 'Every number that decides, resolved from preset, template and release.' },
-  ),
-  startedAt: time('Evidence counts from here.'),
-});
+    { description: `The ${which} side of the comparison.` },
+  );
+
+const ms = (description: string, minimum: 0 | 1) => Type.Integer({ description, minimum, format: 'int64' });
+
+export const AnalysisRunSpec = Type.Object(
+  {
+    release: Type.Object(
+      { name: name('The Release.'), uid: text('Its uid.', 64) },
+      { description: 'The Release that is judged.' },
+    ),
+    revision: text('The revision that is judged.', 64),
+    attempt: Type.Integer({ minimum: 1, maximum: 100, description: 'Which try of this revision.' }),
+    arms: Type.Object(
+      { stable: armOf('stable'), canary: armOf('canary') },
+      { description: 'What is compared with what.' },
+    ),
+    metrics: Type.Array(ResolvedMetric, {
+      minItems: 1,
+      maxItems: 32,
+      'x-kubernetes-list-type': 'atomic',
+      description: 'What is measured, resolved.',
+    }),
+    rule: Type.Object(
+      {
+        preset: text('sharp, recommended or tolerant.', 32),
+        falseAbort: Type.Number({
+          description: 'Probability of a false abort of this attempt, after the split over attempts.',
+        }),
+        falsePass: Type.Number({ description: 'Probability of a false pass.' }),
+        intervalMs: ms('Length of one poll interval, ms.', 1),
+        warmUpMs: ms('Pods younger than this are not compared, ms.', 0),
+        dwellMs: ms('Shortest time at a weight before it may pass, ms.', 0),
+        atMostMs: ms('With this much data at a weight and no decision: inconclusive, ms.', 0),
+        minRequests: Type.Integer({ minimum: 0, description: 'Canary requests a weight needs before it may pass.' }),
+        historyMs: ms('How far back stable pods are read, ms.', 0),
+        horizonMs: ms('The horizon T of the restart weights, ms.', 1),
+      },
+      { description: 'Every number that decides, resolved from preset, template and release.' },
+    ),
+    startedAt: time('Evidence counts from here.'),
+  },
+  { description: 'The resolved template; the run needs nothing else to be judged or replayed.' },
+);
 export type AnalysisRunSpec = Static<typeof AnalysisRunSpec>;
 
-export const AnalysisRunStatus = Type.Object({
-  phase: Type.Unsafe<'Running' | 'Successful' | 'Failed' | 'Inconclusive' | 'Terminated'>({
-    type: 'string',
-    enum: ['Running', 'Successful', 'Failed', 'Inconclusive', 'Terminated'],
-    description: 'Where the run is.',
-  }),
-  /** `StepVerdict` of judge/verdict.ts, as JSON fields. */
-  verdict: Type.Optional(
-    Type.Unsafe<Readonly<Record<string, unknown>>>({
-      type: 'object',
-      'x-kubernetes-preserve-unknown-fields': true,
-      description: 'The verdict with its reasons and numbers.',
-    }),
-  ),
-  checkpoint: Type.Optional(Type.String({ maxLength: 262_144, description: 'Evidence to resume from; opaque.' })),
-  intervalEnd: Type.Optional(time('End of the newest interval in the checkpoint.')),
-  /** Pod ledger (contracts 22): JSON, bounded. */
-  pods: Type.Optional(
-    Type.Array(
-      Type.Object({
-        name: text('Name of the pod.', 253),
-        uid: text('Its uid.', 64),
-        arm: Type.Unsafe<'stable' | 'canary'>({ type: 'string', enum: ['stable', 'canary'] }),
-        startedAt: Type.Optional(time('When it started.')),
-        endedAt: Type.Optional(time('When it was last seen, if gone.')),
+export const AnalysisRunStatus = Type.Object(
+  {
+    phase: literals(['Running', 'Successful', 'Failed', 'Inconclusive', 'Terminated'], 'Where the run is.'),
+    /** `StepVerdict` of judge/verdict.ts, as JSON fields. */
+    verdict: Type.Optional(opaque('The verdict with its reasons and numbers.')),
+    checkpoint: Type.Optional(Type.String({ maxLength: 262_144, description: 'Evidence to resume from; opaque.' })),
+    intervalEnd: Type.Optional(time('End of the newest interval in the checkpoint.')),
+    /** Pod ledger (contracts 22): JSON, bounded. */
+    pods: Type.Optional(
+      Type.Array(
+        Type.Object({
+          name: text('Name of the pod.', 253),
+          uid: text('Its uid.', 64),
+          arm: literals(['stable', 'canary'], 'Which side it was on.'),
+          startedAt: Type.Optional(time('When it started.')),
+          endedAt: Type.Optional(time('When it was last seen, if gone.')),
+        }),
+        {
+          maxItems: 512,
+          'x-kubernetes-list-type': 'atomic',
+          description: 'Which pod belonged to which arm, and when.',
+        },
+      ),
+    ),
+    weight: Type.Optional(weight('Weight of the newest interval.')),
+    message: Type.Optional(text('The verdict in a sentence.', 2048)),
+    queries: Type.Optional(
+      Type.Array(Type.String({ maxLength: 8192 }), {
+        maxItems: 64,
+        'x-kubernetes-list-type': 'atomic',
+        description: 'The queries asked, word for word.',
       }),
-      { maxItems: 512, 'x-kubernetes-list-type': 'atomic', description: 'Which pod belonged to which arm, and when.' },
     ),
-  ),
-  weight: Type.Optional(weight('Weight of the newest interval.')),
-  message: Type.Optional(text('The verdict in a sentence.', 2048)),
-  queries: Type.Optional(
-    Type.Array(Type.String({ maxLength: 8192 }), {
-      maxItems: 64,
-      'x-kubernetes-list-type': 'atomic',
-      description: 'The queries asked, word for word.',
-    }),
-  ),
-  measurements: Type.Optional(
-    Type.Array(
-      Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
-      { maxItems: 120, 'x-kubernetes-list-type': 'atomic', description: 'The newest intervals.' },
+    measurements: Type.Optional(
+      Type.Array(opaque('One interval with its counts.'), {
+        maxItems: 120,
+        'x-kubernetes-list-type': 'atomic',
+        description: 'The newest intervals.',
+      }),
     ),
-  ),
-});
+  },
+  { description: 'Written by the analysis job only.' },
+);
 export type AnalysisRunStatus = Static<typeof AnalysisRunStatus>;
 
 export interface AnalysisRun {
@@ -120,3 +138,65 @@ export interface AnalysisRun {
   readonly spec: AnalysisRunSpec;
   readonly status?: AnalysisRunStatus;
 }
+
+export const analysisRunKind: KindDefinition = {
+  type: TYPES.analysisRun,
+  description:
+    'One execution for one (release, revision, attempt): the resolved template, the evidence and the verdict.',
+  shortNames: ['srun'],
+  categories: ['serin'],
+  spec: AnalysisRunSpec,
+  status: AnalysisRunStatus,
+  columns: [
+    { name: 'Release', type: 'string', jsonPath: '.spec.release.name', description: 'What is judged.' },
+    { name: 'Attempt', type: 'integer', jsonPath: '.spec.attempt', description: 'Which try of this revision.' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the run is.' },
+    { name: 'Revision', type: 'string', jsonPath: '.spec.revision', description: 'What is judged.', priority: 1 },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.message',
+      description: 'The verdict in a sentence.',
+      priority: 1,
+    },
+    AGE,
+  ],
+  example: `apiVersion: serin.dev/v1alpha1
+kind: AnalysisRun
+metadata:
+  name: web-bf669489b2-1
+  namespace: shop
+spec:
+  release: {name: web, uid: 6f4c1c1e-0f7e-4a51-9f57-1f6f0d3c7f10}
+  revision: bf669489b2
+  attempt: 1
+  arms:
+    stable: {workload: web-v1, version: v1}
+    canary: {workload: web-v2, version: v2}
+  metrics:
+  - name: errors
+    critical: true
+    share: 1
+    queryName: istio-requests
+    query:
+      summary: Requests and server errors, reported by the destination's sidecar
+      labels: {namespace: destination_workload_namespace, workload: destination_workload, pod: pod}
+      counts:
+        total: {metric: istio_requests_total, match: {reporter: destination}}
+        bad: {metric: istio_requests_total, match: {reporter: destination, response_code: {regex: "5.."}}}
+    fail: {ratio: 1.1, difference: 0}
+    pass: {ratio: 1.25, difference: 0.0002}
+  rule:
+    preset: recommended
+    falseAbort: 0.0278
+    falsePass: 0.05
+    intervalMs: 10000
+    warmUpMs: 90000
+    dwellMs: 180000
+    atMostMs: 900000
+    minRequests: 200
+    historyMs: 1800000
+    horizonMs: 21600000
+  startedAt: "2026-11-21T09:00:00Z"
+`,
+};

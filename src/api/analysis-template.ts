@@ -1,39 +1,41 @@
 /** AnalysisTemplate and ClusterAnalysisTemplate: what to measure and how to judge it. */
 import Type, { type Static } from 'typebox';
+import { AGE, type KindDefinition } from './kind.ts';
+import { TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
-import { listMap, name, text } from './schema.ts';
+import { exactlyOne, listMap, name, points, rules, text } from './schema.ts';
 
-const Margin = Type.Object(
-  {
-    ratio: Type.Optional(
-      Type.Number({
-        description: 'Canary ÷ stable, e.g. 1.1: up to 10 % worse than stable.',
-        minimum: 1,
-        maximum: 100,
-      }),
-    ),
-    difference: Type.Optional(
-      Type.String({
-        description: 'Canary − stable in percentage points, e.g. 0.05pp.',
-        maxLength: 16,
-        pattern: '^[0-9]+(\\.[0-9]+)?pp$',
-      }),
-    ),
-  },
-  { description: 'A margin: canary ≤ ratio × stable + difference.' },
-);
+const margin = (description: string) =>
+  Type.Object(
+    {
+      ratio: Type.Optional(
+        Type.Number({
+          description: 'Canary ÷ stable, e.g. 1.1: up to 10 % worse than stable.',
+          minimum: 1,
+          maximum: 100,
+        }),
+      ),
+      difference: Type.Optional(points('Canary − stable in percentage points, e.g. 0.05pp.')),
+    },
+    {
+      description,
+      ...rules({ rule: 'has(self.ratio) || has(self.difference)', message: 'write ratio, difference or both' }),
+    },
+  );
+const Margin = margin('A margin: canary ≤ ratio × stable + difference.');
 
 export const Compare = Type.Object(
   {
     query: Type.Optional(name('Name of a MetricQuery.')),
     inline: Type.Optional(MetricQuerySpec),
-    fail: Type.Optional(Margin),
-    pass: Type.Optional(Margin),
+    fail: Type.Optional(margin('Up to here the canary is healthy; the preset says how far where this is left out.')),
+    pass: Type.Optional(margin('Below this the canary is proven good; wider than `fail`. Left out: by the preset.')),
     slo: Type.Optional(
       Type.Object(
         {
           le: Type.String({
             description: 'A boundary of the histogram, e.g. 250ms; it gets half the weight.',
+            minLength: 1,
             maxLength: 64,
           }),
         },
@@ -41,26 +43,100 @@ export const Compare = Type.Object(
       ),
     ),
   },
-  { description: 'Canary against stable, judged sequentially.' },
+  {
+    description: 'Canary against stable, judged sequentially.',
+    ...rules(
+      exactlyOne('query', 'inline'),
+      {
+        rule: '!has(self.fail) || !has(self.fail.ratio) || !has(self.pass) || !has(self.pass.ratio) || self.pass.ratio >= self.fail.ratio',
+        message:
+          'pass.ratio is below fail.ratio: nothing lies between "proven good" and "proven bad"; raise pass or lower fail',
+      },
+      {
+        rule: '!has(self.slo) || !has(self.inline) || has(self.inline.histogram)',
+        message: 'slo is for histograms, and the inline query counts events: leave slo out, or give inline a histogram',
+      },
+    ),
+  },
 );
 
-export const TemplateMetric = Type.Object({
-  name: name('Name of the metric, unique in the template.'),
-  compare: Type.Optional(Compare),
-  critical: Type.Optional(Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' })),
-});
+export const TemplateMetric = Type.Object(
+  {
+    name: name('Name of the metric, unique in the template.'),
+    compare: Type.Optional(Compare),
+    critical: Type.Optional(Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' })),
+  },
+  { description: 'One metric and how it is judged.', ...rules(exactlyOne('compare')) },
+);
 
-export const Argument = Type.Object({
-  name: name('Name of the argument.'),
-  value: Type.Optional(text('Its value; in a template, the default.')),
-});
+export const Argument = Type.Object(
+  {
+    name: name('Name of the argument.'),
+    value: Type.Optional(text('Its value; in a template, the default.')),
+  },
+  { description: 'An argument, used as {{args.name}} anywhere in the template.' },
+);
 
-export const AnalysisTemplateSpec = Type.Object({
-  args: Type.Optional(listMap(Argument, 'name', { description: 'Arguments, used as {{args.name}}.', maxItems: 64 })),
-  metrics: listMap(TemplateMetric, 'name', { description: 'What is measured.', minItems: 1, maxItems: 32 }),
-});
+export const AnalysisTemplateSpec = Type.Object(
+  {
+    args: Type.Optional(listMap(Argument, 'name', { description: 'Arguments, used as {{args.name}}.', maxItems: 64 })),
+    metrics: listMap(TemplateMetric, 'name', { description: 'What is measured.', minItems: 1, maxItems: 32 }),
+  },
+  { description: 'What is measured and how it is judged.' },
+);
 export type AnalysisTemplateSpec = Static<typeof AnalysisTemplateSpec>;
 export type TemplateMetric = Static<typeof TemplateMetric>;
 export type Compare = Static<typeof Compare>;
 export type Margin = Static<typeof Margin>;
 export type Argument = Static<typeof Argument>;
+
+const example = (kind: string, metadata: string): string => `apiVersion: serin.dev/v1alpha1
+kind: ${kind}
+metadata:
+  ${metadata}
+spec:
+  args:
+  - {name: slo-ms, value: "250"}
+  metrics:
+  - name: errors
+    critical: true
+    compare:
+      query: istio-requests
+      fail: {ratio: 1.1}
+      pass: {ratio: 1.5, difference: 0.05pp}
+  - name: latency
+    compare:
+      query: istio-latency
+      slo: {le: "{{args.slo-ms}}ms"}
+`;
+
+const columns = [
+  {
+    name: 'Metrics',
+    type: 'string',
+    jsonPath: '.spec.metrics[*].name',
+    description: 'What is measured (the first one).',
+    priority: 1,
+  },
+  AGE,
+] as const;
+
+export const analysisTemplateKind: KindDefinition = {
+  type: TYPES.analysisTemplate,
+  description: 'What to measure and how to judge it, for the Releases of one namespace.',
+  shortNames: ['stpl'],
+  categories: ['serin'],
+  spec: AnalysisTemplateSpec,
+  columns,
+  example: example('AnalysisTemplate', 'name: success-and-latency\n  namespace: shop'),
+};
+
+export const clusterAnalysisTemplateKind: KindDefinition = {
+  type: TYPES.clusterAnalysisTemplate,
+  description: 'What to measure and how to judge it, for the Releases of all namespaces.',
+  shortNames: ['cstpl'],
+  categories: ['serin'],
+  spec: AnalysisTemplateSpec,
+  columns,
+  example: example('ClusterAnalysisTemplate', 'name: success-and-latency'),
+};

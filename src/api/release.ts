@@ -1,8 +1,23 @@
 /** Release: one workload to deliver. Exactly one workload, at most one router, exactly one strategy (see `combinations.ts`). */
 import Type, { type Static } from 'typebox';
-import type { ObjectMeta } from './meta.ts';
 import { Argument } from './analysis-template.ts';
-import { Condition, duration, listMap, name, percent, text, time, weight } from './schema.ts';
+import { TODAY } from './combinations.ts';
+import { AGE, type KindDefinition } from './kind.ts';
+import { type ObjectMeta, TYPES } from './meta.ts';
+import {
+  Condition,
+  duration,
+  exactlyOne,
+  listMap,
+  literals,
+  name,
+  opaque,
+  percent,
+  rules,
+  text,
+  time,
+  weight,
+} from './schema.ts';
 
 export const PHASES = [
   'Idle',
@@ -31,175 +46,256 @@ export const TRANSITIONS = [
 ] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
-const literals = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Unsafe<T[number]>({ type: 'string', enum: values, description });
-
-export const Workload = Type.Object({
-  pair: Type.Optional(
-    Type.Object(
-      {
-        members: Type.Array(name('Name of a Deployment.'), {
-          description:
-            'Two Deployments that the user made; whichever has the traffic is live, and they swap at promotion.',
-          minItems: 2,
-          maxItems: 2,
-          'x-kubernetes-list-type': 'atomic',
-        }),
-      },
-      { description: 'Two Deployments side by side.' },
+export const Workload = Type.Object(
+  {
+    pair: Type.Optional(
+      Type.Object(
+        {
+          members: Type.Array(name('Name of a Deployment.'), {
+            description:
+              'Two Deployments that the user made; whichever has the traffic is live, and they swap at promotion.',
+            minItems: 2,
+            maxItems: 2,
+            'x-kubernetes-list-type': 'atomic',
+            ...rules({ rule: 'self[0] != self[1]', message: 'the two members are the same: name two Deployments' }),
+          }),
+        },
+        { description: 'Two Deployments side by side.' },
+      ),
     ),
-  ),
-});
+  },
+  { description: 'What is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.workloads)) },
+);
 
-export const Traffic = Type.Object({
-  istio: Type.Optional(
-    Type.Object(
-      {
-        virtualService: Type.Object({
-          name: name('Name of the VirtualService.'),
-          routes: Type.Optional(
-            Type.Array(Type.String({ maxLength: 253, minLength: 1 }), {
-              description: 'Names of the http routes to steer; absent: all that lead to the workload.',
+export const Traffic = Type.Object(
+  {
+    istio: Type.Optional(
+      Type.Object(
+        {
+          virtualService: Type.Object(
+            {
+              name: name('Name of the VirtualService, in the namespace of the Release.'),
+              routes: Type.Optional(
+                Type.Array(Type.String({ maxLength: 253, minLength: 1, description: 'Name of an http route.' }), {
+                  description:
+                    'Names of the http routes to steer; absent: all that lead to the workload, also those with a match.',
+                  minItems: 1,
+                  maxItems: 64,
+                  'x-kubernetes-list-type': 'set',
+                }),
+              ),
+            },
+            { description: 'Whose weights are steered.' },
+          ),
+          destinationRule: Type.Optional(
+            Type.Object(
+              { name: name('Name of the DestinationRule, in the namespace of the Release.') },
+              { description: 'Where the subsets are defined; absent: every DestinationRule for the host.' },
+            ),
+          ),
+        },
+        { description: 'Weights of an Istio VirtualService, between subsets or hosts.' },
+      ),
+    ),
+  },
+  {
+    description: 'Who splits the traffic: exactly one router. Absent: by replica counts.',
+    ...rules(exactlyOne(...TODAY.routers)),
+  },
+);
+
+export const Step = Type.Object(
+  {
+    setWeight: Type.Optional(weight('Percent of requests for the canary.')),
+    judge: Type.Optional(
+      Type.Object(
+        {
+          atLeast: Type.Optional(duration('Do not go on before this long.')),
+          atMost: Type.Optional(duration('With this much data and still no decision: inconclusive.')),
+        },
+        {
+          description: 'Wait for the verdict.',
+          ...rules({
+            rule: '!has(self.atLeast) || !has(self.atMost) || duration(self.atLeast) <= duration(self.atMost)',
+            message: 'atLeast is longer than atMost: make atMost the longer one',
+          }),
+        },
+      ),
+    ),
+    pause: Type.Optional(
+      Type.Object(
+        { duration: Type.Optional(duration('How long; absent: until a person resumes.')) },
+        { description: 'Wait for time or a person.' },
+      ),
+    ),
+    setReplicas: Type.Optional(
+      Type.Unsafe<number | string>({
+        description: 'Pods of the canary: a number, or a percentage of stable such as 50%.',
+        'x-kubernetes-int-or-string': true,
+      }),
+    ),
+  },
+  { description: 'Exactly one of these.', ...rules(exactlyOne('setWeight', 'judge', 'pause', 'setReplicas')) },
+);
+
+/** Indices 0…30: CEL has no loop over indices, and `isSorted` is not in every server. */
+const INDICES = Array.from({ length: 31 }, (_, index) => index).join(', ');
+
+export const Strategy = Type.Object(
+  {
+    canary: Type.Optional(
+      Type.Object(
+        {
+          stepWeights: Type.Optional(
+            Type.Array(Type.Integer({ description: 'Percent of requests for the canary.', minimum: 1, maximum: 100 }), {
+              description: 'Short form: after each weight, go on as soon as the verdict is Pass.',
               minItems: 1,
-              maxItems: 64,
-              'x-kubernetes-list-type': 'set',
+              maxItems: 32,
+              'x-kubernetes-list-type': 'atomic',
+              ...rules({
+                rule: `[${INDICES}].all(i, i + 1 >= size(self) || self[i] < self[i + 1])`,
+                message: 'the weights do not rise from step to step: sort them, each once',
+              }),
             }),
           ),
+          steps: Type.Optional(
+            Type.Array(Step, {
+              description: 'Long form.',
+              minItems: 1,
+              maxItems: 64,
+              'x-kubernetes-list-type': 'atomic',
+              ...rules({
+                rule: 'self.exists(step, has(step.setWeight) && step.setWeight > 0)',
+                message: 'no step gives the canary any requests: add a setWeight between 1 and 99',
+              }),
+            }),
+          ),
+        },
+        { description: 'Traffic moves in steps, each judged.', ...rules(exactlyOne('stepWeights', 'steps')) },
+      ),
+    ),
+  },
+  { description: 'How it is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.strategies)) },
+);
+
+export const Analysis = Type.Object(
+  {
+    templates: Type.Array(
+      Type.Object(
+        {
+          name: name('Name of the template.'),
+          clusterScope: Type.Optional(
+            Type.Boolean({ description: 'It is a ClusterAnalysisTemplate.', default: false }),
+          ),
+        },
+        { description: 'A template.' },
+      ),
+      {
+        description: 'Templates whose metrics are judged together.',
+        minItems: 1,
+        maxItems: 8,
+        'x-kubernetes-list-type': 'atomic',
+        ...rules({
+          rule: 'self.all(one, self.exists_one(other, other.name == one.name && (has(other.clusterScope) && other.clusterScope) == (has(one.clusterScope) && one.clusterScope)))',
+          message: 'a template is named twice: its evidence would count twice; name it once',
         }),
-        destinationRule: Type.Optional(
-          Type.Object({ name: name('Name of the DestinationRule that defines the subsets.') }),
-        ),
-      },
-      { description: 'Weights of an Istio VirtualService, between subsets or hosts.' },
-    ),
-  ),
-});
-
-export const Step = Type.Object({
-  setWeight: Type.Optional(weight('Percent of requests for the canary.')),
-  judge: Type.Optional(
-    Type.Object(
-      {
-        atLeast: Type.Optional(duration('Do not go on before this long.')),
-        atMost: Type.Optional(duration('With this much data and still no decision: inconclusive.')),
-      },
-      { description: 'Wait for the verdict.' },
-    ),
-  ),
-  pause: Type.Optional(
-    Type.Object(
-      { duration: Type.Optional(duration('How long; absent: until a person resumes.')) },
-      { description: 'Wait for time or a person.' },
-    ),
-  ),
-  setReplicas: Type.Optional(
-    Type.Union(
-      [Type.Integer({ minimum: 0, maximum: 100_000 }), Type.String({ maxLength: 8, pattern: '^[0-9]{1,3}%$' })],
-      {
-        description: 'Pods of the canary: a number, or a percentage of stable.',
-        'x-kubernetes-int-or-string': true,
       },
     ),
-  ),
-});
-
-export const Strategy = Type.Object({
-  canary: Type.Optional(
-    Type.Object(
-      {
-        stepWeights: Type.Optional(
-          Type.Array(weight('Percent of requests for the canary.'), {
-            description: 'Short form: after each weight, go on as soon as the verdict is Pass.',
-            minItems: 1,
-            maxItems: 32,
-            'x-kubernetes-list-type': 'atomic',
-          }),
-        ),
-        steps: Type.Optional(
-          Type.Array(Step, {
-            description: 'Long form.',
-            minItems: 1,
-            maxItems: 64,
-            'x-kubernetes-list-type': 'atomic',
-          }),
-        ),
-      },
-      { description: 'Traffic moves in steps, each judged.' },
+    args: Type.Optional(
+      listMap(Argument, 'name', { description: 'Values for the templates’ arguments.', maxItems: 64 }),
     ),
-  ),
-});
-
-export const Analysis = Type.Object({
-  templates: Type.Array(
-    Type.Object({
-      name: name('Name of the template.'),
-      clusterScope: Type.Optional(Type.Boolean({ description: 'It is a ClusterAnalysisTemplate.' })),
+    preset: Type.Optional(
+      literals(['sharp', 'recommended', 'tolerant'], 'How much worse than stable still counts as healthy.', {
+        default: 'recommended',
+      }),
+    ),
+    falseAbort: Type.Optional(
+      percent('Probability of aborting a healthy canary, for the whole release; 5% where left out.'),
+    ),
+    onInconclusive: Type.Optional(
+      literals(['hold', 'abort', 'advance'], 'What to do when `atMost` is over without a decision.', {
+        default: 'hold',
+      }),
+    ),
+    retreatAfter: Type.Optional(
+      duration('Without usable data this long, traffic goes back to the last passed weight.', { default: '30m' }),
+    ),
+    interval: Type.Optional(duration('Length of one poll interval; a multiple of the service’s grid.')),
+    warmUp: Type.Optional(duration('Pods younger than this are not compared.')),
+    dwell: Type.Optional(duration('Shortest time at a weight before it may pass.')),
+    atMost: Type.Optional(duration('With this much data at a weight and still no decision: inconclusive.')),
+    minRequests: Type.Optional(
+      Type.Integer({
+        description: 'Canary requests a weight needs before it may pass.',
+        minimum: 0,
+        maximum: 1_000_000_000,
+      }),
+    ),
+    history: Type.Optional(duration('How far back stable pods are read to learn how noisy they are.')),
+    retryLimit: Type.Optional(
+      Type.Integer({ description: 'How often one revision may be retried.', minimum: 0, maximum: 10 }),
+    ),
+  },
+  {
+    description: 'What is judged; absent: the steps are a timetable and the release says so.',
+    ...rules({
+      rule: '!has(self.dwell) || !has(self.atMost) || duration(self.dwell) <= duration(self.atMost)',
+      message: 'dwell is longer than atMost, so no weight could ever pass: make atMost the longer one',
     }),
+  },
+);
+
+const secretKey = (description: string) =>
+  Type.Object(
     {
-      description: 'Templates whose metrics are judged together.',
-      minItems: 1,
-      maxItems: 8,
-      'x-kubernetes-list-type': 'atomic',
+      name: name('Name of the Secret, in the same namespace.'),
+      key: Type.String({ maxLength: 253, minLength: 1, description: 'Key in it.' }),
     },
-  ),
-  args: Type.Optional(listMap(Argument, 'name', { description: 'Values for the templates’ arguments.', maxItems: 64 })),
-  preset: Type.Optional(
-    literals(['sharp', 'recommended', 'tolerant'], 'How much worse than stable still counts as healthy.'),
-  ),
-  falseAbort: Type.Optional(percent('Probability of aborting a healthy canary, for the whole release.')),
-  onInconclusive: Type.Optional(
-    literals(['hold', 'abort', 'advance'], 'What to do when `atMost` is over without a decision.'),
-  ),
-  retreatAfter: Type.Optional(duration('Without usable data this long, traffic goes back to the last passed weight.')),
-  interval: Type.Optional(duration('Length of one poll interval; a multiple of the service’s grid.')),
-  warmUp: Type.Optional(duration('Pods younger than this are not compared.')),
-  dwell: Type.Optional(duration('Shortest time at a weight before it may pass.')),
-  atMost: Type.Optional(duration('With this much data at a weight and still no decision: inconclusive.')),
-  minRequests: Type.Optional(
-    Type.Integer({
-      description: 'Canary requests a weight needs before it may pass.',
-      minimum: 0,
-      maximum: 1_000_000_000,
-    }),
-  ),
-  history: Type.Optional(duration('How far back stable pods are read to learn how noisy they are.')),
-  retryLimit: Type.Optional(
-    Type.Integer({ description: 'How often one revision may be retried.', minimum: 0, maximum: 10 }),
-  ),
-});
+    { description },
+  );
+export const SecretKey = secretKey('A key of a Secret.');
 
-export const SecretKey = Type.Object({
-  name: name('Name of the Secret, in the same namespace.'),
-  key: Type.String({ maxLength: 253, minLength: 1, description: 'Key in it.' }),
-});
+export const NotifySink = Type.Object(
+  {
+    slack: Type.Optional(
+      Type.Object(
+        {
+          channel: Type.Optional(text('Channel, where the webhook allows choosing one.', 80)),
+          secretRef: secretKey('Where the URL of the incoming webhook is.'),
+        },
+        { description: 'An incoming webhook of Slack.' },
+      ),
+    ),
+    webhook: Type.Optional(
+      Type.Object(
+        {
+          secretRef: secretKey('Where the URL is.'),
+          signingSecretRef: Type.Optional(secretKey('Where the key is that signs each message.')),
+        },
+        { description: 'A POST of JSON to any URL.' },
+      ),
+    ),
+  },
+  { description: 'Exactly one of these.', ...rules(exactlyOne('slack', 'webhook')) },
+);
 
-export const NotifySink = Type.Object({
-  slack: Type.Optional(
-    Type.Object({
-      channel: Type.Optional(text('Channel, where the webhook allows choosing one.', 80)),
-      secretRef: SecretKey,
-    }),
-  ),
-  webhook: Type.Optional(
-    Type.Object({
-      secretRef: SecretKey,
-      signingSecretRef: Type.Optional(SecretKey),
-    }),
-  ),
-});
-
-export const ReleaseSpec = Type.Object({
-  workload: Workload,
-  traffic: Type.Optional(Traffic),
-  strategy: Strategy,
-  analysis: Type.Optional(Analysis),
-  mode: Type.Optional(literals(['act', 'observe'], 'observe: judge and report, write no traffic.')),
-  progressDeadline: Type.Optional(duration('Longest time for the whole release; after it: held.')),
-  paused: Type.Optional(Type.Boolean({ description: 'Stay where it is.' })),
-  notify: Type.Optional(
-    Type.Array(NotifySink, { description: 'Who is told.', maxItems: 16, 'x-kubernetes-list-type': 'atomic' }),
-  ),
-});
+export const ReleaseSpec = Type.Object(
+  {
+    workload: Workload,
+    traffic: Type.Optional(Traffic),
+    strategy: Strategy,
+    analysis: Type.Optional(Analysis),
+    mode: Type.Optional(
+      literals(['act', 'observe'], 'observe: judge and report, write no traffic.', { default: 'act' }),
+    ),
+    progressDeadline: Type.Optional(duration('Longest time for the whole release; after it: held.')),
+    paused: Type.Optional(Type.Boolean({ description: 'Stay where it is.' })),
+    notify: Type.Optional(
+      Type.Array(NotifySink, { description: 'Who is told.', maxItems: 16, 'x-kubernetes-list-type': 'atomic' }),
+    ),
+  },
+  { description: 'One workload to deliver, how, and on what evidence.' },
+);
 export type ReleaseSpec = Static<typeof ReleaseSpec>;
 export type Step = Static<typeof Step>;
 export type AnalysisSpec = Static<typeof Analysis>;
@@ -207,156 +303,163 @@ export type NotifySink = Static<typeof NotifySink>;
 
 const Taken = Type.Object(
   {
-    traffic: Type.Optional(
-      Type.Unsafe<Readonly<Record<string, unknown>>>({
-        type: 'object',
-        'x-kubernetes-preserve-unknown-fields': true,
-        description: 'What the routes held before; read by the router that wrote it.',
-      }),
-    ),
-    workload: Type.Optional(
-      Type.Unsafe<Readonly<Record<string, unknown>>>({
-        type: 'object',
-        'x-kubernetes-preserve-unknown-fields': true,
-        description: 'What the workload held before; read by its adapter.',
-      }),
-    ),
+    traffic: Type.Optional(opaque('What the routes held before; read by the router that wrote it.')),
+    workload: Type.Optional(opaque('What the workload held before; read by its adapter.')),
   },
   { description: 'What was taken from the user’s objects, to be given back exactly.' },
 );
 export type TakenState = Static<typeof Taken>;
 
-export const ReleaseStatus = Type.Object({
-  observedGeneration: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      format: 'int64',
-      description: 'The generation of the spec that this status speaks of.',
-    }),
-  ),
-  phase: literals(PHASES, 'Where the release is, for people; derived from the conditions.'),
-  reason: Type.Optional(text('Why, in CamelCase.', 128)),
-  message: Type.Optional(text('Why, in a sentence.', 2048)),
-  revision: Type.Object(
-    {
-      stable: Type.Optional(text('What users get.', 64)),
-      canary: Type.Optional(text('What is being judged.', 64)),
-      previousStable: Type.Optional(text('What was stable before; going back to it is not judged.', 64)),
-      rejected: Type.Array(Type.String({ maxLength: 64 }), {
-        description: 'Revisions that were aborted, newest last.',
-        maxItems: 20,
-        'x-kubernetes-list-type': 'atomic',
+export const ReleaseStatus = Type.Object(
+  {
+    observedGeneration: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        format: 'int64',
+        description: 'The generation of the spec that this status speaks of.',
       }),
-    },
-    { description: 'Serin’s own hashes of the pod template.' },
-  ),
-  pair: Type.Optional(
-    Type.Object({
-      live: text('The member that has the traffic.', 253),
-      idleRevision: Type.Optional(
-        text('The other member’s revision when it was last settled; a change from it starts a release.', 64),
+    ),
+    phase: literals(PHASES, 'Where the release is, for people; derived from the conditions.'),
+    reason: Type.Optional(text('Why, in CamelCase.', 128)),
+    message: Type.Optional(text('Why, in a sentence.', 2048)),
+    revision: Type.Object(
+      {
+        stable: Type.Optional(text('What users get.', 64)),
+        canary: Type.Optional(text('What is being judged.', 64)),
+        previousStable: Type.Optional(text('What was stable before; going back to it is not judged.', 64)),
+        rejected: Type.Array(Type.String({ maxLength: 64 }), {
+          description: 'Revisions that were aborted, newest last.',
+          maxItems: 20,
+          'x-kubernetes-list-type': 'atomic',
+        }),
+      },
+      { description: 'Serin’s own hashes of the pod template.' },
+    ),
+    pair: Type.Optional(
+      Type.Object(
+        {
+          live: text('The member that has the traffic.', 253),
+          idleRevision: Type.Optional(
+            text('The other member’s revision when it was last settled; a change from it starts a release.', 64),
+          ),
+        },
+        { description: 'Which of the two Deployments is live.' },
       ),
-    }),
-  ),
-  attempt: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: 100,
-      description: 'Which try of this revision; each has its share of the error probability.',
-    }),
-  ),
-  startedAt: Type.Optional(time('When this release began.')),
-  endedAt: Type.Optional(time('When it was promoted, aborted or superseded.')),
-  weight: weight('Percent of requests that the canary is meant to get.'),
-  passedWeight: Type.Optional(weight('The last weight that a verdict passed.')),
-  step: Type.Optional(
-    Type.Object({
-      index: Type.Integer({ minimum: 0, maximum: 128, description: 'Which step, from 1.' }),
-      of: Type.Integer({ minimum: 0, maximum: 128, description: 'How many steps.' }),
-      since: time('Since when.'),
-      waitingFor: text('What ends it: pods, traffic, judge, pause, person.', 64),
-    }),
-  ),
-  weights: Type.Optional(
-    Type.Array(
-      Type.Object({
-        since: time('From when.'),
-        weight: weight('Percent of requests for the canary.'),
-        step: Type.Integer({ minimum: 0, maximum: 128, description: 'At which step.' }),
-      }),
-      {
-        description: 'Weights of this attempt, oldest first; the analysis reads intervals against it.',
-        maxItems: 64,
-        'x-kubernetes-list-type': 'atomic',
-      },
     ),
-  ),
-  plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),
-  heldSince: Type.Optional(time('Since when it is held.')),
-  paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
-  verdict: Type.Optional(
-    Type.Object({
-      outcome: literals(['Pass', 'Fail', 'Inconclusive', 'Continue', 'Unjudged', 'Initial'], 'What the evidence says.'),
-      metric: Type.Optional(text('The metric that decides.', 253)),
-      odds: Type.Optional(text('Odds against a healthy canary, e.g. `37 : 1`.', 64)),
-      reason: Type.Optional(text('Why, in CamelCase.', 128)),
-      says: Type.Optional(text('Why, in a sentence.', 2048)),
-      intervalEnd: Type.Optional(time('End of the newest interval in it.')),
-    }),
-  ),
-  analysisRun: Type.Optional(text('Name of the AnalysisRun.', 253)),
-  taken: Type.Optional(Taken),
-  handledRequest: Type.Optional(
-    Type.Object({
-      id: text('Unique id of the request.', 128),
-      action: text('What was asked.', 64),
-      actor: Type.Optional(text('By whom.', 253)),
-      result: literals(['done', 'refused'], 'What came of it.'),
-      message: Type.Optional(text('Why it was refused.', 1024)),
-    }),
-  ),
-  announced: Type.Optional(text('The last transition that people were told of.', 512)),
-  unannounced: Type.Optional(
-    Type.Array(
-      Type.Object({
-        id: text('Unique per transition; telling it twice is harmless.', 512),
-        what: literals(TRANSITIONS, 'What happened.'),
-        severity: literals(['Normal', 'Warning'], 'How it is shown.'),
-        reason: text('Why, in CamelCase.', 128),
-        message: text('Why, in a sentence.', 2048),
+    attempt: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100,
+        description: 'Which try of this revision; each has its share of the error probability.',
       }),
-      {
-        description: 'Transitions that people are still to be told of, oldest first; empty within a moment.',
-        maxItems: 16,
-        'x-kubernetes-list-type': 'atomic',
-      },
     ),
-  ),
-  unreadySince: Type.Optional(time('Since when the canary has no ready pods, or not all before its first traffic.')),
-  driftRepairs: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'How often changed routes were put back in this release.' }),
-  ),
-  lastDriftRepair: Type.Optional(time('When a changed route was last put back.')),
-  conditions: listMap(Condition, 'type', {
-    description: 'Ready, Completed, Progressing, Stalled, TrafficRouted, AnalysisSucceeded.',
-    maxItems: 16,
-  }),
-  history: Type.Optional(
-    Type.Array(
-      Type.Object({
-        revision: text('What was released.', 64),
-        outcome: text('Promoted, Aborted or Superseded.', 32),
-        reason: Type.Optional(text('Why.', 128)),
-        metric: Type.Optional(text('The metric that decided.', 253)),
-        startedAt: time('When it began.'),
-        endedAt: time('When it ended.'),
-        attempt: Type.Integer({ minimum: 0, maximum: 100 }),
-        weight: weight('The weight it reached.'),
-      }),
-      { description: 'The last 10 releases, newest last.', maxItems: 10, 'x-kubernetes-list-type': 'atomic' },
+    startedAt: Type.Optional(time('When this release began.')),
+    endedAt: Type.Optional(time('When it was promoted, aborted or superseded.')),
+    weight: weight('Percent of requests that the canary is meant to get.'),
+    passedWeight: Type.Optional(weight('The last weight that a verdict passed.')),
+    step: Type.Optional(
+      Type.Object(
+        {
+          index: Type.Integer({ minimum: 0, maximum: 128, description: 'Which step, from 1.' }),
+          of: Type.Integer({ minimum: 0, maximum: 128, description: 'How many steps.' }),
+          since: time('Since when.'),
+          waitingFor: text('What ends it: pods, traffic, judge, pause, person.', 64),
+        },
+        { description: 'The step in force.' },
+      ),
     ),
-  ),
-});
+    stepText: Type.Optional(text('The step in force and how many there are, e.g. `3/6`.', 16)),
+    weights: Type.Optional(
+      Type.Array(
+        Type.Object({
+          since: time('From when.'),
+          weight: weight('Percent of requests for the canary.'),
+          step: Type.Integer({ minimum: 0, maximum: 128, description: 'At which step.' }),
+        }),
+        {
+          description: 'Weights of this attempt, oldest first; the analysis reads intervals against it.',
+          maxItems: 64,
+          'x-kubernetes-list-type': 'atomic',
+        },
+      ),
+    ),
+    plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),
+    heldSince: Type.Optional(time('Since when it is held.')),
+    paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
+    verdict: Type.Optional(
+      Type.Object(
+        {
+          outcome: literals(
+            ['Pass', 'Fail', 'Inconclusive', 'Continue', 'Unjudged', 'Initial'],
+            'What the evidence says.',
+          ),
+          metric: Type.Optional(text('The metric that decides.', 253)),
+          odds: Type.Optional(text('Odds against a healthy canary, e.g. `37 : 1`.', 64)),
+          reason: Type.Optional(text('Why, in CamelCase.', 128)),
+          says: Type.Optional(text('Why, in a sentence.', 2048)),
+          intervalEnd: Type.Optional(time('End of the newest interval in it.')),
+        },
+        { description: 'What the evidence says of this revision at this step.' },
+      ),
+    ),
+    analysisRun: Type.Optional(text('Name of the AnalysisRun.', 253)),
+    taken: Type.Optional(Taken),
+    handledRequest: Type.Optional(
+      Type.Object(
+        {
+          id: text('Unique id of the request.', 128),
+          action: text('What was asked.', 64),
+          actor: Type.Optional(text('By whom.', 253)),
+          result: literals(['done', 'refused'], 'What came of it.'),
+          message: Type.Optional(text('Why it was refused.', 1024)),
+        },
+        { description: 'The last request of a person, answered.' },
+      ),
+    ),
+    announced: Type.Optional(text('The last transition that people were told of.', 512)),
+    unannounced: Type.Optional(
+      Type.Array(
+        Type.Object({
+          id: text('Unique per transition; telling it twice is harmless.', 512),
+          what: literals(TRANSITIONS, 'What happened.'),
+          severity: literals(['Normal', 'Warning'], 'How it is shown.'),
+          reason: text('Why, in CamelCase.', 128),
+          message: text('Why, in a sentence.', 2048),
+        }),
+        {
+          description: 'Transitions that people are still to be told of, oldest first; empty within a moment.',
+          maxItems: 16,
+          'x-kubernetes-list-type': 'atomic',
+        },
+      ),
+    ),
+    unreadySince: Type.Optional(time('Since when the canary has no ready pods, or not all before its first traffic.')),
+    driftRepairs: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'How often changed routes were put back in this release.' }),
+    ),
+    lastDriftRepair: Type.Optional(time('When a changed route was last put back.')),
+    conditions: listMap(Condition, 'type', {
+      description: 'Ready, Completed, Progressing, Stalled, TrafficRouted, AnalysisSucceeded.',
+      maxItems: 16,
+    }),
+    history: Type.Optional(
+      Type.Array(
+        Type.Object({
+          revision: text('What was released.', 64),
+          outcome: text('Promoted, Aborted or Superseded.', 32),
+          reason: Type.Optional(text('Why.', 128)),
+          metric: Type.Optional(text('The metric that decided.', 253)),
+          startedAt: time('When it began.'),
+          endedAt: time('When it ended.'),
+          attempt: Type.Integer({ minimum: 0, maximum: 100, description: 'Which try it was.' }),
+          weight: weight('The weight it reached.'),
+        }),
+        { description: 'The last 10 releases, newest last.', maxItems: 10, 'x-kubernetes-list-type': 'atomic' },
+      ),
+    ),
+  },
+  { description: 'Written by Serin only.' },
+);
 export type ReleaseStatus = Static<typeof ReleaseStatus>;
 
 export interface Release {
@@ -371,3 +474,74 @@ export interface Release {
   readonly spec: ReleaseSpec;
   readonly status?: ReleaseStatus;
 }
+
+/** `3/6`: what `kubectl get releases` shows as STEP. */
+export function stepTextOf(step: ReleaseStatus['step']): string | undefined {
+  return step === undefined ? undefined : `${step.index}/${step.of}`;
+}
+
+export const releaseKind: KindDefinition = {
+  type: TYPES.release,
+  description:
+    'One workload to deliver: the new version gets traffic step by step, each step is judged against the stable version, and the release is promoted or aborted.',
+  shortNames: ['rel'],
+  categories: ['serin', 'all'],
+  spec: ReleaseSpec,
+  status: ReleaseStatus,
+  columns: [
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the release is.' },
+    { name: 'Weight', type: 'integer', jsonPath: '.status.weight', description: 'Percent of requests for the canary.' },
+    { name: 'Step', type: 'string', jsonPath: '.status.stepText', description: 'Which step of how many.' },
+    { name: 'Verdict', type: 'string', jsonPath: '.status.verdict.outcome', description: 'What the evidence says.' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'Why.' },
+    {
+      name: 'Workload',
+      type: 'string',
+      jsonPath: '.spec.workload.pair.members',
+      description: 'What is delivered.',
+      priority: 1,
+    },
+    {
+      name: 'Router',
+      type: 'string',
+      jsonPath: '.spec.traffic.istio.virtualService.name',
+      description: 'Whose weights are steered; empty: replica counts.',
+      priority: 1,
+    },
+    {
+      name: 'Since',
+      type: 'date',
+      jsonPath: '.status.step.since',
+      description: 'Since when at this step.',
+      priority: 1,
+    },
+    AGE,
+  ],
+  example: `apiVersion: serin.dev/v1alpha1
+kind: Release
+metadata:
+  name: web
+  namespace: shop
+spec:
+  workload:
+    pair: {members: [web-v1, web-v2]}
+  traffic:
+    istio:
+      virtualService: {name: web, routes: [main]}
+  strategy:
+    canary:
+      stepWeights: [5, 25, 50]
+  analysis:
+    templates:
+    - {name: success-and-latency, clusterScope: true}
+    args:
+    - {name: slo-ms, value: "300"}
+    preset: recommended
+    falseAbort: 5%
+  progressDeadline: 2h
+  notify:
+  - slack:
+      channel: "#releases"
+      secretRef: {name: slack, key: url}
+`,
+};

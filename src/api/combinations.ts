@@ -1,0 +1,70 @@
+/**
+ * Which workload, strategy and router go together (contracts 11). CEL rules, findings, the reference page and tests come from
+ * this table. `planned` rows are designed but not built: a Release that names one is refused with the reason given here.
+ */
+
+export const WORKLOADS = ['pair', 'deployment', 'argoRollout', 'kruiseRollout'] as const;
+export const STRATEGIES = ['canary', 'blueGreen', 'abTest', 'rollingUpdate', 'recreate'] as const;
+/** `none`: no `spec.traffic`, weights are replica counts. */
+export const ROUTERS = ['none', 'istio', 'gatewayAPI', 'ingress', 'service'] as const;
+
+export type WorkloadName = (typeof WORKLOADS)[number];
+export type StrategyName = (typeof STRATEGIES)[number];
+export type RouterName = (typeof ROUTERS)[number];
+
+export type Combination =
+  | { readonly kind: 'works' }
+  | { readonly kind: 'planned' }
+  /** Never: with the reason, as a sentence that says what to write instead. */
+  | { readonly kind: 'never'; readonly because: string };
+
+/** What the schemas accept today. */
+export const TODAY = {
+  workloads: ['pair'],
+  strategies: ['canary'],
+  routers: ['istio'],
+} as const satisfies {
+  readonly workloads: readonly [WorkloadName, ...WorkloadName[]];
+  readonly strategies: readonly [StrategyName, ...StrategyName[]];
+  readonly routers: readonly [RouterName, ...RouterName[]];
+};
+
+const WORKS: Combination = { kind: 'works' };
+const PLANNED: Combination = { kind: 'planned' };
+const never = (because: string): Combination => ({ kind: 'never', because });
+
+/** What a workload does with each strategy when `traffic` allows it; what is left out is planned for every router. */
+const OWN_STEPS = never('The rollout object owns its steps and its traffic. Leave strategy and traffic out.');
+const NEEDS_ROUTER = never('Users are told apart by a router. Name one in spec.traffic.');
+const NEEDS_PODS_OF_ONE = never('The pods of one Deployment are replaced. Write `deployment` as the workload.');
+const NO_TRAFFIC = never(
+  'The Deployment replaces its pods by itself and no traffic is steered. Leave spec.traffic out.',
+);
+
+/** The meaning of one combination. */
+export function combinationOf(workload: WorkloadName, strategy: StrategyName, router: RouterName): Combination {
+  if (workload === 'argoRollout' || workload === 'kruiseRollout') return OWN_STEPS;
+  if (strategy === 'rollingUpdate' || strategy === 'recreate') {
+    if (workload === 'pair') return NEEDS_PODS_OF_ONE;
+    return router === 'none' ? PLANNED : NO_TRAFFIC;
+  }
+  if ((strategy === 'abTest' || strategy === 'blueGreen') && router === 'none') return NEEDS_ROUTER;
+  const isBuilt = workload === 'pair' && strategy === 'canary' && (router === 'istio' || router === 'none');
+  return isBuilt ? WORKS : PLANNED;
+}
+
+export interface CombinationRow {
+  readonly workload: WorkloadName;
+  readonly strategy: StrategyName;
+  readonly router: RouterName;
+  readonly combination: Combination;
+}
+
+/** The whole table, in the order of the lists above. */
+export function combinationTable(): readonly CombinationRow[] {
+  return WORKLOADS.flatMap((workload) =>
+    STRATEGIES.flatMap((strategy) =>
+      ROUTERS.map((router) => ({ workload, strategy, router, combination: combinationOf(workload, strategy, router) })),
+    ),
+  );
+}
