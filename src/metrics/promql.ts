@@ -69,15 +69,6 @@ export function intervalExpression(query: MetricQuerySpec, options: ExpressionOp
   ].join('\nor\n');
 }
 
-/** Cumulative counts per workload and boundary, to find out which boundaries exist and where requests lie. */
-export function boundaryExpression(query: MetricQuerySpec, options: Omit<ExpressionOptions, 'boundaries'>): string {
-  assertSound(query);
-  const { metric = '', match } = query.histogram ?? {};
-  const bucket = { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) };
-  const selector = selectorOf(query, bucket, options);
-  return `sum by (${[...groupLabels(query), 'le'].join(', ')}) (last_over_time(${selector}[${options.lookbackMs}ms]))`;
-}
-
 /** Labels that rows are grouped by: namespace, workload and pod, or version where there is no pod. */
 export function rowLabels(query: MetricQuerySpec): readonly string[] {
   const { pod, version } = query.labels;
@@ -211,4 +202,16 @@ function boundaryMatcher(boundaries: readonly number[] | undefined): string | un
   if (boundaries === undefined) return undefined;
   const spellings = [...boundaries, Number.POSITIVE_INFINITY].flatMap(boundarySpellings);
   return `le=~${quoted([...new Set(spellings)].map(literalRegex).join('|'))}`;
+}
+
+/** The raw samples of some workloads over `windowMs`; their times tell how often they are scraped. */
+export function scrapesExpression(query: MetricQuerySpec, workloads: readonly WorkloadKey[], windowMs: number): string {
+  assertSound(query);
+  const { counts, histogram } = query;
+  const match = histogram?.match === undefined ? {} : { match: histogram.match };
+  const selector =
+    counts === undefined
+      ? selectorOf(query, { metric: `${histogram?.metric ?? ''}_bucket`, ...match }, { workloads }, 'le="+Inf"')
+      : selectorOf(query, counts.total, { workloads });
+  return `${selector}[${windowMs}ms]`;
 }

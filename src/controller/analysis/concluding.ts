@@ -1,0 +1,87 @@
+/** The end of a run's poll: evidence is stored, the verdict taken, the status written, and the Release told of news. */
+import type { AnalysisRun } from '../../api/analysis-run.ts';
+import type { Clock } from '../../clock.ts';
+import { SerinError } from '../../errors.ts';
+import type { KubeWriter } from '../../kube/port.ts';
+import type { Asked } from './asking.ts';
+import { observeDue, type ReadRun, specOf, troubleOf } from './due.ts';
+import type { EvidenceMemory } from './memory.ts';
+import type { RunObserved } from './observing.ts';
+import { isDue, isNews, type RunReport, statusPatch } from './status.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface ConcludeDeps {
+  readonly kube: KubeWriter;
+  readonly memory: EvidenceMemory;
+  readonly enqueue: (releaseKey: string) => Promise<void>;
+  readonly clock: Clock;
+}
+
+export interface RunConcluded {
+  readonly intervals: number;
+  readonly lateScrapes: number;
+  readonly isWritten: boolean;
+  /** The verdict says something else than before. */
+  readonly isChanged: boolean;
+}
+
+export async function conclude(
+  deps: ConcludeDeps,
+  read: ReadRun,
+  again: Asked,
+  signal: AbortSignal,
+): Promise<RunConcluded> {
+  const { due } = read;
+  const { run, release } = due;
+  const observed = observeDue(read, again);
+  let { evidence } = due;
+  if (observed !== undefined) {
+    const isStored = await deps.memory.save(run, due.remembered, observed.evidence, observed.receipts);
+    // Somebody else was faster: what they stored decides.
+    evidence = isStored ? observed.evidence : ((await deps.memory.load(run)).evidence ?? observed.evidence);
+  }
+  const trouble = troubleOf(read, observed, evidence);
+  const verdict = verdictOf(evidence, specOf(run, evidence), release, deps.clock.nowMs(), trouble);
+  const isChanged = isNews(run, verdict);
+  const counted = { intervals: observed?.measured.length ?? 0, lateScrapes: observed?.lateScrapes ?? 0 };
+  if (!isChanged && !isDue(run, evidence)) return { ...counted, isWritten: false, isChanged: false };
+  const isWritten = await write(
+    deps.kube,
+    run,
+    {
+      evidence,
+      verdict,
+      ledger: read.readings?.ledger ?? due.pods.ledger,
+      queries: read.answers.map(({ expression }) => expression),
+      measured: observed?.measured ?? [],
+      leftOut: sayLeftOut(observed),
+    },
+    signal,
+  );
+  if (isWritten && isChanged) await deps.enqueue(`${run.metadata.namespace}/${run.spec.release.name}`);
+  return { ...counted, isWritten, isChanged };
+}
+
+function sayLeftOut(observed: RunObserved | undefined): string {
+  if (observed === undefined) return '';
+  const { unknown, implausible } = observed.leftOut;
+  return say(unknown, 'of neither side') + say(implausible, 'a counter jumped and no restart explains it');
+}
+
+function say(pods: readonly string[], why: string): string {
+  if (pods.length === 0) return '';
+  const more = pods.length > 3 ? ` and ${pods.length - 3} more` : '';
+  return ` Left out: ${pods.slice(0, 3).join(', ')}${more} (${why}).`;
+}
+
+async function write(kube: KubeWriter, run: AnalysisRun, report: RunReport, signal: AbortSignal): Promise<boolean> {
+  try {
+    await kube.patch(statusPatch(run, report), signal);
+    return true;
+  } catch (thrown) {
+    // It changed or went since it was read; the next poll sees what is there then.
+    const code = thrown instanceof SerinError ? thrown.code : undefined;
+    if (code === 'SERIN_E_CONFLICT' || code === 'SERIN_E_NOT_FOUND') return false;
+    throw thrown;
+  }
+}

@@ -1,0 +1,104 @@
+/** Which runs a poll is about, with everything it knows before it asks Prometheus: Release, remembered evidence, pods, openings. */
+import type { AnalysisRun } from '../../api/analysis-run.ts';
+import { TYPES } from '../../api/meta.ts';
+import type { Release } from '../../api/release.ts';
+import type { ObjectCache } from '../../kube/cache.ts';
+import { parseLedger, type PodLedger, updateLedger } from '../../metrics/ledger.ts';
+import type { MetricSource } from '../../metrics/port.ts';
+import { type Candidate, type DueRun, dueRun, firstStartMs } from './due.ts';
+import { allLimited } from './limited.ts';
+import type { EvidenceMemory } from './memory.ts';
+import { openRuns } from './opening.ts';
+import type { PodReader } from './pods.ts';
+import { isUnderAnalysis } from './status.ts';
+
+/** What one process keeps of runs between polls; all of it can be found again. */
+export interface RunNotes {
+  readonly ledgers: Map<string, PodLedger>;
+  /** Failed attempts to open. */
+  readonly failures: Map<string, number>;
+}
+
+export interface GatherDeps {
+  readonly cache: ObjectCache;
+  readonly source: MetricSource;
+  readonly memory: EvidenceMemory;
+}
+
+export interface GatherSettings {
+  readonly mostCaughtUp: number;
+  /** Most runs whose evidence is opened at one poll; the others follow at the next ones and catch up. */
+  readonly mostOpened: number;
+  readonly concurrentQueries: number;
+}
+
+const CONCURRENT_LOADS = 64;
+
+/** Runs under analysis whose Release still speaks of them. */
+export function listRuns(cache: ObjectCache): readonly AnalysisRun[] {
+  // The API server has checked them against the schema.
+  return (cache.list(TYPES.analysisRun) as unknown as readonly AnalysisRun[]).filter(isUnderAnalysis);
+}
+
+export async function gatherCandidates(
+  deps: GatherDeps,
+  notes: RunNotes,
+  runs: readonly AnalysisRun[],
+  pods: PodReader,
+  instantMs: number,
+  nowMs: number,
+): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = [];
+  await allLimited(runs, CONCURRENT_LOADS, async (run) => {
+    const release = releaseOf(deps.cache, run);
+    const { intervalMs, warmUpMs } = run.spec.rule;
+    if (release === undefined || instantMs % intervalMs !== 0) return;
+    if (instantMs < firstStartMs(run.spec, intervalMs) + intervalMs) return;
+    const remembered = await deps.memory.load(run);
+    const ledger = ledgerOf(notes, run, release, pods, nowMs);
+    const runPods = { namespace: run.metadata.namespace, arms: run.spec.arms, ledger, warmUpMs };
+    candidates.push({ run, release, instantMs, remembered, pods: runPods });
+  });
+  return candidates.toSorted((a, b) => (a.run.metadata.uid < b.run.metadata.uid ? -1 : 1));
+}
+
+export async function openCandidates(
+  deps: GatherDeps,
+  notes: RunNotes,
+  settings: GatherSettings,
+  candidates: readonly Candidate[],
+  instantMs: number,
+  signal: AbortSignal,
+): Promise<readonly DueRun[]> {
+  const openings = candidates
+    .filter(({ remembered }) => remembered.evidence === undefined)
+    .slice(0, settings.mostOpened)
+    .map(({ run, pods }) => ({ run, pods, failures: notes.failures.get(run.metadata.uid) ?? 0 }));
+  const opened = await openRuns(deps.source, openings, instantMs, settings.concurrentQueries, signal);
+  for (const [uid, { trouble }] of opened) {
+    if (trouble === undefined) notes.failures.delete(uid);
+    else notes.failures.set(uid, (notes.failures.get(uid) ?? 0) + 1);
+  }
+  return candidates.flatMap((candidate) => {
+    const { evidence } = candidate.remembered;
+    const start = evidence === undefined ? opened.get(candidate.run.metadata.uid) : { evidence };
+    return (start === undefined ? undefined : dueRun(candidate, start, settings.mostCaughtUp)) ?? [];
+  });
+}
+
+function ledgerOf(notes: RunNotes, run: AnalysisRun, release: Release, pods: PodReader, nowMs: number): PodLedger {
+  const { uid } = run.metadata;
+  const known = notes.ledgers.get(uid) ?? parseLedger(run.status?.pods, nowMs);
+  const alive = pods(release, run.spec, nowMs);
+  const ledger = alive === undefined ? known : updateLedger(known, alive, nowMs);
+  notes.ledgers.set(uid, ledger);
+  return ledger;
+}
+
+function releaseOf(cache: ObjectCache, run: AnalysisRun): Release | undefined {
+  const { namespace, name } = run.metadata;
+  const ref = { type: TYPES.release, namespace, name: run.spec.release.name };
+  const found = cache.get(ref) as unknown as Release | undefined; // checked by the API server
+  if (found === undefined || found.metadata.uid !== run.spec.release.uid) return undefined;
+  return found.status?.analysisRun === name ? found : undefined;
+}

@@ -1,0 +1,199 @@
+/** Answers → batches → evidence, for one run. Pure; the same answers give the same evidence in every process. */
+import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
+import type { Finding } from '../../api/meta.ts';
+import type { ReleaseStatus } from '../../api/release.ts';
+import { type RunEvidence, observe } from '../../judge/evidence.ts';
+import type { Observation } from '../../judge/observation.ts';
+import { type Reading, type RunPods, type Span, readInterval } from '../../metrics/intervals.ts';
+import { latenessOf, withLate, withoutSeen } from '../../metrics/late.ts';
+import { adoptByName, type PodLedger } from '../../metrics/ledger.ts';
+import type { IntervalRows } from '../../metrics/rows.ts';
+import { checkSlo } from '../../metrics/slo.ts';
+import type { Receipts } from './memory.ts';
+
+/** Rows of a metric at an interval end; `failed` where its query was not answered. */
+export type RowsOf = (metric: string, endMs: number) => IntervalRows | undefined | 'failed';
+
+/** Everything a run's metrics say about its intervals, before late scrapes are looked at. */
+export interface RunReadings {
+  readonly ledger: PodLedger;
+  /** By interval end, oldest first; by metric name. `undefined`: the query was not answered. */
+  readonly intervals: readonly {
+    readonly endMs: number;
+    readonly readings: ReadonlyMap<string, Reading | undefined>;
+  }[];
+}
+
+export function readRun(
+  spec: AnalysisRunSpec,
+  pods: RunPods,
+  ends: readonly number[],
+  span: Omit<Span, 'endMs'>,
+  rowsOf: RowsOf,
+): RunReadings {
+  const readAll = (ledger: PodLedger): RunReadings => ({
+    ledger,
+    intervals: ends.map((endMs) => ({
+      endMs,
+      readings: new Map(
+        spec.metrics.map(({ name, query }) => {
+          const rows = rowsOf(name, endMs);
+          const reading =
+            rows === 'failed' ? undefined : readInterval(query, rows, { ...pods, ledger }, { ...span, endMs });
+          return [name, reading];
+        }),
+      ),
+    })),
+  });
+  const first = readAll(pods.ledger);
+  const adopted = adoptAll(pods.ledger, first);
+  return adopted === pods.ledger ? first : readAll(adopted);
+}
+
+function adoptAll(ledger: PodLedger, { intervals }: RunReadings): PodLedger {
+  let next = ledger;
+  for (const { endMs, readings } of intervals) {
+    const unknown = new Set([...readings.values()].flatMap((reading) => reading?.unknownPods ?? []));
+    for (const name of unknown) next = adoptByName(next, name, endMs) ?? next;
+  }
+  return next;
+}
+
+/** Metrics whose last consumed interval has to be read again, because scrapes of it came late. */
+export function lateMetrics(readings: RunReadings, receipts: Receipts, intervalMs: number): readonly string[] {
+  const [first] = readings.intervals;
+  return [...(first?.readings ?? [])].flatMap(([name, reading]) =>
+    reading !== undefined && latenessOf(receipts[name], reading, intervalMs) === 'late' ? [name] : [],
+  );
+}
+
+export interface Measured {
+  readonly endMs: number;
+  readonly weight: number;
+  readonly observations: ReadonlyMap<string, Observation>;
+}
+
+export interface RunObserved {
+  readonly evidence: RunEvidence;
+  readonly receipts: Receipts;
+  readonly measured: readonly Measured[];
+  /** Scrapes that came late and were counted after all. */
+  readonly lateScrapes: number;
+  readonly findings: readonly Finding[];
+  /** Pods whose numbers were left out of the newest interval, and why. */
+  readonly leftOut: { readonly unknown: readonly string[]; readonly implausible: readonly string[] };
+}
+
+export function observeRun(
+  spec: AnalysisRunSpec,
+  before: { readonly evidence: RunEvidence; readonly receipts: Receipts },
+  readings: RunReadings,
+  weights: ReleaseStatus['weights'],
+  reread: (metric: string) => Reading | undefined,
+): RunObserved {
+  const { intervalMs } = before.evidence;
+  let { evidence, receipts } = before;
+  let lateScrapes = 0;
+  const measured: Measured[] = [];
+  for (const { endMs, readings: byMetric } of readings.intervals) {
+    const { weight, step } = weightAt(weights, endMs - intervalMs);
+    const observations = new Map<string, Observation>();
+    const nextReceipts: Record<string, Receipts[string]> = {};
+    for (const [name, reading] of byMetric) {
+      if (reading === undefined) {
+        observations.set(name, { kind: 'skipped', endMs, reason: 'SourceUnavailable' });
+        continue;
+      }
+      const settled = settle(reading, receipts[name], weight, intervalMs, () => reread(name));
+      if (settled !== reading.observation) lateScrapes += 1;
+      observations.set(name, weight === 0 ? withoutCanary(settled) : settled);
+      nextReceipts[name] = { endMs, weight, levels: reading.levels, taken: withoutPods(reading.observation) };
+    }
+    evidence = observe(evidence, { endMs, weight, step, observations });
+    receipts = nextReceipts;
+    measured.push({ endMs, weight, observations });
+  }
+  const newest = [...(readings.intervals.at(-1)?.readings.values() ?? [])];
+  return {
+    evidence,
+    receipts,
+    measured,
+    lateScrapes,
+    findings: spec.metrics.flatMap((metric) => checkSlo(metric, boundariesOf(measured, metric.name)) ?? []),
+    leftOut: {
+      unknown: distinct(newest.flatMap((reading) => reading?.unknownPods ?? [])),
+      implausible: distinct(newest.flatMap((reading) => reading?.implausiblePods ?? [])),
+    },
+  };
+}
+
+/** The weight and step in force at a moment; 0 before the first. */
+export function weightAt(
+  weights: ReleaseStatus['weights'],
+  atMs: number,
+): { readonly weight: number; readonly step: number } {
+  const last = (weights ?? []).findLast(({ since }) => Date.parse(since) <= atMs);
+  return { weight: last?.weight ?? 0, step: last?.step ?? 0 };
+}
+
+/** Late scrapes count only under the same weight: mixed shares would compare different requests. */
+function settle(
+  reading: Reading,
+  receipt: Receipts[string] | undefined,
+  weight: number,
+  intervalMs: number,
+  reread: () => Reading | undefined,
+): Observation {
+  const lateness = latenessOf(receipt, reading, intervalMs);
+  if (receipt === undefined || lateness === 'none') return reading.observation;
+  if (lateness === 'receded') {
+    return (
+      withoutSeen(reading.observation, receipt, reading.bases) ?? {
+        kind: 'skipped',
+        endMs: reading.observation.endMs,
+        reason: 'ImplausibleCounter',
+      }
+    );
+  }
+  const again = reread();
+  if (again === undefined || receipt.weight !== weight) return reading.observation;
+  return withLate(reading.observation, receipt.taken, again.observation);
+}
+
+/** At weight 0 what reaches the canary are probes and people trying it out, not users. */
+function withoutCanary(observation: Observation): Observation {
+  const nothing = { bad: 0, total: 0 };
+  if (observation.kind === 'proportion') {
+    return { ...observation, counts: { ...observation.counts, canary: nothing } };
+  }
+  if (observation.kind !== 'histogram') return observation;
+  return {
+    ...observation,
+    boundaries: observation.boundaries.map(({ boundaryMs, counts }) => ({
+      boundaryMs,
+      counts: { ...counts, canary: nothing },
+    })),
+  };
+}
+
+function withoutPods(observation: Observation): Observation {
+  if (observation.kind === 'proportion') return { ...observation, counts: { ...observation.counts, stablePods: [] } };
+  if (observation.kind !== 'histogram') return observation;
+  return {
+    ...observation,
+    boundaries: observation.boundaries.map(({ boundaryMs, counts }) => ({
+      boundaryMs,
+      counts: { ...counts, stablePods: [] },
+    })),
+  };
+}
+
+function boundariesOf(measured: readonly Measured[], metric: string): readonly number[] {
+  for (const { observations } of measured) {
+    const observation = observations.get(metric);
+    if (observation?.kind === 'histogram') return observation.boundaries.map(({ boundaryMs }) => boundaryMs);
+  }
+  return [];
+}
+
+const distinct = (names: readonly string[]): readonly string[] => [...new Set(names)].toSorted();

@@ -1,0 +1,109 @@
+/** Which pods the arms of a run have now, from the informers' cache; indexed once per poll, because many runs share a namespace. */
+import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
+import { listAt, numberAt, stringAt, timeAt } from '../../api/fields.ts';
+import { type KubeObject, TYPES } from '../../api/meta.ts';
+import type { Release, ReleaseSpec } from '../../api/release.ts';
+import type { Finding } from '../../api/meta.ts';
+import type { ObjectCache } from '../../kube/cache.ts';
+import type { Arm, LivePod } from '../../metrics/ledger.ts';
+import type { ArmState } from '../../release/observed.ts';
+import type { ObjectSet, WorkloadAdapter } from '../../workloads/port.ts';
+
+export type WorkloadOf = (spec: ReleaseSpec) => WorkloadAdapter | Finding;
+export type LivePods = Readonly<Record<Arm, readonly LivePod[]>>;
+
+/** Answers with the pods of both arms, or `undefined` while the workload cannot be read. */
+export type PodReader = (release: Release, run: AnalysisRunSpec, nowMs: number) => LivePods | undefined;
+
+export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): PodReader {
+  const owned = createOwnerIndex(cache);
+  return (release, run, nowMs) => {
+    const adapter = workloadOf(release.spec);
+    if (!('read' in adapter)) return undefined;
+    const { namespace } = release.metadata;
+    const common = { namespace, spec: release.spec, status: release.status };
+    const objects = objectsFor(cache, owned, adapter, common);
+    const state = adapter.read({ ...common, objects, nowMs });
+    if (!('stable' in state)) return undefined;
+    const live = (arm: ArmState | undefined): readonly LivePod[] =>
+      (arm?.pods ?? []).map((pod) => ({
+        name: pod.name,
+        uid: pod.uid,
+        ...timesOf(cache.get({ type: TYPES.pod, namespace, name: pod.name }), pod.startedAtMs),
+      }));
+    const arms = [state.stable, state.canary].filter((arm) => arm !== undefined);
+    const named = (arm: Arm): ArmState | undefined =>
+      arms.find(({ workload }) => workload === run.arms[arm].workload) ??
+      (arm === 'stable' ? state.stable : state.canary);
+    const canary = named('canary');
+    // Pods of another revision are not what this run judges.
+    return { stable: live(named('stable')), canary: canary?.revision === run.revision ? live(canary) : [] };
+  };
+}
+
+/** When a pod's containers started, and when one last started again. */
+function timesOf(
+  pod: KubeObject | undefined,
+  fallbackMs: number | undefined,
+): Pick<LivePod, 'startedAtMs' | 'restartedAtMs'> {
+  const starts: number[] = [];
+  const restarts: number[] = [];
+  for (const container of listAt(pod, 'status', 'containerStatuses')) {
+    const runningMs = timeAt(container, 'state', 'running', 'startedAt');
+    const endedMs = timeAt(container, 'lastState', 'terminated', 'finishedAt');
+    if ((numberAt(container, 'restartCount') ?? 0) === 0) {
+      if (runningMs !== undefined) starts.push(runningMs);
+    } else restarts.push(runningMs ?? endedMs ?? 0);
+  }
+  const startedAtMs = starts.length > 0 ? Math.max(...starts) : (fallbackMs ?? timeAt(pod, 'status', 'startTime'));
+  return {
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    ...(restarts.length === 0 ? {} : { restartedAtMs: Math.max(...restarts) }),
+  };
+}
+
+type OwnerIndex = (kind: 'replicaSet' | 'pod', namespace: string, ownerUid: string) => readonly KubeObject[];
+
+function createOwnerIndex(cache: ObjectCache): OwnerIndex {
+  const indexes = new Map<string, Map<string, KubeObject[]>>();
+  return (kind, namespace, ownerUid) => {
+    const key = `${kind}/${namespace}`;
+    let index = indexes.get(key);
+    if (index === undefined) {
+      index = new Map();
+      for (const object of cache.list(TYPES[kind], namespace)) {
+        const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid;
+        if (owner === undefined) continue;
+        const siblings = index.get(owner);
+        if (siblings === undefined) index.set(owner, [object]);
+        else siblings.push(object);
+      }
+      indexes.set(key, index);
+    }
+    return index.get(ownerUid) ?? [];
+  };
+}
+
+/** The cache as an adapter sees it: of ReplicaSets and pods only those that hang on the objects it named. */
+function objectsFor(
+  cache: ObjectCache,
+  owned: OwnerIndex,
+  adapter: WorkloadAdapter,
+  input: Parameters<WorkloadAdapter['queries']>[0],
+): ObjectSet {
+  const uids = adapter.queries(input).flatMap((query) => {
+    if (query.kind !== 'object') return [];
+    const uid = stringAt(cache.get(query.ref), 'metadata', 'uid');
+    return uid === undefined ? [] : [uid];
+  });
+  return {
+    find: (type, namespace, name) => cache.get({ type, namespace, name }),
+    all: (type, namespace) => {
+      if (type.kind !== TYPES.replicaSet.kind && type.kind !== TYPES.pod.kind) return cache.list(type, namespace);
+      const sets = uids.flatMap((uid) => owned('replicaSet', namespace, uid));
+      if (type.kind === TYPES.replicaSet.kind) return sets;
+      const owners = [...uids, ...sets.flatMap((set) => set.metadata.uid ?? [])];
+      return owners.flatMap((uid) => owned('pod', namespace, uid));
+    },
+  };
+}

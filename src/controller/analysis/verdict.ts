@@ -1,0 +1,69 @@
+/** The verdict of a run for the step that its Release is at now. Pure. What is broken around the evidence can only hold, never pass. */
+import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
+import type { Finding } from '../../api/meta.ts';
+import type { Release } from '../../api/release.ts';
+import type { RunEvidence } from '../../judge/evidence.ts';
+import { judgeStep } from '../../judge/judge-step.ts';
+import type { StepQuestion } from '../../judge/question.ts';
+import type { StepVerdict } from '../../judge/verdict.ts';
+import { planOf } from '../../release/plan.ts';
+
+/** What kept this poll from adding the newest interval, or makes what it added doubtful. */
+export interface Trouble {
+  /** Prometheus did not answer some query. */
+  readonly unavailable?: string;
+  /** Prometheus refuses a query, or a metric cannot be judged as written. */
+  readonly finding?: Finding;
+  /** The newest interval is not in the evidence. */
+  readonly isBehind: boolean;
+}
+
+export function verdictOf(
+  evidence: RunEvidence,
+  spec: AnalysisRunSpec,
+  release: Release,
+  nowMs: number,
+  trouble: Trouble,
+): StepVerdict {
+  const verdict = judgeStep(evidence, spec, questionOf(spec, release, nowMs));
+  // Evidence of a bad canary stays evidence, whatever broke since.
+  if (verdict.outcome === 'Fail') return verdict;
+  const { finding, unavailable, isBehind } = trouble;
+  if (finding !== undefined)
+    return { ...verdict, outcome: 'Inconclusive', reason: finding.reason, says: finding.message, hadEnoughData: false };
+  if (unavailable !== undefined) {
+    const blindSinceMs = verdict.blindSinceMs ?? (evidence.endMs > 0 ? evidence.endMs : Date.parse(spec.startedAt));
+    const outcome = verdict.outcome === 'Pass' ? 'Continue' : verdict.outcome;
+    const says = `${unavailable} No data since ${new Date(blindSinceMs).toISOString()}; nothing advances or aborts until it answers.`;
+    return { ...verdict, outcome, reason: 'SourceUnavailable', says, blindSinceMs, hadEnoughData: false };
+  }
+  if (isBehind && verdict.outcome === 'Pass') return { ...verdict, outcome: 'Continue', reason: 'Judging' };
+  return verdict;
+}
+
+function questionOf(spec: AnalysisRunSpec, { spec: { ...releaseSpec }, status }: Release, nowMs: number): StepQuestion {
+  const index = status?.step?.index ?? 0;
+  const plan = planOf(releaseSpec);
+  const step = plan.kind === 'plan' ? plan.steps[index - 1] : undefined;
+  return {
+    revision: spec.revision,
+    attempt: spec.attempt,
+    step: index,
+    weight: status?.weight ?? 0,
+    sinceMs: weightSinceMs(status, spec),
+    nowMs,
+    ...(step?.kind === 'judge' && step.atLeastMs !== undefined ? { atLeastMs: step.atLeastMs } : {}),
+    ...(step?.kind === 'judge' && step.atMostMs !== undefined ? { atMostMs: step.atMostMs } : {}),
+  };
+}
+
+/** Since when the present weight has been in force without a break. */
+function weightSinceMs(status: Release['status'], spec: AnalysisRunSpec): number {
+  const weights = status?.weights ?? [];
+  let sinceMs = Date.parse(status?.step?.since ?? spec.startedAt);
+  for (const entry of weights.toReversed()) {
+    if (entry.weight !== status?.weight) break;
+    sinceMs = Date.parse(entry.since);
+  }
+  return sinceMs;
+}

@@ -1,0 +1,167 @@
+/**
+ * The poll job: at one grid instant, for all runs of one shard whose interval ends there, ask each distinct query once, turn answers
+ * into evidence, evidence into verdicts, and tell the Releases whose verdict changed (contracts 26). Keyed `<instant, ms>/<shard>`.
+ * Whatever it could not read, the next poll reads again by range. Two workers at the same instant come to the same end: evidence is
+ * stored by compare-and-set, status over the version that was read.
+ *
+ *   runs due ─▶ remembered evidence ─▶ opened if new ─▶ queries ─▶ readings ─▶ late scrapes again ─▶ evidence ─▶ verdict ─▶ status
+ */
+import type { AnalysisRun } from '../api/analysis-run.ts';
+import type { Clock } from '../clock.ts';
+import { messageOf, SerinError } from '../errors.ts';
+import type { EvidenceStore } from '../evidence/port.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { KubeWriter } from '../kube/port.ts';
+import type { Log } from '../logger.ts';
+import type { MetricSource } from '../metrics/port.ts';
+import { type Asked, askAll } from './analysis/asking.ts';
+import { conclude, type RunConcluded } from './analysis/concluding.ts';
+import { lateQuestionsOf, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
+import { gatherCandidates, listRuns, openCandidates, type RunNotes } from './analysis/gathering.ts';
+import { allLimited } from './analysis/limited.ts';
+import { createEvidenceMemory, type EvidenceMemory } from './analysis/memory.ts';
+import { createPodReader, type WorkloadOf } from './analysis/pods.ts';
+import { spread } from './analysis/status.ts';
+
+/** What one poll did, for metrics and logs. */
+export interface PollMeasure {
+  readonly instantMs: number;
+  /** From the grid instant to the start of the job. */
+  readonly latenessMs: number;
+  /** From the start of the job to the last verdict. */
+  readonly durationMs: number;
+  readonly runs: number;
+  readonly queries: number;
+  readonly failedQueries: number;
+  /** Series in all answers. */
+  readonly series: number;
+  readonly intervals: number;
+  /** Intervals of earlier instants that were read again by range. */
+  readonly caughtUp: number;
+  readonly lateScrapes: number;
+  readonly statusWrites: number;
+  readonly changedVerdicts: number;
+}
+
+export interface PollDeps {
+  readonly cache: ObjectCache;
+  readonly kube: KubeWriter;
+  readonly source: MetricSource;
+  readonly evidence: EvidenceStore;
+  readonly workloadOf: WorkloadOf;
+  /** Asks for a reconcile of `<namespace>/<name>`. */
+  readonly enqueue: (releaseKey: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onPoll?: (measure: PollMeasure) => void;
+}
+
+export interface PollSettings {
+  readonly gridMs: number;
+  /** Jobs per instant; must be what the schedule uses. */
+  readonly shards: number;
+  /** Most intervals that are read again after an outage; older ones count as missing. */
+  readonly mostCaughtUp?: number;
+  /** Queries under way at once. */
+  readonly concurrentQueries?: number;
+}
+
+const MOST_CAUGHT_UP = 360;
+const MOST_OPENED = 100;
+const CONCURRENT_QUERIES = 4;
+const CONCURRENT_WRITES = 32;
+/** Polls older than this many grids are left to the newer ones that wait behind them. */
+const STALE_GRIDS = 6;
+
+export function createPoll(
+  deps: PollDeps,
+  settings: PollSettings,
+): (key: string, signal: AbortSignal) => Promise<number | undefined> {
+  const memory = createEvidenceMemory(deps.evidence, deps.log);
+  const notes: RunNotes = { ledgers: new Map(), failures: new Map() };
+  const concurrentQueries = settings.concurrentQueries ?? CONCURRENT_QUERIES;
+  const limits = { mostCaughtUp: settings.mostCaughtUp ?? MOST_CAUGHT_UP, mostOpened: MOST_OPENED, concurrentQueries };
+
+  return async (key, signal) => {
+    const { instantMs, shard } = parseKey(key);
+    const startMs = deps.clock.nowMs();
+    if (startMs - instantMs > STALE_GRIDS * settings.gridMs) return undefined;
+    const active = listRuns(deps.cache);
+    forgetFinished(memory, notes, active);
+    const mine = active.filter((run) => spread(run.metadata.uid, settings.shards) === shard);
+    const pods = createPodReader(deps.cache, deps.workloadOf);
+    const gather = { ...deps, memory };
+    const candidates = await gatherCandidates(gather, notes, mine, pods, instantMs, startMs);
+    const due = await openCandidates(gather, notes, limits, candidates, instantMs, signal);
+    const asked = await askAll(deps.source, due.flatMap(questionsOf), concurrentQueries, signal);
+    const read = due.map((run) => readDue(run, asked));
+    for (const { due: run, readings } of read) {
+      if (readings !== undefined) notes.ledgers.set(run.run.metadata.uid, readings.ledger);
+    }
+    const again = await askAll(deps.source, read.flatMap(lateQuestionsOf), concurrentQueries, signal);
+    const concluded = await concludeAll(deps, memory, read, again, signal);
+    const sum = (pick: (run: RunConcluded) => number): number => concluded.reduce((total, run) => total + pick(run), 0);
+    deps.onPoll?.({
+      instantMs,
+      latenessMs: startMs - instantMs,
+      durationMs: deps.clock.nowMs() - startMs,
+      runs: due.length,
+      queries: asked.queries + again.queries,
+      failedQueries: asked.failed + again.failed,
+      series: asked.series + again.series,
+      intervals: sum(({ intervals }) => intervals),
+      caughtUp: sum(({ intervals }) => Math.max(0, intervals - 1)),
+      lateScrapes: sum(({ lateScrapes }) => lateScrapes),
+      statusWrites: sum(({ isWritten }) => Number(isWritten)),
+      changedVerdicts: sum(({ isChanged }) => Number(isChanged)),
+    });
+    return undefined;
+  };
+}
+
+async function concludeAll(
+  deps: PollDeps,
+  memory: EvidenceMemory,
+  runs: readonly ReadRun[],
+  again: Asked,
+  signal: AbortSignal,
+): Promise<readonly RunConcluded[]> {
+  const concluded: RunConcluded[] = [];
+  await allLimited(runs, CONCURRENT_WRITES, async (read) => {
+    try {
+      concluded.push(await conclude({ ...deps, memory }, read, again, signal));
+    } catch (thrown) {
+      signal.throwIfAborted();
+      reportFailure(deps.log, read.due.run, thrown);
+    }
+  });
+  return concluded;
+}
+
+/** One broken run must not keep the others from being judged; it is tried again at the next poll. */
+function reportFailure(log: Log, run: AnalysisRun, thrown: unknown): void {
+  const { namespace, name } = run.metadata;
+  log.error(
+    { namespace, run: name, reason: messageOf(thrown), err: thrown },
+    'A run could not be judged at this poll.',
+  );
+}
+
+function forgetFinished(memory: EvidenceMemory, notes: RunNotes, active: readonly AnalysisRun[]): void {
+  const uids = new Set(active.map((run) => run.metadata.uid));
+  memory.forgetAllBut(uids);
+  for (const kept of [notes.ledgers, notes.failures]) {
+    for (const uid of kept.keys()) if (!uids.has(uid)) kept.delete(uid);
+  }
+}
+
+function parseKey(key: string): { readonly instantMs: number; readonly shard: number } {
+  const [, instant, shard] = /^(\d{1,15})\/(\d{1,4})$/.exec(key) ?? [];
+  if (instant === undefined || shard === undefined) {
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `The poll key ${key.slice(0, 40)} is not <instant, ms>/<shard>. It is dropped.`,
+    );
+  }
+  return { instantMs: Number(instant), shard: Number(shard) };
+}
