@@ -7,7 +7,15 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BackendFactory, type IQueueBackend, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import {
+  type BackendFactory,
+  DelayedError,
+  type IQueueBackend,
+  type Job,
+  Queue,
+  UnrecoverableError,
+  Worker,
+} from 'bullmq';
 import { SerinError, messageOf } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import { KeyOrder } from './key-order.ts';
@@ -35,7 +43,8 @@ export interface QueueStore<C> {
 const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 3_000;
 const ONCE_KEPT_SECONDS = 3_600;
-const ONCE_ATTEMPTS = 8;
+/** More than fit into any deadline of a delivery, which gives up by itself; here only against one that does not. */
+const ONCE_ATTEMPTS = 200;
 const FAILED_KEPT = 100;
 /** After the grace and the abort signal, how long a job may take to notice. */
 const ABORT_GRACE_MS = 2_000;
@@ -84,7 +93,7 @@ export class BullQueue<C> implements WorkQueue {
     const stopping = new AbortController();
     const worker = new Worker<JobData, void, string, IQueueBackend, never, C>(
       this.#name,
-      (job) => this.#order.run(job.data.key, () => this.#run(job, process, stopping.signal)),
+      (job, token) => this.#order.run(job.data.key, () => this.#run(job, token, process, stopping.signal)),
       {
         connection: this.#store.consumer,
         prefix: PREFIX,
@@ -111,12 +120,21 @@ export class BullQueue<C> implements WorkQueue {
     };
   }
 
-  async #run(job: Job<JobData, void, string>, process: Process, signal: AbortSignal): Promise<void> {
+  async #run(
+    job: Job<JobData, void, string>,
+    token: string | undefined,
+    process: Process,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { key, payload, failures = 0 } = job.data;
     try {
       const againAfterMs = await process(key, signal, payload);
-      if (againAfterMs !== undefined) await this.enqueue(key, { afterMs: Math.max(1, againAfterMs) });
+      if (againAfterMs === undefined) return;
+      if (job.name !== 'once') return await this.enqueue(key, { afterMs: Math.max(1, againAfterMs) });
+      await job.moveToDelayed(Date.now() + Math.max(1, againAfterMs), token);
+      throw new DelayedError();
     } catch (thrown) {
+      if (thrown instanceof DelayedError) throw thrown;
       if (signal.aborted && job.name === 'look') {
         await this.#add(job.data, 0);
         return;

@@ -279,6 +279,23 @@ function conforms(open: () => Promise<QueueBackend>): void {
     await until(() => runs === 3, 'another message');
   });
 
+  test('a once-only key that asks to be called again keeps its payload and stays once-only', async () => {
+    const seen: (string | undefined)[] = [];
+    const runsAt: number[] = [];
+    await work(async (_key, _signal, payload) => {
+      seen.push(payload);
+      runsAt.push(Date.now());
+      return runsAt.length < 3 ? 150 : undefined;
+    });
+    await queue.enqueue('message', { once: true, payload: 'text' });
+    await until(() => seen.length === 2, 'the second run');
+    await queue.enqueue('message', { once: true, payload: 'other' });
+    await until(() => seen.length === 3, 'the third run');
+    await sleep(300);
+    expect(seen).toEqual(['text', 'text', 'text']);
+    expect((runsAt[2] ?? 0) - (runsAt[0] ?? 0)).toBeGreaterThanOrEqual(290);
+  });
+
   test.each([
     ['slashes', 'a/b/c'],
     ['colons', 'with:colons:in:it'],
