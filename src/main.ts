@@ -3,12 +3,13 @@
 import { Command, CommanderError } from 'commander';
 import { register as registerAct } from './cli/act.ts';
 import { register as registerConfig } from './cli/config.ts';
+import { register as registerDemo } from './cli/demo.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
 import { register as registerVersion } from './cli/version.ts';
 import { errorCatalogue, messageOf, SerinError } from './errors.ts';
 
-const commands = [registerServe, registerConfig, registerStatus, registerAct, registerVersion];
+const commands = [registerDemo, registerServe, registerConfig, registerStatus, registerAct, registerVersion];
 
 /** Data goes to stdout, errors to stderr; what the program ends with is documented in `errors.ts`. */
 function exitCodeOf(thrown: unknown): number {

@@ -27,7 +27,7 @@ export interface Connection {
 /** The Kubernetes client is imported here, not at the top: offline commands must not pay for it. */
 export async function connect(flags: ConnectionFlags): Promise<Connection> {
   const { createKubeClient } = await import('../kube/client.ts');
-  const kube = await createKubeClient({
+  const kube = createKubeClient({
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     ...(flags.context === undefined ? {} : { context: flags.context }),
   });

@@ -12,6 +12,8 @@ export const SLACK_SECRET = 'slack';
 export interface Profile {
   readonly name: string;
   readonly gridMs: number;
+  /** How long after a grid instant its poll starts: a scrape must have been stored by then. */
+  readonly lagMs: number;
   readonly warmUpMs: number;
   readonly dwellMs: number;
   readonly historyMs: number;
@@ -22,6 +24,7 @@ export function profileFor(speed: number): Profile {
   return {
     name: speed === 1 ? 'demo' : `demo ×${speed}`,
     gridMs: 1000,
+    lagMs: 300,
     warmUpMs: 2000,
     dwellMs: Math.max(3000, 6000 / speed),
     historyMs: 30_000,

@@ -8,13 +8,14 @@ export type Paint = (tone: Tone, text: string) => string;
 export const plain: Paint = (_tone, text) => text;
 export const coloured: Paint = (tone, text) => styleText(tone, text, { validateStream: false });
 
-export function paintFor(stream: NodeJS.WriteStream, noColour: boolean): Paint {
-  return stream.isTTY === true && !noColour ? coloured : plain;
+/** `hasColors` is false on anything but a terminal, and honours NO_COLOR. */
+export function paintFor(stream: NodeJS.WriteStream): Paint {
+  return stream.isTTY === true && stream.hasColors() ? coloured : plain;
 }
 
 /** Columns that a string takes on a terminal. */
 export function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 export function padEnd(text: string, width: number): string {
@@ -28,6 +29,6 @@ export function padStart(text: string, width: number): string {
 /** Cuts a line that would wrap; colour codes are dropped from a line that had to be cut in the middle of one. */
 export function fit(line: string, width: number): string {
   if (widthOf(line) <= width) return line;
-  const bare = [...stripVTControlCharacters(line)];
+  const bare = Array.from(stripVTControlCharacters(line));
   return `${bare.slice(0, Math.max(0, width - 1)).join('')}…`;
 }

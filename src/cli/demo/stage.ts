@@ -1,0 +1,127 @@
+/** Sets the stage: sandbox, application versions, traffic, Serin's own objects, and the service; takes it all down again. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { webApp, webDeployment } from '../../sandbox/apps/web.ts';
+import { startSandbox, type Sandbox } from '../../sandbox/cluster/cluster.ts';
+import { DEMO_NAMESPACE, demoRelease, demoTemplate, slackSecret, type Profile } from './objects.ts';
+import { startServiceProcess, type RunningService } from './service.ts';
+import type { Behaviour, Story } from './stories.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+export interface StageOptions {
+  readonly seed: string;
+  readonly speed: number;
+  readonly stories: readonly Story[];
+  readonly profile: Profile;
+  readonly prometheusBinary?: string;
+  readonly prometheusUrl?: string;
+  readonly redisUrl?: string;
+  readonly kubeconfig?: string;
+}
+
+export interface Stage {
+  readonly sandbox: Sandbox;
+  readonly service: RunningService;
+  /** When traffic began, ms since the epoch: history counts from here. */
+  readonly trafficSinceMs: number;
+  stop(): Promise<void>;
+}
+
+export const membersFor = (story: Story): readonly [string, string] => [
+  `${story.app}-${story.stable.version}`,
+  `${story.app}-${story.candidate.version}`,
+];
+
+export function annotationsOf(behaviour: Behaviour): Readonly<Record<string, string>> {
+  return {
+    version: behaviour.version,
+    'error-rate': String(behaviour.errorRate),
+    latency: `lognormal(${behaviour.medianMs}ms,${behaviour.sigma})`,
+    'ready-after': '1s',
+  };
+}
+
+const REPLICAS = { stable: 3, candidate: 2 } as const;
+
+/** Changes the idle member's pod template: to Serin that is a new version. */
+export async function releaseCandidate(sandbox: Sandbox, story: Story): Promise<void> {
+  const { version } = story.candidate;
+  const names = { name: story.app, namespace: DEMO_NAMESPACE };
+  await sandbox.apply([
+    webDeployment(names, version, { replicas: REPLICAS.candidate, behaviour: annotationsOf(story.candidate) }),
+  ]);
+}
+
+/** Before its release the idle member runs yesterday's build, which behaves like stable. */
+function appObjects(story: Story): ReturnType<typeof webApp> {
+  const yesterday = { ...story.stable, version: `${story.candidate.version}-rc` };
+  return webApp({
+    name: story.app,
+    namespace: DEMO_NAMESPACE,
+    versions: {
+      [story.stable.version]: { replicas: REPLICAS.stable, behaviour: annotationsOf(story.stable) },
+      [story.candidate.version]: { replicas: REPLICAS.candidate, behaviour: annotationsOf(yesterday) },
+    },
+  });
+}
+
+async function manifests(folder: string): Promise<string> {
+  const path = join(root, folder);
+  const names = (await readdir(path)).filter((name) => name.endsWith('.yaml')).sort();
+  return (await Promise.all(names.map((name) => readFile(join(path, name), 'utf8')))).join('\n---\n');
+}
+
+/** `progress` is told of each part as it starts and ends. */
+export async function setStage(
+  options: StageOptions,
+  progress: (part: string) => () => void,
+  signal: AbortSignal,
+): Promise<Stage> {
+  const sandboxStarted = progress('sandbox: API server, workload controller, mesh, Prometheus');
+  const sandbox = await startSandbox({
+    seed: options.seed,
+    speed: options.speed,
+    scrapeIntervalMs: options.profile.gridMs,
+    ...(options.prometheusBinary === undefined ? {} : { prometheusBinary: options.prometheusBinary }),
+    ...(options.prometheusUrl === undefined ? {} : { prometheusUrl: options.prometheusUrl }),
+    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+  });
+  sandboxStarted();
+  let service: RunningService | undefined;
+  const stop = async (): Promise<void> => {
+    await service?.stop();
+    await sandbox.stop();
+  };
+  try {
+    const objectsApplied = progress('custom resources, query library, applications and traffic');
+    await sandbox.apply(await manifests('deploy/crds'));
+    await sandbox.apply(await manifests('queries'));
+    await sandbox.apply(options.stories.flatMap(appObjects));
+    await sandbox.apply([slackSecret(`${sandbox.receiverUrl}/slack`), demoTemplate()]);
+    const trafficSinceMs = Date.now();
+    for (const story of options.stories) {
+      const rps = story.requestsPerSecond * options.speed;
+      await sandbox.startLoad({ name: story.app, rps, host: `${story.app}.${DEMO_NAMESPACE}.example` });
+    }
+    objectsApplied();
+    const serviceStarted = progress('serin serve');
+    service = await startServiceProcess(
+      {
+        dir: sandbox.dir,
+        kubeconfigPath: sandbox.kubeconfigPath,
+        prometheusUrl: sandbox.prometheusUrl,
+        profile: options.profile,
+        ...(options.redisUrl === undefined ? {} : { redisUrl: options.redisUrl }),
+      },
+      signal,
+    );
+    await sandbox.apply(options.stories.map((story) => demoRelease(story, membersFor(story), options.profile)));
+    serviceStarted();
+    return { sandbox, service, trafficSinceMs, stop };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
