@@ -5,18 +5,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type KubeObject, TYPES } from '../../api/meta.ts';
-import { systemClock } from '../../clock.ts';
-import { SerinError } from '../../errors.ts';
-import { createKubeClient } from '../../kube/client.ts';
-import type { KubeClient } from '../../kube/port.ts';
-import { createApplier } from './apply.ts';
-import { CONTROL_NAMES, type SandboxAddresses, type SandboxControls, type SandboxOptions } from './controls.ts';
-import { type FromSandbox, fromWire, type ToSandbox } from './messages.ts';
+import { type KubeObject, TYPES } from '../api/meta.ts';
+import { systemClock } from '../clock.ts';
+import { SerinError } from '../errors.ts';
+import { createKubeClient } from '../kube/client.ts';
+import type { KubeClient } from '../kube/port.ts';
+import { createApplier } from './cluster/apply.ts';
+import { CONTROL_NAMES, type SandboxAddresses, type SandboxControls, type SandboxOptions } from './cluster/controls.ts';
+import { type FromSandbox, fromWire, type ToSandbox } from './cluster/messages.ts';
 
-export type { LoadCounts, LoadProfile } from '../load/load.ts';
-export type { ReceivedMessage } from './receiver.ts';
-export type { ApiFault, SandboxAddresses, SandboxControls, SandboxOptions } from './controls.ts';
+export type { LoadCounts, LoadProfile } from './load/load.ts';
+export type { ReceivedMessage } from './cluster/receiver.ts';
+export type { ApiFault, SandboxAddresses, SandboxControls, SandboxOptions } from './cluster/controls.ts';
 
 export interface Sandbox extends SandboxAddresses, SandboxControls {
   /** The text of the kubeconfig. */
@@ -34,7 +34,7 @@ const STOP_TIMEOUT_MS = 15_000;
 
 /** Up in about one second (with its own API server); throws what the child could not do. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [], {
+  const child = fork(fileURLToPath(new URL('cluster/child.ts', import.meta.url)), [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'json',
   });
