@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { webApp, webDeployment } from '../../sandbox/apps/web.ts';
-import { startSandbox, type Sandbox } from '../../sandbox/cluster/cluster.ts';
+import { startSandbox, type Sandbox } from '../../sandbox/cluster.ts';
 import { DEMO_NAMESPACE, demoRelease, demoTemplate, slackSecret, type Profile } from './objects.ts';
 import { startServiceProcess, type RunningService } from './service.ts';
 import type { Behaviour, Story } from './stories.ts';
