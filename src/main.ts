@@ -1,5 +1,8 @@
-#!/usr/bin/env node
-/** The `serin` program: one file per command in `cli/`, each of which loads what is heavy only when it runs. */
+#!/usr/bin/env -S node --max-semi-space-size=2
+/**
+ * The `serin` program: one file per command in `cli/`, each of which loads what is heavy only when it runs.
+ * The small young generation of the first line saves some 25 MiB in a service that mostly waits.
+ */
 import { Command, CommanderError } from 'commander';
 import { register as registerAct } from './cli/act.ts';
 import { register as registerConfig } from './cli/config.ts';

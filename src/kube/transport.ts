@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import http, { type IncomingMessage } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+
 import type { Clock } from '../clock.ts';
 import { messageOf, SerinError } from '../errors.ts';
+import { KubeConfig } from './kube-config.ts';
 
 export interface TransportOptions {
   /** Path of a kubeconfig file. Absent: `KUBECONFIG`, `~/.kube/config`, then the service account of the pod. */
