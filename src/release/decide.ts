@@ -10,7 +10,7 @@ import { advance, followEditedPlan } from './rules/advance.ts';
 import { finishAborting, startAborting } from './rules/aborting.ts';
 import { giveBackOnDeletion } from './rules/deletion.ts';
 import { holdOrGoOn, retreat } from './rules/holds.ts';
-import { obstacleGone, waitForObstacle } from './rules/obstacles.ts';
+import { obstacleGone, waitForReach, waitForSpec } from './rules/obstacles.ts';
 import { observe, stopActing } from './rules/observing.ts';
 import { prepareRun, take } from './rules/preparation.ts';
 import { present } from './rules/present.ts';
@@ -30,7 +30,7 @@ export const RULES: readonly Rule[] = [
   giveBackOnDeletion,
   startAborting,
   answerRequest,
-  waitForObstacle,
+  waitForReach,
   obstacleGone,
   adopt,
   // The ground under the release.
@@ -43,6 +43,10 @@ export const RULES: readonly Rule[] = [
   steerTraffic,
   keepRoutes,
   tell,
+  // The next release, or nothing more to hold for the last one.
+  start,
+  giveBack,
+  waitForSpec,
   // What must be there before going on.
   prepareRun,
   observe,
@@ -54,8 +58,6 @@ export const RULES: readonly Rule[] = [
   holdOrGoOn,
   advance,
   promote,
-  start,
-  giveBack,
   present,
 ];
 

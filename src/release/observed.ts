@@ -85,6 +85,8 @@ export interface Observed {
   readonly isTrafficRestored: boolean;
   /** The workload holds what was taken, i.e. `workload.write(restore)` is empty. */
   readonly isWorkloadRestored: boolean;
+  /** Serin may change the canary's replicas, i.e. `workload.write(scaleCanary)` is not empty for another number. */
+  readonly canScale: boolean;
   /** What would have to be given back if Serin wrote now; absent while it cannot be read. */
   readonly snapshot?: TakenState;
   readonly run?: RunState;

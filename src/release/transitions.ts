@@ -82,9 +82,7 @@ export function started(
     weight: 0,
     step: { index: 0, of: s.plan?.steps.length ?? 0, since: s.now, waitingFor: 'pods' },
     weights: [{ since: s.now, weight: 0, step: 0 }],
-    verdict: isJudged
-      ? { outcome: 'Continue', reason: 'Judging' }
-      : { outcome: 'Unjudged', reason: isFastTrack ? 'RolledBackToPrevious' : 'Unjudged' },
+    verdict: isJudged ? JUDGING : { outcome: 'Unjudged', reason: isFastTrack ? 'RolledBackToPrevious' : 'Unjudged' },
     driftRepairs: 0,
     ...(s.plan === undefined ? {} : { plan: s.plan.hash }),
   };
@@ -114,12 +112,34 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
   const weight = weightAt(plan, index) ?? draft.weight;
   const { heldSince: _heldSince, ...rest } = draft;
   const next = withWeight(s, { ...rest, phase: 'Progressing' }, weight, index, plan.steps.length);
-  if (weight > draft.weight) {
-    const to = `The canary’s weight goes from ${draft.weight} to ${weight} % (step ${index} of ${plan.steps.length}).`;
-    return told(s, { ...next, reason: 'Advanced', message: to }, 'advanced', `advanced/${index}/${weight}`);
-  }
-  const reason = step?.kind === 'judge' ? 'Judging' : step?.kind === 'pause' ? 'Paused' : 'Advanced';
-  return { ...next, reason, message: `Step ${index} of ${plan.steps.length} has begun.` };
+  const at = `step ${index} of ${plan.steps.length}`;
+  if (step?.kind === 'judge')
+    return {
+      ...waitingFor(next, 'judge'),
+      ...BEGUN.judge,
+      message: `Evidence is being gathered at ${weight} % (${at}).`,
+    };
+  if (step?.kind === 'pause')
+    return { ...waitingFor(next, 'pause'), ...BEGUN.pause, message: `A pause at ${weight} % (${at}).` };
+  const message = `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;
+  const moved: StatusDraft = { ...next, ...(plan.isJudged ? { verdict: JUDGING } : {}), reason: 'Advanced', message };
+  return weight > draft.weight ? told(s, moved, 'advanced', `advanced/${index}/${weight}`) : moved;
+}
+
+const JUDGING = { outcome: 'Continue', reason: 'Judging' } as const;
+const BEGUN = { judge: { reason: 'Judging' }, pause: { reason: 'Paused' } } as const;
+
+function waitingFor(draft: StatusDraft, what: string): StatusDraft {
+  return draft.step === undefined ? draft : { ...draft, step: { ...draft.step, waitingFor: what } };
+}
+
+/** The routes carry a step's weight: where the next step only waits, it begins at once, and its time counts from here. */
+export function arrived(s: Situation): StatusDraft {
+  const index = (s.status.step?.index ?? 0) + 1;
+  const next = s.plan?.steps[index - 1];
+  const isMoving = s.status.phase === 'Progressing' && s.step?.kind === 'setWeight' && s.status.plan === s.plan?.hash;
+  const isWaiting = next?.kind === 'judge' || next?.kind === 'pause';
+  return isMoving && isWaiting && s.plan !== undefined ? atStep(s, draftOf(s), s.plan, index) : draftOf(s);
 }
 
 /** The weight in force from now on, recorded for the analysis. */

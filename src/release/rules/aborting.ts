@@ -118,7 +118,8 @@ function isPromotedPastAnalysis({ status }: Situation): boolean {
 function notReady(s: Situation): Cause | undefined {
   const { unreadySince, weight } = s.status;
   if (unreadySince === undefined || s.canary === undefined || (isByReplicas(s) && weight === 0)) return undefined;
-  const limitMs = weight > 0 && s.canary.readyReplicas === 0 ? NOT_SERVING_MS : NOT_READY_MS;
+  const failsRequests = weight > 0 && s.canary.readyReplicas === 0 && !isByReplicas(s);
+  const limitMs = failsRequests ? NOT_SERVING_MS : NOT_READY_MS;
   if (s.nowMs - Date.parse(unreadySince) < limitMs) return undefined;
   const { readyReplicas, desiredReplicas, workload } = s.canary;
   return {

@@ -15,6 +15,7 @@ import {
 } from '../situation.ts';
 import { atStep, draftOf, NOT_ROUTED, promoting, type StatusDraft, verdictShown, write } from '../transitions.ts';
 import { blindSince, holdCause } from './holds.ts';
+import { toFullWeight } from './promotion.ts';
 import { scaleFor } from './readiness.ts';
 
 export const advance: Rule = (s) => {
@@ -23,7 +24,12 @@ export const advance: Rule = (s) => {
   if (!wasRouted(s.status)) return undefined;
   if (isGoingBack(s)) {
     const message = 'It was stable before, so it is not judged again.';
-    return write(s, promoting(s, draftOf(s), { reason: 'RolledBackToPrevious', message }), 'going back', NOT_ROUTED);
+    return write(
+      s,
+      toFullWeight(s, promoting(s, draftOf(s), { reason: 'RolledBackToPrevious', message })),
+      'going back',
+      NOT_ROUTED,
+    );
   }
   const draft = stepDone(s);
   return draft === undefined ? undefined : enter(s, draft, s.plan, (s.status.step?.index ?? 0) + 1);
@@ -31,13 +37,15 @@ export const advance: Rule = (s) => {
 
 /** The next step begins, once there are pods enough for its weight. */
 function enter(s: Situation, draft: StatusDraft, plan: Plan, index: number): ReturnType<Rule> {
-  const weight = weightAt(plan, index) ?? 100;
-  if (index <= plan.steps.length && weight > s.status.weight && !isByReplicas(s)) {
+  if (index > plan.steps.length)
+    return write(s, toFullWeight(s, atStep(s, draft, plan, index)), 'promoting', NOT_ROUTED);
+  const weight = weightAt(plan, index) ?? 0;
+  if (weight > s.status.weight && !isByReplicas(s)) {
     const scaling = scaleFor(s, index, weight);
     if (scaling !== undefined) return scaling;
     if (!isReady(s.canary)) return undefined;
   }
-  return write(s, atStep(s, draft, plan, index), `step ${index}`, NOT_ROUTED);
+  return write(s, atStep(s, draft, plan, index), `step ${index}`, weight === s.status.weight ? undefined : NOT_ROUTED);
 }
 
 /** What the status becomes by the end of the step in force; `undefined` while it is not done. */
@@ -48,9 +56,7 @@ function stepDone(s: Situation): StatusDraft | undefined {
   switch (step.kind) {
     case 'setWeight':
     case 'setReplicas':
-      return isSettledByReplicas(s) && (step.kind === 'setWeight' || isByReplicas(s) || isReady(s.canary))
-        ? draft
-        : undefined;
+      return step.kind === 'setWeight' || isByReplicas(s) || isReady(s.canary) ? draft : undefined;
     case 'pause':
       return step.durationMs !== undefined && sinceStepMs(s) >= step.durationMs ? draft : undefined;
     case 'judge':
@@ -64,9 +70,6 @@ function isPrepared(s: Situation): boolean {
   const hasRun = s.spec.analysis === undefined || (s.observed.run !== undefined && s.status.analysisRun !== undefined);
   return hasRun && (isByReplicas(s) || isReady(s.canary));
 }
-
-/** Where weights are replicas, a weight is in force when its pods are. */
-const isSettledByReplicas = (s: Situation): boolean => !isByReplicas(s) || s.status.weight === 0 || isReady(s.canary);
 
 export const sinceStepMs = ({ status, nowMs }: Situation): number =>
   nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString());

@@ -7,14 +7,18 @@ import { tell } from './telling.ts';
 
 const RETRY_MS = 15_000;
 
-/** The first finding that matters in this phase. Giving up and promoting need neither steps nor templates. */
-export function obstacleOf(s: Situation): Finding | undefined {
+/** What keeps Serin from seeing or writing the user's objects. */
+function outOfReach(s: Situation): Finding | undefined {
   const { observed } = s;
   const workload = observed.workload.kind === undefined ? observed.workload : undefined;
   const traffic = observed.traffic.kind === undefined ? observed.traffic : undefined;
-  const reach = observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? unclearLive(s);
+  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? unclearLive(s);
+}
+
+/** What is wrong with the spec or its templates. Giving up and promoting need neither. */
+export function specFinding(s: Situation): Finding | undefined {
   const isEnding = s.status.phase === 'Aborting' || s.status.phase === 'Promoting';
-  return reach ?? (isEnding ? undefined : (s.planFinding ?? analysisFinding(s)));
+  return isEnding ? undefined : (s.planFinding ?? analysisFinding(s));
 }
 
 /** A run carries its own resolved copy; templates only matter until it exists. */
@@ -32,16 +36,20 @@ function unclearLive({ status, traffic }: Situation): Finding | undefined {
   };
 }
 
-/** Shows the obstacle and waits for it to go. */
-export const waitForObstacle: Rule = (s) => {
-  const obstacle = obstacleOf(s);
+/** Shows the obstacle and waits for it to go: nothing else can be done. */
+export const waitForReach: Rule = (s) => waitFor(s, outOfReach(s));
+
+/** Stays where it is until the spec can be followed; routes are kept, and an abort still works. */
+export const waitForSpec: Rule = (s) => waitFor(s, specFinding(s));
+
+function waitFor(s: Situation, obstacle: Finding | undefined): ReturnType<Rule> {
   if (obstacle === undefined) return undefined;
   return showObstacle(s, obstacle) ?? tell(s) ?? { kind: 'wait', requeueAfterMs: RETRY_MS };
-};
+}
 
 function showObstacle(s: Situation, obstacle: Finding): ReturnType<Rule> {
-  if (isFollowingSteps(s))
-    return write(s, held(s, obstacle), obstacle.reason, { status: 'Unknown', reason: obstacle.reason });
+  const routed = outOfReach(s) === undefined ? undefined : ({ status: 'Unknown', reason: obstacle.reason } as const);
+  if (isFollowingSteps(s)) return write(s, held(s, obstacle), obstacle.reason, routed);
   if (isUnderWay(s.status)) return write(s, draftOf(s), obstacle.reason, { status: 'False', reason: obstacle.reason });
   const draft: StatusDraft = { ...draftOf(s), reason: obstacle.reason, message: obstacle.message };
   const isNew = s.status.reason !== obstacle.reason;
@@ -72,6 +80,7 @@ export function held(s: Situation, why: Finding, waitingFor?: string): StatusDra
 /** A settled Release whose obstacle is gone says again how its last release ended. */
 export const obstacleGone: Rule = (s) => {
   if (isUnderWay(s.status) || !STALLED_REASONS.has(s.status.reason ?? '')) return undefined;
+  if (outOfReach(s) !== undefined || specFinding(s) !== undefined) return undefined;
   const last = s.status.history?.at(-1);
   const { message: _message, ...draft } = draftOf(s);
   const reason = s.status.phase === 'Idle' ? 'UpToDate' : (last?.reason ?? 'UpToDate');

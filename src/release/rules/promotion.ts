@@ -5,18 +5,25 @@ import { scaleFor } from './readiness.ts';
 
 export const promote: Rule = (s) => {
   if (s.status.phase !== 'Promoting' || s.canary === undefined || s.workload === undefined) return undefined;
-  const of = s.status.step?.of ?? 0;
   if (s.status.weight < 100) {
-    const scaling = scaleFor(s, of, 100);
+    const scaling = scaleFor(s, s.status.step?.of ?? 0, 100);
     if (scaling !== undefined) return scaling;
-    if (!isByReplicas(s) && !isReady(s.canary)) return undefined;
-    return write(s, withWeight(s, draftOf(s), 100, of, of), 'promoting', NOT_ROUTED);
+    const draft = toFullWeight(s, draftOf(s));
+    return draft.weight === 100 ? write(s, draft, 'promoting', NOT_ROUTED) : undefined;
   }
   if (!wasRouted(s.status) || !s.observed.isTrafficWritten || !isReady(s.canary)) return undefined;
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
     return { kind: 'finishRun', name: s.observed.run.name };
-  return write(s, promoted(s), 'promoted', ROUTED);
+  // Where weights are replicas, the last pod of the old version goes only now.
+  return write(s, promoted(s), 'promoted', isByReplicas(s) ? NOT_ROUTED : ROUTED);
 };
+
+/** 100 %, if the canary's pods can take it; otherwise the draft as it is. */
+export function toFullWeight(s: Situation, draft: StatusDraft): StatusDraft {
+  const of = draft.step?.of ?? 0;
+  const canTake = isByReplicas(s) || (isReady(s.canary) && scaleFor(s, of, 100) === undefined);
+  return canTake && draft.weight < 100 ? withWeight(s, draft, 100, of, of) : draft;
+}
 
 /** The arms swap in one write: what was the canary is stable, at weight 0 of whatever comes next. */
 export function promoted(s: Situation): StatusDraft {

@@ -26,8 +26,8 @@ export function neededReplicas(s: Situation, index: number, weight: number): num
 
 /** Scales the canary if it needs it and Serin may; `undefined` when nothing is to be done. Without a router, weights are replicas. */
 export function scaleFor(s: Situation, index: number, weight: number): Action | undefined {
-  if (s.workload === undefined || s.canary === undefined || s.workload.isAutoscaled) return undefined;
-  if (isByReplicas(s) || isObserving(s)) return undefined;
+  if (s.workload === undefined || s.canary === undefined || !s.observed.canScale) return undefined;
+  if (s.workload.isAutoscaled || isByReplicas(s) || isObserving(s)) return undefined;
   const replicas = neededReplicas(s, index, weight);
   const isExact = s.canary.desiredReplicas === replicas;
   if (isExact || (weight === 100 && s.canary.desiredReplicas > replicas)) return undefined;

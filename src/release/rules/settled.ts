@@ -1,11 +1,12 @@
 /** Between releases: start the next one, keep routes where they belong, and give back what is no longer needed. */
 import { FINALIZER } from '../../api/meta.ts';
-import { candidateOf, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
+import { candidateOf, isByReplicas, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
 import { draftOf, NOT_ROUTED, ROUTED, started, write } from '../transitions.ts';
+import { specFinding } from './obstacles.ts';
 import { contest, MAX_DRIFT_REPAIRS, noteDrift } from './traffic.ts';
 
 export const start: Rule = (s) => {
-  if (isUnderWay(s.status) || s.status.revision.stable === undefined) return undefined;
+  if (isUnderWay(s.status) || s.status.revision.stable === undefined || specFinding(s) !== undefined) return undefined;
   const candidate = candidateOf(s);
   if (candidate === undefined) return undefined;
   const isBack = candidate === s.status.revision.previousStable;
@@ -26,8 +27,8 @@ export const keepRoutes: Rule = (s) => {
     return undefined;
   const isSteady = s.observed.isTrafficWritten || s.observed.isTrafficRestored;
   if (isSteady) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
-  if (wasRouted(s.status)) return (s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS ? contest(s) : noteDrift(s);
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
+  if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);
   return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: 'TrafficDrift' };
 };
 
@@ -42,7 +43,8 @@ export const giveBack: Rule = (s) => {
   if (taken.workload !== undefined && !s.observed.isWorkloadRestored) {
     return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken.workload }, because: 'GivingBack' };
   }
-  const isUntouched = revision.previousStable === undefined;
+  // Replica counts are their owner's business as soon as a release is over; routes are only if nothing was promoted.
+  const isUntouched = revision.previousStable === undefined || isByReplicas(s);
   if (isUntouched && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }

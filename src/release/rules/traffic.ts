@@ -2,8 +2,17 @@
  * Routes follow `status.weight`, never the other way round. What somebody else changed is put back: at most ten times in a
  * release, and after that only towards stable.
  */
-import { isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
-import { draftOf, ROUTED, told, write } from '../transitions.ts';
+import {
+  isFollowingSteps,
+  isByReplicas,
+  isObserving,
+  isReady,
+  isUnderWay,
+  type Rule,
+  type Situation,
+  wasRouted,
+} from '../situation.ts';
+import { arrived, draftOf, ROUTED, told, write } from '../transitions.ts';
 
 /** So often changed routes are put back; then somebody has to end the contest. */
 export const MAX_DRIFT_REPAIRS = 10;
@@ -17,15 +26,21 @@ const REPAIR_WINDOW_MS = 2_000;
 export const steerTraffic: Rule = (s) => {
   if (isObserving(s) || s.traffic === undefined || s.status.taken === undefined) return undefined;
   if (!isFollowingSteps(s) && s.status.phase !== 'Promoting') return undefined;
-  if (s.observed.isTrafficWritten) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
+  if (s.observed.isTrafficWritten) {
+    return wasRouted(s.status) || !isInForce(s) ? undefined : write(s, arrived(s), 'routed', ROUTED);
+  }
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
-  if (wasRouted(s.status)) return noteDrift(s);
+  // Replica counts also follow readiness: only what somebody changed is drift.
+  if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);
   return {
     kind: 'writeTraffic',
     intent: { kind: 'weight', canaryWeight: s.status.weight },
     because: s.status.reason ?? 'weight',
   };
 };
+
+/** Where weights are replicas, a weight is in force when its pods are ready. */
+const isInForce = (s: Situation): boolean => !isByReplicas(s) || s.status.weight === 0 || isReady(s.canary);
 
 /** Counted before it is put back: the next pass sees that the routes are not as they should be and writes them. */
 export function noteDrift(s: Situation): ReturnType<Rule> {
