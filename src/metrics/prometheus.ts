@@ -34,16 +34,18 @@ interface Rejection {
   readonly error?: string;
   readonly code?: string;
   readonly prometheus?: { readonly errorType?: string; readonly error?: string };
+  /** What the driver wrapped a second time: its own complaint about a body. */
+  readonly original?: { readonly errorType?: string };
 }
 
 /** Connects lazily; keeps connections alive until the process ends or Prometheus closes them. */
 export function createPrometheusSource(options: PrometheusOptions): MetricSource {
-  const address = printable(options.url);
+  const { address, headers } = readAddress(options);
   const exchanges = new AsyncLocalStorage<Exchange>();
   const agents = { httpAgent: new HttpAgent({ keepAlive: true }), httpsAgent: new HttpsAgent({ keepAlive: true }) };
   const driver = new PrometheusDriver({
-    endpoint: options.url.replace(/\/+$/, ''),
-    headers: { ...options.headers },
+    endpoint: address,
+    headers,
     timeout: options.timeoutMs + 1000,
     preferPost: true,
     requestInterceptor: {
@@ -63,7 +65,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
       onFulfilled: (response) => {
         const exchange = exchanges.getStore();
         if (exchange !== undefined) exchange.warnings = warningsOf(response.data);
-        restoreInfinities(response.data);
+        restoreSamples(response.data);
         return response;
       },
       onRejected: (error: { readonly response?: { readonly status?: number } }) => {
@@ -79,7 +81,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
     promql: string,
     signal: AbortSignal,
   ): Promise<QueryAnswer> => {
-    signal.throwIfAborted();
+    if (signal.aborted) throw cancelled();
     const timeout = AbortSignal.timeout(options.timeoutMs);
     const exchange: Exchange = { signal: AbortSignal.any([signal, timeout]), warnings: [] };
     try {
@@ -87,9 +89,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
       return { series: seriesOf(result, promql), warnings: exchange.warnings };
     } catch (thrown) {
       if (thrown instanceof SerinError) throw thrown;
-      if (signal.aborted) {
-        throw new SerinError('SERIN_E_ABORTED', 'A query was cancelled. It is asked again at the next poll.');
-      }
+      if (signal.aborted) throw cancelled();
       if (timeout.aborted) {
         throw new SerinError(
           'SERIN_E_PROMETHEUS',
@@ -108,16 +108,23 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
   };
 }
 
-/** Address without user, password, query: fit for messages. */
-function printable(url: string): string {
-  if (!URL.canParse(url)) {
+/** The address without user, password and query, fit for messages; credentials in it become a header. */
+function readAddress(options: PrometheusOptions): {
+  readonly address: string;
+  readonly headers: Record<string, string>;
+} {
+  const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new SerinError(
       'SERIN_E_CONFIG',
-      'The address of Prometheus is no URL. Write one such as http://prometheus:9090.',
+      'The address of Prometheus is no http or https URL. Write one such as http://prometheus:9090.',
     );
   }
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname === '/' ? '' : pathname}`;
+  const address = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+  if (url.username === '') return { address, headers: { ...options.headers } };
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const basic = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  return { address, headers: { Authorization: basic, ...options.headers } };
 }
 
 function warningsOf(body: unknown): readonly string[] {
@@ -127,13 +134,15 @@ function warningsOf(body: unknown): readonly string[] {
 }
 
 /** The driver reads numbers with parseFloat, which knows `Infinity` but not Prometheus' `+Inf`. */
-function restoreInfinities(body: unknown): void {
+function restoreSamples(body: unknown): void {
   const result = (body as { readonly data?: { readonly result?: unknown } } | null)?.data?.result;
   if (!Array.isArray(result)) return;
   const restore = (sample: unknown): void => {
     if (!Array.isArray(sample)) return;
     if (sample[1] === '+Inf') sample[1] = 'Infinity';
     else if (sample[1] === '-Inf') sample[1] = '-Infinity';
+    // The driver cuts seconds × 1000 down to whole milliseconds, which loses one where the float lies just below.
+    if (typeof sample[0] === 'number') sample[0] = (Math.round(sample[0] * 1000) + 0.25) / 1000;
   };
   restore(result); // a scalar: [time, text]
   for (const row of result as readonly { readonly value?: unknown; readonly values?: unknown }[]) {
@@ -175,7 +184,11 @@ function labelsOf({ metric }: DriverRow): Readonly<Record<string, string>> {
 const toSample = ({ time, value }: DriverSample): Sample => ({ timeMs: time.getTime(), value });
 
 function scalarSample(tuple: readonly unknown[]): Sample {
-  return { timeMs: Number(tuple[0]) * 1000, value: Number.parseFloat(String(tuple[1])) };
+  return { timeMs: Math.floor(Number(tuple[0]) * 1000), value: Number.parseFloat(String(tuple[1])) };
+}
+
+function cancelled(): SerinError {
+  return new SerinError('SERIN_E_ABORTED', 'A query was cancelled. It is asked again at the next poll.');
 }
 
 /** Types of Prometheus that blame the query itself: asking again cannot help. */
@@ -202,7 +215,8 @@ function explain(thrown: unknown, exchange: Exchange, address: string): SerinErr
       { fields },
     );
   }
-  if (rejection.errorType === 'client_error' || rejection.errorType === undefined) {
+  const complaint = rejection.original?.errorType ?? rejection.errorType;
+  if (complaint === 'client_error' || complaint === undefined) {
     return new SerinError(
       'SERIN_E_PROMETHEUS',
       `${address} answers${status === undefined ? '' : ` HTTP ${status}`} with something that is no Prometheus answer. Check the address and its path.`,

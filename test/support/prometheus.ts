@@ -1,0 +1,140 @@
+/** A real Prometheus and an exporter with many pods, whose every counter the test owns: it knows what was counted, exactly. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSocket, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requireTool } from './tools.ts';
+
+/** One scrape target: text exposition, made at every scrape. `undefined` answers 500. */
+export type Exposition = () => string | undefined;
+
+export interface ExporterLab {
+  readonly port: number;
+  /** By pod name. */
+  readonly pods: Map<string, Exposition>;
+  /** Called with the pod's name and the text right after each scrape was answered. */
+  onScrape: ((pod: string, text: string) => void) | undefined;
+  /** Delays answers, as a busy pod does. */
+  delayMs: number;
+  close(): Promise<void>;
+}
+
+export async function startExporter(): Promise<ExporterLab> {
+  const pods = new Map<string, Exposition>();
+  const server: Server = createServer((request, response) => {
+    const pod = decodeURIComponent((request.url ?? '').split('/')[1] ?? '');
+    setTimeout(() => {
+      const text = pods.get(pod)?.();
+      response.writeHead(text === undefined ? 500 : 200, { 'content-type': 'text/plain; version=0.0.4' });
+      response.end(text ?? 'down');
+      if (text !== undefined) lab.onScrape?.(pod, text);
+    }, lab.delayMs);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const lab: ExporterLab = {
+    port: (server.address() as AddressInfo).port,
+    pods,
+    onScrape: undefined,
+    delayMs: 0,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return lab;
+}
+
+export interface PrometheusLab {
+  readonly url: string;
+  /** Which pods of the exporter are scraped; noticed within about a second. */
+  scrape(pods: readonly string[]): Promise<void>;
+  /** SIGKILL, as a node that dies. */
+  kill(): Promise<void>;
+  /** On the same port and data. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startPrometheus(exporter: ExporterLab, scrapeMs: number): Promise<PrometheusLab> {
+  const folder = await mkdtemp(join(tmpdir(), 'serin-prometheus-'));
+  const port = await freePort();
+  const targets = join(folder, 'targets.json');
+  await writeFile(targets, '[]');
+  await writeFile(
+    join(folder, 'prometheus.yml'),
+    JSON.stringify({
+      global: { scrape_interval: `${scrapeMs}ms`, scrape_timeout: `${scrapeMs}ms` },
+      scrape_configs: [{ job_name: 'pods', file_sd_configs: [{ files: [targets], refresh_interval: '1s' }] }],
+    }),
+  );
+  let child: ChildProcess | undefined;
+  const url = `http://127.0.0.1:${port}`;
+
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  };
+  const start = async (): Promise<void> => {
+    child = spawn(
+      requireTool('prometheus'),
+      [
+        `--config.file=${join(folder, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--log.level=error',
+      ],
+      { stdio: 'ignore' },
+    );
+    await until(async () => (await fetch(`${url}/-/ready`)).ok, 20_000, 'Prometheus to be ready');
+  };
+  await start();
+  return {
+    url,
+    scrape: (pods) =>
+      writeFile(
+        targets,
+        JSON.stringify(
+          pods.map((pod) => ({
+            targets: [`127.0.0.1:${exporter.port}`],
+            labels: { pod, instance: pod, __metrics_path__: `/${encodeURIComponent(pod)}` },
+          })),
+        ),
+      ),
+    kill,
+    start,
+    close: async () => {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `check` answers true; a throw counts as not yet. */
+export async function until(check: () => Promise<boolean> | boolean, withinMs: number, what: string): Promise<void> {
+  const endMs = Date.now() + withinMs;
+  for (;;) {
+    const isDone = await Promise.resolve()
+      .then(check)
+      .catch(() => false);
+    if (isDone) return;
+    if (Date.now() > endMs) throw new Error(`Waited ${withinMs} ms for ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createSocket();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
