@@ -7,6 +7,8 @@ import { SerinError } from '../../errors.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { createTransport } from '../../kube/transport.ts';
 import { startDeploymentController } from '../deployment-controller/controller.ts';
+import { startEndpointController } from '../deployment-controller/endpoints.ts';
+import { startGarbageCollector } from '../deployment-controller/garbage.ts';
 import { createFinaliser } from '../kubelet/finalise.ts';
 import { startKubelet, type PodTarget } from '../kubelet/kubelet.ts';
 import { type Load, type LoadCounts, startLoad } from '../load/load.ts';
@@ -72,6 +74,8 @@ async function build(
   // The real control plane brings its own workload controllers.
   if (options.kubeconfig === undefined) {
     await startDeploymentController({ kube, clock, signal, random: createRandom(seed, 'names') });
+    await startGarbageCollector({ kube, clock, signal });
+    await startEndpointController({ kube, clock, signal });
   }
   const mesh = startMesh({ kube, clock, signal });
   await mesh.synced;
