@@ -81,7 +81,7 @@ export function serin(options: SerinOptions = {}): Rule {
 }
 
 /** First interval (of at least `floor`) at which Serin would pass, −1 for never. */
-export function serinPass(options: SerinOptions, falsePass = 0.05, floor = 6): Rule {
+export function serinPass(options: SerinOptions = {}, falsePass = 0.05, floor = 6): Rule {
   const needed = Math.log(1 / falsePass);
   return (stream) => {
     let passed = -1;
