@@ -239,6 +239,7 @@ class Informer {
     }
     if (code === 'SERIN_E_NOT_FOUND') {
       this.#heard();
+      this.isMissing = true;
       if (!this.hasSynced)
         log.info({ kind: this.kind }, 'The API server does not know a kind; it is looked for again.');
       this.#store.replace(this.#type, this.#namespace, []);
