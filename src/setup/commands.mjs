@@ -32,7 +32,7 @@ export const commands = {
       { title: 'types', program: 'tsc', args: ['-p', '.'] },
       { title: 'lint', program: 'oxlint', args: ['--type-aware', '--deny-warnings', 'src', 'test'] },
       { title: 'format', program: 'biome', args: ['format', '.'] },
-      { title: 'unused code', program: 'knip', args: [] },
+      { title: 'unused code', program: 'knip', args: ['--config', '.ci/knip.json', '--no-config-hints'] },
     ],
     steps: [vitest('--project', 'unit', ...args)],
   }),
