@@ -1,0 +1,124 @@
+/** Server-side apply: the configuration is merged with the live object under the rules of field ownership. */
+import { badRequest, conflict, Failure, internalError, invalid } from '../failure.ts';
+import { readManagers } from '../fields/managers.ts';
+import { afterApply, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import { required } from '../kinds/causes.ts';
+import { apiVersionOf } from '../kinds/resource.ts';
+import { asJson, asObject, type StoredObject } from '../object.ts';
+import { commit } from './commit.ts';
+import { type Machine, present, resourceSubject, type Target, type WriteOptions } from './context.ts';
+import { insert } from './create.ts';
+import { decode } from './decode.ts';
+import { ownershipRules, setManagers, withoutManagedFields, writerOf } from './ownership.ts';
+import type { Updated } from './update.ts';
+
+export function apply(
+  machine: Machine,
+  target: Target,
+  stored: StoredObject | undefined,
+  configuration: JsonObject,
+  options: WriteOptions,
+): Updated {
+  const { resource, name, namespace } = target;
+  checkConfiguration(target, configuration, options);
+  if (isObject(configuration['metadata'])) configuration['metadata']['name'] ??= name;
+  const applied = decode(machine, resource, configuration, options);
+  if (stored === undefined) {
+    const { uid = '' } = applied.metadata;
+    if (uid !== '') {
+      throw conflict(
+        resourceSubject(resource, name),
+        `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+      );
+    }
+    if (options.subresource !== '') throw badRequest('a subresource cannot be applied before its object exists');
+  }
+  const live = stored === undefined ? {} : withoutManagedFields(present(resource, stored));
+  const outcome = merged(machine, target, live, stored, applied, options);
+  if (outcome.kind === 'conflicts') throw applyConflict(outcome.conflicts);
+  const next = asObject(structuredClone(outcome.object));
+  next.metadata = { ...next.metadata, name };
+  const own = (object: StoredObject): void => setManagers(object, outcome.managers);
+  if (stored === undefined) {
+    return { object: insert(machine, resource, namespace, next, options, own), created: true };
+  }
+  const object = commit(machine, { target, before: stored, next, options, unconditional: true, own });
+  return { object, created: false };
+}
+
+function merged(
+  machine: Machine,
+  { resource }: Target,
+  live: JsonObject,
+  stored: StoredObject | undefined,
+  applied: StoredObject,
+  options: WriteOptions,
+): ApplyOutcome {
+  try {
+    return afterApply(
+      live,
+      asJson(applied),
+      readManagers(stored?.metadata.managedFields),
+      writerOf(machine, resource, options),
+      ownershipRules(machine, resource, options.subresource),
+      options.force,
+    );
+  } catch (thrown) {
+    const problem = thrown instanceof Error ? thrown.message : String(thrown);
+    throw internalError(`failed to create typed patch object (${nameOf(applied)}; ${resource.kind}): ${problem}`);
+  }
+}
+
+const nameOf = ({ metadata }: StoredObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+function checkConfiguration(target: Target, configuration: JsonObject, options: WriteOptions): void {
+  if (options.fieldManager === '') {
+    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions', name: '' }, [
+      required('fieldManager', 'is required for apply patch'),
+    ]);
+  }
+  const expected = apiVersionOf(target.resource);
+  const given = configuration['apiVersion'];
+  if (given !== expected) {
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${String(given)}, expected: ${expected}`,
+    );
+  }
+  const metadata = configuration['metadata'];
+  if (isObject(metadata) && metadata['managedFields'] !== undefined && metadata['managedFields'] !== null) {
+    throw badRequest('metadata.managedFields must be nil');
+  }
+}
+
+/** 409 with one cause for each field that somebody else owns. */
+function applyConflict(conflicts: readonly FieldConflict[]): Failure {
+  const described = conflicts
+    .map((item) => ({ owner: ownerText(item), field: conflictField(item) }))
+    .sort((a, b) => (a.owner < b.owner ? -1 : a.owner > b.owner ? 1 : 0));
+  const owners = [...new Set(described.map(({ owner }) => owner))];
+  const [first] = described;
+  const text =
+    described.length === 1 && first !== undefined
+      ? `1 conflict: conflict with ${first.owner}: ${first.field}`
+      : `${described.length} conflicts: ${owners.map((owner) => conflictLines(owner, described)).join('\n')}`;
+  return new Failure(409, 'Conflict', `Apply failed with ${text}`, {
+    causes: described.map(({ owner, field }) => ({
+      reason: 'FieldManagerConflict',
+      message: `conflict with ${owner}`,
+      field,
+    })),
+  });
+}
+
+function conflictLines(owner: string, all: readonly { readonly owner: string; readonly field: string }[]): string {
+  const fields = all.filter((item) => item.owner === owner).map((item) => `- ${item.field}`);
+  return [`conflicts with ${owner}:`, ...fields].join('\n');
+}
+
+function ownerText({ manager }: FieldConflict): string {
+  const subresource = manager.subresource === '' ? '' : ` with subresource ${JSON.stringify(manager.subresource)}`;
+  const at = manager.time === undefined ? '' : ` at ${manager.time}`;
+  const version = manager.operation === 'Update' ? ` using ${manager.apiVersion}${at}` : '';
+  return `${JSON.stringify(manager.manager)}${subresource}${version}`;
+}
