@@ -11,6 +11,7 @@ import { type Informers, startInformers } from './controller/informer.ts';
 import { type Candidacy, runForLeader } from './controller/lease.ts';
 import { runSchedule } from './controller/schedule.ts';
 import { SerinError } from './errors.ts';
+import { openEvidenceStore } from './evidence/open.ts';
 import { createKubeClient } from './kube/client.ts';
 import type { KubeClient } from './kube/port.ts';
 import { createLogger, type Log } from './logger.ts';
@@ -59,6 +60,7 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   const log = overrides.log ?? createLogger({ level: config.logLevel, format: config.logFormat });
   const version = readVersion();
   const telemetry = createTelemetry({ version, releaseMetrics: config.releaseMetrics });
+  const onError = (err: Error): void => log.warn({ err }, 'The queue store is in trouble; it is tried again.');
   const checks = new Map<string, ReadinessCheck['check']>();
   for (const name of ['queue', 'kubernetes', 'work']) checks.set(name, starting);
 
@@ -84,8 +86,12 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   open.defer(followReleases(informers, telemetry));
   checks.set('kubernetes', () => checkInformers(informers));
 
-  const queues = overrides.queues ?? (await openQueues(config, { clock, random, log }, overrides.signal));
+  const stores = { clock, random, log, signal: overrides.signal };
+  const queues =
+    overrides.queues ?? (await openStore(stores, () => openQueueBackend(queueAddress(config), { onError })));
   if (overrides.queues === undefined) open.defer(() => queues.close());
+  const evidence = await openStore(stores, () => openEvidenceStore(evidenceAddress(config), { onError }));
+  open.defer(() => evidence.close());
   checks.set('queue', (signal) => queues.ping(signal));
   for (const name of ['reconcile', 'poll', 'notify'] as const) {
     telemetry.onScrape(async () => {
@@ -96,7 +102,7 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   }
 
   await untilAborted(informers.synced(), overrides.signal);
-  const parts: Parts = { config, clock, random, log, telemetry, kube, cache: informers, queues, source };
+  const parts: Parts = { config, clock, random, log, telemetry, kube, cache: informers, queues, evidence, source };
   const candidacy = lead(parts, kube.namespace ?? 'default');
   open.defer(() => candidacy.stop());
   const workers = await startWork(parts);
@@ -159,17 +165,14 @@ function checkInformers(informers: Informers): void {
 }
 
 /** Waits for a store that is away; a wrong address or version is an error at once. */
-async function openQueues(
-  config: Config,
-  { clock, random, log }: Pick<Parts, 'clock' | 'random' | 'log'>,
-  signal: AbortSignal | undefined,
-): Promise<QueueBackend> {
+async function openStore<T>(
+  { clock, random, log, signal }: Pick<Parts, 'clock' | 'random' | 'log'> & { signal: AbortSignal | undefined },
+  open: () => Promise<T>,
+): Promise<T> {
   const backoff = createBackoff(random, { baseMs: 500, capMs: 10_000 });
   for (;;) {
     try {
-      return await openQueueBackend(queueAddress(config), {
-        onError: (err) => log.warn({ err }, 'The queue store is in trouble; it is tried again.'),
-      });
+      return await open();
     } catch (thrown) {
       if (!(thrown instanceof SerinError) || !thrown.retryable) throw thrown;
       log.error({ err: thrown }, 'The queue store cannot be opened; it is tried again.');
@@ -181,6 +184,10 @@ async function openQueues(
 function queueAddress(config: Config): Parameters<typeof openQueueBackend>[0] {
   if (config.queue === 'redis') return { kind: 'redis', url: config.redisUrl ?? '' };
   return { kind: 'embedded', ...(config.embeddedPath === undefined ? {} : { dir: config.embeddedPath }) };
+}
+
+function evidenceAddress(config: Config): Parameters<typeof openEvidenceStore>[0] {
+  return config.queue === 'redis' ? { kind: 'redis', url: config.redisUrl ?? '' } : { kind: 'memory' };
 }
 
 /** Without election the process leads from the start, for as long as it runs. */

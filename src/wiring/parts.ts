@@ -1,6 +1,7 @@
 /** What the processors of the queues are made from; `wiring.ts` opens them, `work.ts` puts them together. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config-settings.ts';
+import type { EvidenceStore } from '../evidence/port.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
@@ -18,5 +19,6 @@ export interface Parts {
   readonly kube: KubeClient;
   readonly cache: ObjectCache;
   readonly queues: QueueBackend;
+  readonly evidence: EvidenceStore;
   readonly source: MetricSource;
 }
