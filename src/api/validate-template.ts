@@ -1,0 +1,120 @@
+/** AnalysisTemplates and ClusterAnalysisTemplates: what the schema and its CEL rules cannot see. */
+import { AnalysisTemplateSpec, type Compare, type Margin, type TemplateMetric } from './analysis-template.ts';
+import { isFields } from './fields.ts';
+import type { Finding } from './meta.ts';
+import { shapeFindings } from './shape.ts';
+import { quote, readDurationMs, readPoints, units } from './units.ts';
+import { validateQuery } from './validate-query.ts';
+
+const PLACEHOLDER = /\{\{[^{}]{0,200}\}\}/g;
+const ARGUMENT = /^\{\{\s*args\.([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)\s*\}\}$/;
+
+/** What keeps a template from working whatever Release uses it; empty when nothing does. */
+export function validateTemplate(spec: unknown): readonly Finding[] {
+  const shape = shapeFindings(AnalysisTemplateSpec, spec, 'spec');
+  if (shape.length > 0) return shape;
+  const template = spec as AnalysisTemplateSpec; // just checked against its schema
+  return [
+    ...twiceFindings(template),
+    ...argumentFindings(template),
+    ...template.metrics.flatMap((metric, index) => metricFindings(metric, `spec.metrics[${index}]`)),
+  ];
+}
+
+function twiceFindings({ args = [], metrics }: AnalysisTemplateSpec): readonly Finding[] {
+  const lists = [
+    { field: 'spec.args', names: args.map(({ name }) => name) },
+    { field: 'spec.metrics', names: metrics.map(({ name }) => name) },
+  ];
+  return lists.flatMap(({ field, names }) => {
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    return twice === undefined ? [] : [invalid(`${field} has ${quote(twice)} twice. Give each its own name.`)];
+  });
+}
+
+/** Arguments are put in once, as text: an argument that names another, or itself, would stay as it is written. */
+function argumentFindings(template: AnalysisTemplateSpec): readonly Finding[] {
+  const args = template.args ?? [];
+  const nested = args.findIndex(({ value }) => value?.includes('{{') === true);
+  if (nested >= 0) {
+    return [
+      invalid(
+        `spec.args[${nested}].value is ${quote(args[nested]?.value)}, but arguments are not put into arguments. Write the value itself.`,
+      ),
+    ];
+  }
+  const known = args.map(({ name }) => name);
+  const unknown = textsIn(template.metrics)
+    .flatMap((text) => text.match(PLACEHOLDER) ?? [])
+    .find((placeholder) => !known.includes(ARGUMENT.exec(placeholder)?.[1] ?? ''));
+  if (unknown === undefined) return [];
+  return [
+    invalid(
+      `spec.metrics uses ${quote(unknown)}, which is no argument of this template. Declare it in spec.args (declared: ${known.join(', ') || 'none'}).`,
+    ),
+  ];
+}
+
+function textsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (Array.isArray(value)) return value.flatMap(textsIn);
+  return isFields(value) ? Object.values(value).flatMap(textsIn) : [];
+}
+
+function metricFindings(metric: TemplateMetric, path: string): readonly Finding[] {
+  const { compare } = metric;
+  if (compare === undefined) return [invalid(`${path} has no compare. Write compare.query or compare.inline.`)];
+  if ((compare.query === undefined) === (compare.inline === undefined)) {
+    return [invalid(`${path}.compare needs exactly one of query and inline. Keep one of them.`)];
+  }
+  const inline = compare.inline === undefined ? [] : validateQuery(compare.inline, `${path}.compare.inline`);
+  return [...marginFindings(compare, `${path}.compare`), ...sloFindings(compare, `${path}.compare.slo`), ...inline];
+}
+
+function marginFindings({ fail, pass }: Compare, path: string): readonly Finding[] {
+  for (const [name, margin] of [
+    ['fail', fail],
+    ['pass', pass],
+  ] as const) {
+    if (margin === undefined) continue;
+    if (margin.ratio === undefined && margin.difference === undefined) {
+      return [invalid(`${path}.${name} is empty. Write ratio, difference or both.`)];
+    }
+    if (margin.difference !== undefined && readPoints(margin.difference) === undefined) {
+      return [invalid(`${path}.${name}.difference is ${quote(margin.difference)}. Write ${units.points.written}.`)];
+    }
+  }
+  if (fail === undefined || pass === undefined) return [];
+  const [low, high] = [numbersOf(fail), numbersOf(pass)];
+  const isWider = high.ratio >= low.ratio && high.difference >= low.difference;
+  if (isWider && (high.ratio > low.ratio || high.difference > low.difference)) return [];
+  return [
+    invalid(
+      `${path}.pass is not wider than fail, so nothing lies between "proven good" and "proven bad". Raise pass or lower fail.`,
+    ),
+  ];
+}
+
+const numbersOf = ({ ratio, difference }: Margin): { readonly ratio: number; readonly difference: number } => ({
+  ratio: ratio ?? 1,
+  difference: readPoints(difference) ?? 0,
+});
+
+function sloFindings({ slo, inline }: Compare, path: string): readonly Finding[] {
+  if (slo === undefined) return [];
+  if (inline !== undefined && inline.histogram === undefined) {
+    return [
+      invalid(
+        `${path} is for histograms, and the inline query counts events. Leave slo out, or give inline a histogram.`,
+      ),
+    ];
+  }
+  const isPlaceholder = slo.le.includes('{{');
+  const isNumber = /^\d+(?:\.\d+)?$/.test(slo.le.trim()) && Number(slo.le) > 0;
+  if (isPlaceholder || isNumber || (readDurationMs(slo.le.trim()) ?? 0) > 0) return [];
+  return [invalid(`${path}.le is ${quote(slo.le)}. Write a boundary of the histogram, as ${units.duration.written}.`)];
+}
+
+function invalid(message: string): Finding {
+  return { reason: 'InvalidSpec', message };
+}
