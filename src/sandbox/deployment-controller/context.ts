@@ -28,6 +28,7 @@ export interface ControllerContext {
   ): Promise<KubeObject>;
   /** Nothing when equal. */
   writeStatus(type: ResourceType, object: KubeObject, before: unknown, status: unknown, manager: string): Promise<void>;
+  /** A Deployment's annotations are written through `status`: on the object itself they would count as a new generation. */
   annotate(
     type: ResourceType,
     object: KubeObject,
@@ -100,9 +101,9 @@ export function createContext(options: ContextOptions): ControllerContext {
       const current = newest(type, object);
       const annotations = current.metadata.annotations ?? {};
       if (Object.entries(wanted).every(([name, value]) => annotations[name] === value)) return;
-      await patch(type, current, manager, [
-        { op: 'add', path: '/metadata/annotations', value: { ...annotations, ...wanted } },
-      ]);
+      const value = { ...annotations, ...wanted };
+      const subresource = type === TYPES.deployment ? 'status' : undefined;
+      await patch(type, current, manager, [{ op: 'add', path: '/metadata/annotations', value }], subresource);
     },
     adopt: (type, object, owner, manager) =>
       patch(type, object, manager, [
