@@ -110,7 +110,7 @@ export async function startService(config: Config, overrides: ServiceOverrides =
     await Promise.all(workers.map((worker) => worker.close(config.shutdownGraceMs)));
   });
   checks.delete('work');
-  log.info({ queue: queues.name, server: 'server' in kube ? kube.server : 'given' }, 'Serin works.');
+  log.info({ queue: queues.name, namespaces: config.watchNamespaces }, 'Serin works.');
 
   const running = open.move();
   let stopped: Promise<void> | undefined;

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Log } from '../logger.ts';
 import type { WorkQueue } from '../queue/port.ts';
+import { listRuns } from './analysis/gathering.ts';
 import { isRelevantChange } from './change.ts';
 import { nextTick } from './grid.ts';
 import { createReferenceIndex, keyOfRelease } from './references.ts';
@@ -121,7 +122,7 @@ async function pollGrid(deps: ScheduleDeps, settings: ScheduleSettings, signal: 
 /** Nothing under analysis, nothing to ask. Polls that still wait mean that workers are behind: no more on top. */
 async function enqueuePolls(deps: ScheduleDeps, settings: ScheduleSettings, instantMs: number): Promise<void> {
   const { cache, poll, log } = deps;
-  if (!cache.list(TYPES.analysisRun).some(isActiveRun)) return;
+  if (listRuns(cache).length === 0) return;
   try {
     const { waiting } = await poll.counts();
     if (waiting >= settings.shards) {
@@ -134,11 +135,6 @@ async function enqueuePolls(deps: ScheduleDeps, settings: ScheduleSettings, inst
   } catch (err) {
     log.error({ err }, 'Polls could not be enqueued; the next grid instant tries again.');
   }
-}
-
-function isActiveRun(run: { readonly [field: string]: unknown }): boolean {
-  const status = run['status'] as { readonly phase?: string } | undefined;
-  return status?.phase === undefined || status.phase === 'Running';
 }
 
 async function enqueueAll(deps: ScheduleDeps, keys: readonly string[]): Promise<void> {

@@ -250,7 +250,8 @@ export function transportError(
   cause: unknown,
 ): SerinError {
   if (cause instanceof SerinError) return cause;
-  const where = `${request.method} ${server}${request.path.split('?', 1)[0] ?? ''}`;
+  // Only the origin: a path before the API may hold a secret.
+  const where = `${request.method} ${new URL(server).origin}${request.path.split('?', 1)[0] ?? ''}`;
   if (request.signal?.aborted) {
     return new SerinError('SERIN_E_ABORTED', `${where} was cancelled. Nothing has to be done.`, { cause });
   }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type KubeObject, type ObjectRef, TYPES } from '../../src/api/meta.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -6,7 +9,8 @@ import { type Candidacy, runForLeader } from '../../src/controller/lease.ts';
 import { SerinError } from '../../src/errors.ts';
 import { type ConnectedKubeClient, createKubeClient } from '../../src/kube/client.ts';
 import { silentLog } from '../../src/logger.ts';
-import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
+import { startApiServer } from '../../src/sandbox/apiserver/server.ts';
+import { startControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/stub-api-server.ts';
 import { describeWith } from '../support/tools.ts';
 
@@ -24,21 +28,46 @@ const service = (name: string, port = 80): KubeObject => ({
 });
 const refOf = (name: string): ObjectRef => ({ type: TYPES.service, namespace: 'default', name });
 
-describeWith(['kube-apiserver'], 'the real API server', () => {
-  let controlPlane: ControlPlane;
+/** A server to hold the client against. */
+interface Server {
+  readonly kubeconfig: string;
+  stop(): Promise<void>;
+}
+
+async function startSandboxServer(): Promise<Server> {
+  const server = await startApiServer();
+  const folder = await mkdtemp(join(tmpdir(), 'serin-kube-'));
+  const path = join(folder, 'config');
+  await writeFile(path, server.kubeconfig);
+  return {
+    kubeconfig: path,
+    stop: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+describe('the client, informers and lease on the sandbox’s API server', () => suite(startSandboxServer));
+describeWith(['kube-apiserver'], 'the client, informers and lease on the real API server', () =>
+  suite(() => startControlPlane({ controllers: false })),
+);
+
+function suite(start: () => Promise<Server>): void {
+  let server: Server;
   let kube: ConnectedKubeClient;
   const endings: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    controlPlane = await startControlPlane({ controllers: false });
-    kube = createKubeClient({ kubeconfig: controlPlane.kubeconfig });
+    server = await start();
+    kube = createKubeClient({ kubeconfig: server.kubeconfig });
   });
   afterEach(async () => {
     for (const end of endings.splice(0)) await end();
   });
   afterAll(async () => {
     kube?.close();
-    await controlPlane?.stop();
+    await server?.stop();
   });
 
   describe('writes', () => {
@@ -140,7 +169,7 @@ describeWith(['kube-apiserver'], 'the real API server', () => {
     });
 
     test('informers follow, over the end of each watch', async () => {
-      const brief = createKubeClient({ kubeconfig: controlPlane.kubeconfig, watchTimeoutMs: 1_000 });
+      const brief = createKubeClient({ kubeconfig: server.kubeconfig, watchTimeoutMs: 1_000 });
       const informers: Informers = startInformers(
         { kube: brief, clock: systemClock, random: Math.random, log: silentLog },
         [TYPES.service, TYPES.release],
@@ -194,4 +223,4 @@ describeWith(['kube-apiserver'], 'the real API server', () => {
     const lease = await kube.get({ type: TYPES.lease, namespace: 'default', name: 'serin' });
     expect(lease?.['spec']).toMatchObject({ leaseTransitions: 1, leaseDurationSeconds: 3 });
   });
-});
+}
