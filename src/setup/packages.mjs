@@ -35,15 +35,30 @@ export function mismatch(root) {
   return undefined;
 }
 
-/** Installs exactly what the lock file says. */
+/**
+ * Installs exactly what the lock file says. `npm ci` refuses a lock file that leaves out packages made for other machines, which
+ * npm itself writes when a registry lacks them; `npm install --no-save` then installs the same versions and leaves the file alone.
+ */
 export async function install(root, { say, signal }) {
   let count = 0;
-  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=http'], {
-    cwd: root,
-    env: hostEnvironment(),
-    signal,
-    onLine: (line) => {
-      if (/http fetch/.test(line)) say(`${(count += 1)} packages fetched`);
-    },
-  });
+  const npm = (...args) =>
+    run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=http'], {
+      cwd: root,
+      env: hostEnvironment(),
+      signal,
+      onLine: (line) => {
+        if (/http fetch/.test(line)) say(`${(count += 1)} packages fetched`);
+      },
+    });
+  try {
+    await npm('ci');
+  } catch (error) {
+    const lines = (error.output ?? '').split('\n').filter((line) => !/http fetch|EBADENGINE/.test(line));
+    const isOnlyIncomplete =
+      lines.some((line) => line.includes('EUSAGE')) &&
+      lines.some((line) => /Missing: .* from lock file/.test(line)) &&
+      !lines.some((line) => /Invalid: /.test(line));
+    if (!isOnlyIncomplete) throw Object.assign(error, { output: lines.join('\n') });
+    await npm('install', '--no-save');
+  }
 }
