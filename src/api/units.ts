@@ -151,10 +151,20 @@ function refuse(value: unknown, field: string, unit: Unit): never {
   throw new SerinError('SERIN_E_INVALID_SPEC', `${field} is ${quote(value)}. Write ${unit.written}.`);
 }
 
-/** A value as it may appear in a message: JSON, cut to 60 characters, so that bad input cannot flood a status. */
+/**
+ * A value as it may appear in a message: one line of at most 60 characters. Objects and lists inside are shown as `{…}` and
+ * `[…]`, so that neither a megabyte nor ten thousand levels of bad input get into a status.
+ */
 export function quote(value: unknown): string {
-  const json = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
-  return json.length <= 60 ? json : `${json.slice(0, 57)}…`;
+  const shown = Array.isArray(value) ? `[${value.slice(0, 8).map(brief).join(', ')}]` : brief(value);
+  return shown.length <= 60 ? shown : `${shown.slice(0, 59)}…`;
+}
+
+function brief(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
+  if (Array.isArray(value)) return '[…]';
+  if (typeof value === 'object' && value !== null) return '{…}';
+  return String(value);
 }
 
 /** `1h30m`, `45s`, `250ms`: what `parseDurationMs` reads back to the millisecond. Negative and NaN become `0s`. */

@@ -9,6 +9,7 @@ import { quote } from './units.ts';
 
 const OPERATORS = ['regex', 'not', 'notRegex'];
 const LONGEST_VALUE = 1024;
+const LONGEST_LABEL = 128;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
@@ -17,6 +18,13 @@ export function validateQuery(spec: unknown, path = 'spec'): readonly Finding[] 
   const shape = shapeFindings(MetricQuerySpec, spec, path);
   if (shape.length > 0) return shape;
   const query = spec as MetricQuerySpec; // just checked against its schema
+  if ((query.counts === undefined) === (query.histogram === undefined)) {
+    return [
+      invalid(
+        `${path} has ${query.counts === undefined ? 'neither' : 'both'} of counts and histogram. Write exactly one.`,
+      ),
+    ];
+  }
   const matches = matchFindings(query, path);
   if (matches.length > 0) return matches;
   const unusable = checkQuery(query, path);
@@ -37,8 +45,16 @@ function matchFindings(query: MetricQuerySpec, path: string): readonly Finding[]
     { match: query.histogram?.match, where: `${path}.histogram.match` },
   ];
   return places.flatMap(({ match, where }) =>
-    Object.entries(match ?? {}).flatMap(([label, wanted]) => matchFinding(wanted, `${where}[${quote(label)}]`) ?? []),
+    Object.entries(match ?? {}).flatMap(
+      ([label, wanted]) => labelFinding(label, where) ?? matchFinding(wanted, `${where}[${quote(label)}]`) ?? [],
+    ),
   );
+}
+
+/** A map's keys have no bounds in a CRD. */
+function labelFinding(label: string, where: string): Finding | undefined {
+  if (label.length <= LONGEST_LABEL) return undefined;
+  return invalid(`${where} has a label of ${label.length} characters. Write at most ${LONGEST_LABEL}.`);
 }
 
 /** The CRD cannot say "a string or an object", so any JSON may stand here. */

@@ -10,7 +10,6 @@ import { type AnalysisSpec, ReleaseSpec } from './release.ts';
 import { shapeFindings } from './shape.ts';
 import { formatDuration, quote, readDurationMs, readPercent, units } from './units.ts';
 
-
 /** Smaller than this no canary would ever be aborted; beyond a half, healthy ones mostly would. */
 const FALSE_ABORT = { least: 1e-6, most: 0.5 };
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -160,7 +159,13 @@ function referenceFindings({ templates, args = [] }: AnalysisSpec): readonly Fin
   const names = args.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) return [invalid(`spec.analysis.args has ${quote(repeated)} twice. Give it one value.`)];
-  const broken = args.findIndex(({ value }) => value === undefined || CONTROL.test(value) || value.includes('{{'));
+  const valueless = args.find(({ value }) => value === undefined);
+  if (valueless !== undefined) {
+    return [
+      invalid(`spec.analysis.args has no value for ${quote(valueless.name)}. Write one, or leave the argument out.`),
+    ];
+  }
+  const broken = args.findIndex(({ value = '' }) => CONTROL.test(value) || value.includes('{{'));
   if (broken < 0) return [];
   return [
     invalid(

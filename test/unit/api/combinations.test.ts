@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { combinationTable, TODAY } from '../../../src/api/combinations.ts';
+import { fieldsAt } from '../../../src/api/fields.ts';
+import { Strategy, Traffic, Workload } from '../../../src/api/release.ts';
+import { validateRelease } from '../../../src/api/validate.ts';
+import { routerOf } from '../../../src/traffic/registry.ts';
+import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
+
+const PARTS = {
+  workload: { pair: { members: ['a', 'b'] } },
+  strategy: { canary: { stepWeights: [5] } },
+  traffic: { istio: { virtualService: { name: 'web' } } },
+};
+
+/** A spec that names exactly this combination; parts that do not exist yet are empty objects. */
+function specOf(workload: string, strategy: string, router: string): unknown {
+  return {
+    workload: { [workload]: fieldsAt(PARTS.workload, workload) },
+    strategy: { [strategy]: fieldsAt(PARTS.strategy, strategy) },
+    ...(router === 'none' ? {} : { traffic: { [router]: fieldsAt(PARTS.traffic, router) } }),
+  };
+}
+
+describe('workload × strategy × router', () => {
+  test('the schemas have exactly the fields that work today', () => {
+    const fieldsOf = (schema: unknown): readonly string[] => Object.keys(fieldsAt(schema, 'properties'));
+    expect(fieldsOf(Workload)).toEqual(TODAY.workloads);
+    expect(fieldsOf(Strategy)).toEqual(TODAY.strategies);
+    expect(fieldsOf(Traffic)).toEqual(TODAY.routers);
+  });
+
+  test('every field that works today works with something', () => {
+    const works = combinationTable().filter(({ combination }) => combination.kind === 'works');
+    for (const workload of TODAY.workloads) expect(works.map((row) => row.workload)).toContain(workload);
+    for (const strategy of TODAY.strategies) expect(works.map((row) => row.strategy)).toContain(strategy);
+    for (const router of TODAY.routers) expect(works.map((row) => row.router)).toContain(router);
+  });
+
+  test.each(combinationTable())(
+    '$workload, $strategy, $router: $combination.kind',
+    ({ workload, strategy, router, combination }) => {
+      const spec = specOf(workload, strategy, router);
+      const findings = validateRelease(spec);
+      if (combination.kind === 'works') {
+        expect(findings).toEqual([]);
+        // What validates has adapters.
+        expect(workloadAdapterOf(spec as never)).toHaveProperty('read');
+        expect(routerOf(spec as never)).toHaveProperty('read');
+        return;
+      }
+      const says = combination.kind === 'never' ? combination.because : 'is not built yet. Write workload pair';
+      expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining(says)]);
+    },
+  );
+});
