@@ -94,6 +94,8 @@ export interface Observed {
   readonly analysis?:
     | { readonly kind: 'resolved'; readonly digest: string }
     | (Finding & { readonly kind?: undefined });
+  /** What is wrong with the spec beyond what the plan finds; `release.spec` then holds only what is well-formed. */
+  readonly invalid?: Finding;
   readonly abortRevision?: string;
   /** A request that cannot be read keeps its text as id, so that it is answered once. */
   readonly request?: PersonRequest | (Finding & { readonly verb?: undefined; readonly id: string });

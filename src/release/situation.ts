@@ -39,14 +39,14 @@ export function situationOf(observed: Observed): Situation {
   const { release, workload, traffic, nowMs } = observed;
   const status = release.status ?? NO_STATUS;
   const plan = planOf(release.spec);
-  const isPlan = plan.kind === 'plan';
+  const isPlan = plan.kind === 'plan' && observed.invalid === undefined;
   const state = workload.kind === 'workload' ? workload : undefined;
   return {
     observed,
     spec: release.spec,
     status,
     plan: isPlan ? plan : undefined,
-    planFinding: isPlan ? undefined : plan,
+    planFinding: observed.invalid ?? (plan.kind === 'plan' ? undefined : plan),
     workload: state,
     traffic: traffic.kind === 'traffic' ? traffic : undefined,
     canary: state?.canary,

@@ -46,7 +46,7 @@ export const finishAborting: Rule = (s) => {
   if (s.status.phase !== 'Aborting') return undefined;
   const isSuperseded = SUPERSEDED.has(s.status.reason ?? '');
   if (s.status.taken !== undefined) {
-    const giveBack = isSuperseded ? trafficToZero(s) : restoreAll(s);
+    const giveBack = isSuperseded && s.traffic !== undefined ? trafficToZero(s) : restoreAll(s);
     if (giveBack !== undefined) return giveBack;
   }
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
@@ -131,5 +131,9 @@ function notReady(s: Situation): Cause | undefined {
 function inconclusivePolicy(s: Situation): Cause | undefined {
   if (s.spec.analysis?.onInconclusive !== 'abort' || s.step?.kind !== 'judge' || !isFollowingSteps(s)) return undefined;
   if (s.verdict?.outcome !== 'Inconclusive' || s.verdict.blindSinceMs !== undefined) return undefined;
+  // Too little traffic or time is the canary's own; missing data never aborts.
+  if (!s.verdict.hadEnoughData && !UNDECIDED.has(s.verdict.reason)) return undefined;
   return { reason: s.verdict.reason, message: `${s.verdict.says} onInconclusive: abort.` };
 }
+
+const UNDECIDED: ReadonlySet<string> = new Set(['TooFewRequests', 'TimeIsUp', 'Inconclusive']);

@@ -20,7 +20,7 @@ export const giveBackOnDeletion: Rule = (s) => {
     const draft = aborting(s, draftOf(s), { reason: 'Deleted', message, isRejected: false });
     return write(s, told(s, draft, 'aborted', 'deleted'), 'deletion', NOT_ROUTED);
   }
-  if (s.traffic !== undefined && !s.observed.isTrafficRestored) {
+  if (s.workload !== undefined && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
   }
   if (s.workload !== undefined && !s.observed.isWorkloadRestored) {

@@ -11,7 +11,9 @@ const RETRY_MS = 15_000;
 function outOfReach(s: Situation): Finding | undefined {
   const { observed } = s;
   const workload = observed.workload.kind === undefined ? observed.workload : undefined;
-  const traffic = observed.traffic.kind === undefined ? observed.traffic : undefined;
+  // Giving back needs no understanding of the routes as they are now.
+  const isGivingBack = s.status.phase === 'Aborting';
+  const traffic = observed.traffic.kind === undefined && !isGivingBack ? observed.traffic : undefined;
   return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? unclearLive(s);
 }
 

@@ -92,7 +92,8 @@ export function observe(world: World): Observed {
       ? { reason: 'RouteNotFound', message: 'There is no VirtualService "web". Create it.' }
       : { kind: 'traffic', canaryWeight: share, drift: share === intended ? [] : [`web-v2 has ${world.route}`] },
     isTrafficWritten: share === intended,
-    isTrafficRestored: share === 0,
+    // Routes that are gone hold nothing that could be given back.
+    isTrafficRestored: world.isRouteMissing || share === 0,
     isWorkloadRestored:
       taken?.workload === undefined || world.members[idleOf(world)].replicas === taken.workload['replicas'],
     canScale: world.members[idleOf(world)].replicas === 0 || taken?.workload !== undefined,

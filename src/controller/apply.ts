@@ -1,0 +1,205 @@
+/**
+ * The only place that writes for a Release: one Action, guarded by what was read. A write over something that changed meanwhile is a
+ * `SERIN_E_CONFLICT`, and the next pass decides again.
+ */
+import {
+  API_VERSION,
+  FIELD_MANAGERS,
+  FINALIZER,
+  type JsonPatchOperation,
+  type KubeObject,
+  type ObjectRef,
+  type Patch,
+  TYPES,
+} from '../api/meta.ts';
+import type { ReleaseStatus } from '../api/release.ts';
+import type { Clock } from '../clock.ts';
+import { SerinError } from '../errors.ts';
+import type { KubeClient } from '../kube/port.ts';
+import type { Action } from '../release/action.ts';
+import type { WorkloadState } from '../release/observed.ts';
+import { analysisSpecOf, isFinding } from './analysis-spec.ts';
+import { announce, type AnnounceDeps } from './announce.ts';
+import type { Gathered } from './gather.ts';
+
+export interface ApplyDeps extends AnnounceDeps {
+  readonly kube: KubeClient;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly gridMs: number;
+}
+
+export async function apply(deps: ApplyDeps, seen: Gathered, action: Action, signal: AbortSignal): Promise<void> {
+  switch (action.kind) {
+    case 'wait':
+      return;
+    case 'writeStatus':
+      return writeStatus(deps, seen, action.status, signal);
+    case 'announce':
+      await announce(deps, seen, action.announcements, signal);
+      return writeStatus(deps, seen, action.status, signal);
+    case 'addFinalizer':
+    case 'removeFinalizer':
+      return writeFinalizer(deps, seen, action.kind, signal);
+    case 'createRun':
+      return createRun(deps, seen, action, signal);
+    case 'finishRun':
+      return finishRun(deps, seen, action.name, signal);
+    case 'writeTraffic':
+      return writeAll(deps, trafficPatches(seen, action.intent), signal);
+    case 'writeWorkload':
+      return writeAll(deps, seen.workload?.adapter.write(seen.workload.input, action.intent) ?? [], signal);
+    default:
+      return action satisfies never;
+  }
+}
+
+function trafficPatches(
+  { traffic }: Gathered,
+  intent: Extract<Action, { kind: 'writeTraffic' }>['intent'],
+): readonly Patch[] {
+  const router = intent.kind === 'restore' ? traffic?.restorer : traffic?.router;
+  return traffic === undefined ? [] : (router?.write(traffic.input, intent) ?? []);
+}
+
+async function writeAll({ kube }: ApplyDeps, patches: readonly Patch[], signal: AbortSignal): Promise<void> {
+  for (const patch of patches) await kube.patch(patch, signal);
+}
+
+/** Over exactly the version that was decided on. */
+async function writeStatus(
+  { kube }: ApplyDeps,
+  { observed }: Gathered,
+  status: ReleaseStatus,
+  signal: AbortSignal,
+): Promise<void> {
+  const operations: readonly JsonPatchOperation[] = [
+    unchanged(observed.release.metadata.resourceVersion),
+    { op: 'add', path: '/status', value: status },
+  ];
+  await kube.patch(
+    {
+      kind: 'json',
+      target: releaseRef(observed),
+      subresource: 'status',
+      operations,
+      fieldManager: FIELD_MANAGERS.status,
+    },
+    signal,
+  );
+}
+
+async function writeFinalizer(
+  { kube }: ApplyDeps,
+  { observed }: Gathered,
+  kind: 'addFinalizer' | 'removeFinalizer',
+  signal: AbortSignal,
+): Promise<void> {
+  const { finalizers, resourceVersion } = observed.release.metadata;
+  const index = finalizers?.indexOf(FINALIZER) ?? -1;
+  const operations: JsonPatchOperation[] = [unchanged(resourceVersion)];
+  if (kind === 'removeFinalizer') {
+    if (index < 0) return;
+    operations.push(
+      { op: 'test', path: `/metadata/finalizers/${index}`, value: FINALIZER },
+      { op: 'remove', path: `/metadata/finalizers/${index}` },
+    );
+  } else {
+    if (index >= 0) return;
+    operations.push(
+      finalizers === undefined
+        ? { op: 'add', path: '/metadata/finalizers', value: [FINALIZER] }
+        : { op: 'add', path: '/metadata/finalizers/-', value: FINALIZER },
+    );
+  }
+  await kube.patch(
+    { kind: 'json', target: releaseRef(observed), operations, fieldManager: FIELD_MANAGERS.children },
+    signal,
+  );
+}
+
+/** The name is fixed by release, revision and attempt: making it twice is making it once. */
+async function createRun(
+  deps: ApplyDeps,
+  seen: Gathered,
+  action: Extract<Action, { kind: 'createRun' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { release, workload } = seen.observed;
+  if (workload.kind !== 'workload') return;
+  const spec = await analysisSpecOf(seen.reader, {
+    ...action,
+    release,
+    workload: workload satisfies WorkloadState,
+    nowMs: deps.clock.nowMs(),
+    gridMs: deps.gridMs,
+  });
+  if (isFinding(spec)) throw new SerinError('SERIN_E_CONFLICT', `${spec.message} It is read again.`);
+  const { namespace, name, uid } = release.metadata;
+  const run: KubeObject = {
+    apiVersion: API_VERSION,
+    kind: TYPES.analysisRun.kind,
+    metadata: {
+      name: action.name,
+      namespace,
+      labels: {
+        'app.kubernetes.io/managed-by': 'serin',
+        'serin.dev/release': name.slice(0, 63).replace(/[^a-z0-9]+$/, ''),
+        'serin.dev/revision': action.revision,
+      },
+      ownerReferences: [
+        { apiVersion: API_VERSION, kind: 'Release', name, uid, controller: true, blockOwnerDeletion: false },
+      ],
+    },
+    spec,
+  };
+  try {
+    await deps.kube.create(run, FIELD_MANAGERS.children, signal);
+  } catch (thrown) {
+    if (!(thrown instanceof SerinError) || thrown.code !== 'SERIN_E_CONFLICT') throw thrown;
+    await removeForeignRun(deps.kube, { type: TYPES.analysisRun, namespace, name: action.name }, uid, signal);
+  }
+}
+
+/** A run of a deleted Release of the same name is in the way until garbage collection comes by. */
+async function removeForeignRun(
+  kube: KubeClient,
+  ref: ObjectRef,
+  releaseUid: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await kube.get(ref, signal);
+  const owner = found?.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (found?.metadata.uid === undefined || owner === undefined || owner.uid === releaseUid) return;
+  await kube.delete(ref, { uid: found.metadata.uid }, signal);
+}
+
+/** Its evidence stays; nobody polls it any more. */
+async function finishRun(
+  { kube }: ApplyDeps,
+  { observed }: Gathered,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const target: ObjectRef = { type: TYPES.analysisRun, namespace: observed.release.metadata.namespace, name };
+  const run = await kube.get(target, signal);
+  if (run === undefined) return;
+  const finished: JsonPatchOperation =
+    run['status'] === undefined
+      ? { op: 'add', path: '/status', value: { phase: 'Terminated' } }
+      : { op: 'add', path: '/status/phase', value: 'Terminated' };
+  const operations = [unchanged(run.metadata.resourceVersion ?? ''), finished];
+  await kube.patch(
+    { kind: 'json', target, subresource: 'status', operations, fieldManager: FIELD_MANAGERS.status },
+    signal,
+  );
+}
+
+const unchanged = (resourceVersion: string): JsonPatchOperation => ({
+  op: 'test',
+  path: '/metadata/resourceVersion',
+  value: resourceVersion,
+});
+
+function releaseRef({ release }: Gathered['observed']): ObjectRef {
+  return { type: TYPES.release, namespace: release.metadata.namespace, name: release.metadata.name };
+}

@@ -1,0 +1,101 @@
+/** Fetches what adapters ask for, from the informers' cache or afresh from the API server. */
+import type { Finding, KubeObject, ObjectRef, ResourceType } from '../api/meta.ts';
+import { SerinError } from '../errors.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { KubeReader } from '../kube/port.ts';
+import type { ObjectQuery, ObjectSet } from '../workloads/port.ts';
+
+/** Where a pass reads from. */
+export interface ObjectReader {
+  get(ref: ObjectRef): Promise<KubeObject | undefined>;
+  /** All of a kind, in one namespace where it is namespaced. */
+  list(type: ResourceType, namespace?: string): Promise<readonly KubeObject[]>;
+}
+
+/** Costs nothing; may be a little behind. Good enough to find out that there is nothing to do. */
+export function cachedReader(cache: ObjectCache): ObjectReader {
+  return {
+    get: async (ref) => cache.get(ref),
+    list: async (type, namespace) => cache.list(type, namespace),
+  };
+}
+
+/** Named objects as they are now. Lists come from the cache where there is one: they only say who is ready. */
+export function freshReader(
+  kube: Pick<KubeReader, 'get' | 'list'>,
+  cache: ObjectCache | undefined,
+  signal: AbortSignal,
+): ObjectReader {
+  return {
+    get: (ref) => kube.get(ref, signal),
+    list: async (type, namespace) => {
+      if (cache !== undefined) return cache.list(type, namespace);
+      try {
+        return (await kube.list(type, namespace === undefined ? {} : { namespace }, signal)).items;
+      } catch (thrown) {
+        // The kind is not installed: there are none of it.
+        if (thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND') return [];
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** Everything that was asked for, or the permission that is missing. */
+export async function fetchObjects(
+  reader: ObjectReader,
+  queries: readonly ObjectQuery[],
+): Promise<ObjectSet | Finding> {
+  try {
+    const fetched = await Promise.all(queries.map((query) => fetchOne(reader, query)));
+    return objectSet(
+      fetched.flatMap(({ named }) => named),
+      fetched.flatMap(({ listed }) => listed),
+    );
+  } catch (thrown) {
+    const finding = findingOf(thrown);
+    if (finding !== undefined) return finding;
+    throw thrown;
+  }
+}
+
+/** What a refusal by the API server means for a release, where trying again at once would not help. */
+export function findingOf(thrown: unknown): Finding | undefined {
+  if (!(thrown instanceof SerinError)) return undefined;
+  const reason = REFUSALS[thrown.code];
+  return reason === undefined ? undefined : { reason, message: thrown.message };
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  SERIN_E_FORBIDDEN: 'PermissionMissing',
+  SERIN_E_INVALID_SPEC: 'InvalidSpec',
+  SERIN_E_NOT_FOUND: 'RouteNotFound',
+};
+
+interface Fetched {
+  readonly named: readonly KubeObject[];
+  readonly listed: readonly KubeObject[];
+}
+
+async function fetchOne(reader: ObjectReader, query: ObjectQuery): Promise<Fetched> {
+  if (query.kind === 'all') return { named: [], listed: await reader.list(query.type, query.namespace) };
+  const object = await reader.get(query.ref);
+  return { named: object === undefined ? [] : [object], listed: [] };
+}
+
+/** What was read by name is newer than what was listed. */
+function objectSet(named: readonly KubeObject[], listed: readonly KubeObject[]): ObjectSet {
+  const byKey = new Map<string, KubeObject>();
+  for (const object of [...listed, ...named])
+    byKey.set(keyOf(object.kind, object.metadata.namespace, object.metadata.name), object);
+  return {
+    find: (type, namespace, name) => byKey.get(keyOf(type.kind, type.namespaced ? namespace : undefined, name)),
+    all: (type, namespace) =>
+      [...byKey.values()].filter(
+        ({ kind, metadata }) => kind === type.kind && (!type.namespaced || metadata.namespace === namespace),
+      ),
+  };
+}
+
+const keyOf = (kind: string, namespace: string | undefined, name: string): string =>
+  `${kind} ${namespace ?? ''}/${name}`;

@@ -1,0 +1,121 @@
+/**
+ * One look at a Release: gather → decide → apply one Action, again until there is nothing to do but wait. Nothing is remembered
+ * between two looks; a process that dies anywhere in here is continued by any other.
+ */
+import type { NotifySink } from '../api/release.ts';
+import type { Finding } from '../api/meta.ts';
+import type { Clock } from '../clock.ts';
+import { SerinError } from '../errors.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { KubeClient } from '../kube/port.ts';
+import type { Log } from '../logger.ts';
+import type { ReleaseMessage } from '../notify/port.ts';
+import type { Action } from '../release/action.ts';
+import { nextAction } from '../release/decide.ts';
+import { apply } from './apply.ts';
+import { type Adapters, gather, type Gathered } from './gather.ts';
+import { cachedReader, findingOf, freshReader } from './object-set.ts';
+
+export interface ReconcileDeps {
+  readonly kube: KubeClient;
+  /** Looks that find nothing to do cost nothing with it. Absent: everything is read afresh. */
+  readonly cache?: ObjectCache;
+  readonly adapters: Adapters;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly log: Log;
+  /** Length of the poll grid. */
+  readonly gridMs: number;
+  /** Name of this process. */
+  readonly identity: string;
+  readonly notify: (message: ReleaseMessage, sinks: readonly NotifySink[]) => Promise<void>;
+  /** Told of every Action that was carried out, for metrics. */
+  readonly onAction?: (action: Action, key: string) => void;
+}
+
+/** More than any release needs at one moment; what is left is done at the next look. */
+const MOST_ACTIONS = 32;
+/** Somebody else writes the same objects at this moment. */
+const MOST_CONFLICTS = 5;
+const AFTER_CONFLICTS_MS = 250;
+const AFTER_OBSTACLE_MS = 15_000;
+
+/** For `queue('reconcile').work`: keys are `<namespace>/<name>`; a returned number asks to be called again after so many ms. */
+export function createReconcileRelease(
+  deps: ReconcileDeps,
+): (key: string, signal: AbortSignal) => Promise<number | undefined> {
+  return async (key, signal) => {
+    const { cache } = deps;
+    if (cache !== undefined) {
+      const seen = await gather({ ...deps, ...deps.adapters, reader: cachedReader(cache) }, key);
+      const action = seen === undefined ? undefined : nextAction(seen.observed);
+      if (action?.kind === 'wait') return action.requeueAfterMs;
+    }
+    return actUntilWaiting(deps, key, signal);
+  };
+}
+
+/** Everything that is acted on was read just before. */
+async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<number | undefined> {
+  let conflicts = 0;
+  for (let actions = 0; actions < MOST_ACTIONS; actions++) {
+    signal.throwIfAborted();
+    const seen = await gatherFresh(deps, key, signal);
+    if (seen === undefined) return undefined;
+    const action = nextAction(seen.observed);
+    if (action.kind === 'wait') return action.requeueAfterMs;
+    const result = await tryApply(deps, key, seen, action, signal);
+    if (result === 'conflict' && ++conflicts >= MOST_CONFLICTS) return AFTER_CONFLICTS_MS;
+    if (typeof result === 'object') return showObstacle(deps, key, result, signal);
+  }
+  return 0;
+}
+
+function gatherFresh(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<Gathered | undefined> {
+  return gather({ ...deps, ...deps.adapters, reader: freshReader(deps.kube, deps.cache, signal) }, key);
+}
+
+/** `conflict`: it changed since it was read. A finding: trying again at once would not help. */
+async function tryApply(
+  deps: ReconcileDeps,
+  key: string,
+  seen: Gathered,
+  action: Action,
+  signal: AbortSignal,
+): Promise<'done' | 'conflict' | Finding> {
+  try {
+    await apply(deps, seen, action, signal);
+    deps.onAction?.(action, key);
+    deps.log.debug(
+      { release: key, action: action.kind, because: 'because' in action ? action.because : undefined },
+      'An action was carried out.',
+    );
+    return 'done';
+  } catch (thrown) {
+    if (thrown instanceof SerinError && thrown.code === 'SERIN_E_CONFLICT') return 'conflict';
+    const isOwnStatus =
+      action.kind === 'writeStatus' || action.kind === 'announce' || action.kind === 'removeFinalizer';
+    // Gone meanwhile, or going: the next pass sees what is there.
+    if (thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND' && isOwnStatus) return 'conflict';
+    const finding = isOwnStatus ? undefined : findingOf(thrown);
+    if (finding === undefined) throw thrown;
+    deps.log.warn({ release: key, action: action.kind, err: thrown }, 'A write was refused; the status says so.');
+    return finding;
+  }
+}
+
+/** The refused write is tried again later; until then the status says what is missing. */
+async function showObstacle(
+  deps: ReconcileDeps,
+  key: string,
+  obstacle: Finding,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  for (let actions = 0; actions < 4; actions++) {
+    const seen = await gatherFresh(deps, key, signal);
+    if (seen === undefined) return undefined;
+    const action = nextAction({ ...seen.observed, obstacle });
+    if (action.kind !== 'writeStatus' && action.kind !== 'announce') break;
+    if ((await tryApply(deps, key, seen, action, signal)) !== 'done') break;
+  }
+  return AFTER_OBSTACLE_MS;
+}

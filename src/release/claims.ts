@@ -1,0 +1,38 @@
+/** Two Releases that steer the same workload or route: the older one goes on, the other is told. The same answer in every process. */
+import type { Finding } from '../api/meta.ts';
+import type { Release, ReleaseSpec } from '../api/release.ts';
+
+type Claimant = Pick<Release, 'metadata' | 'spec'>;
+
+/** The conflict that this Release loses, if any. `others` may include the Release itself. */
+export function conflictOf(release: Claimant, others: readonly Claimant[]): Finding | undefined {
+  for (const other of others) {
+    if (other.metadata.uid === release.metadata.uid || other.metadata.namespace !== release.metadata.namespace)
+      continue;
+    if (!cameFirst(other, release)) continue;
+    const shared = sharedClaim(release.spec, other.spec);
+    if (shared === undefined) continue;
+    return {
+      reason: 'TargetConflict',
+      message: `${shared} is already steered by the older Release ${other.metadata.namespace}/${other.metadata.name}. Delete one of the two, or let them name different objects.`,
+    };
+  }
+  return undefined;
+}
+
+/** By creation, then by uid: clocks of API servers have whole seconds. */
+function cameFirst(one: Claimant, other: Claimant): boolean {
+  const [a, b] = [one, other].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.uid}`);
+  return (a ?? '') < (b ?? '');
+}
+
+function sharedClaim(one: ReleaseSpec, other: ReleaseSpec): string | undefined {
+  const members = one.workload.pair?.members ?? [];
+  const member = members.find((name) => other.workload.pair?.members.includes(name));
+  if (member !== undefined) return `Deployment ${member}`;
+  const [mine, theirs] = [one.traffic?.istio?.virtualService, other.traffic?.istio?.virtualService];
+  if (mine === undefined || theirs === undefined || mine.name !== theirs.name) return undefined;
+  if (mine.routes === undefined || theirs.routes === undefined) return undefined;
+  const route = mine.routes.find((name) => theirs.routes?.includes(name));
+  return route === undefined ? undefined : `VirtualService ${mine.name}, route ${route},`;
+}
