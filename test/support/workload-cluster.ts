@@ -6,9 +6,8 @@ import type { KubeClient } from '../../src/kube/port.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { type Applier, createApplier } from '../../src/sandbox/cluster/apply.ts';
 import { startDeploymentController } from '../../src/sandbox/deployment-controller/controller.ts';
-import { startGarbageCollector } from '../../src/sandbox/deployment-controller/garbage.ts';
-import { createFinaliser } from '../../src/sandbox/kubelet/finalise.ts';
 import { startKubelet } from '../../src/sandbox/kubelet/kubelet.ts';
+import { createNodeApi } from '../../src/sandbox/kubelet/node-api.ts';
 import { startMesh } from '../../src/sandbox/mesh/mesh.ts';
 import { createRandom } from '../../src/sandbox/random.ts';
 
@@ -36,7 +35,6 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
   const transport = createTransport({ kubeconfig, clock });
   if (startsControllers) {
     await startDeploymentController({ kube, clock, signal, random: createRandom('workloads') });
-    await startGarbageCollector({ kube, clock, signal });
   }
   const mesh = startMesh({ kube, clock, signal });
   const kubelet = await startKubelet({
@@ -46,7 +44,7 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
     seed: 'workloads',
     speed: 1,
     signal,
-    finalise: createFinaliser(transport),
+    nodeApi: createNodeApi(transport),
   });
   const apply = createApplier(kube, clock, signal);
   let namespaces = 0;

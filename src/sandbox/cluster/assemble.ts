@@ -6,11 +6,11 @@ import { systemClock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { createTransport } from '../../kube/transport.ts';
+import { type ApiServer, startApiServer } from '../apiserver/server.ts';
 import { startDeploymentController } from '../deployment-controller/controller.ts';
 import { startEndpointController } from '../deployment-controller/endpoints.ts';
-import { startGarbageCollector } from '../deployment-controller/garbage.ts';
-import { createFinaliser } from '../kubelet/finalise.ts';
-import { startKubelet, type PodTarget } from '../kubelet/kubelet.ts';
+import { type PodTarget, startKubelet } from '../kubelet/kubelet.ts';
+import { createNodeApi } from '../kubelet/node-api.ts';
 import { type Load, type LoadCounts, startLoad } from '../load/load.ts';
 import { INGRESS_GATEWAY } from '../mesh/identity.ts';
 import { startIngress } from '../mesh/ingress.ts';
@@ -62,7 +62,11 @@ async function build(
   const troubles: string[] = [];
   const onTrouble = (sentence: string): void => void troubles.push(sentence);
 
-  const kubeconfigPath = await provideApiServer(options, dir);
+  const apiServer = options.kubeconfig === undefined ? await startApiServer() : undefined;
+  if (apiServer !== undefined) endings.push(() => apiServer.stop());
+  const kubeconfigPath = join(dir, 'kubeconfig');
+  if (apiServer !== undefined) await writeFile(kubeconfigPath, apiServer.kubeconfig, { mode: 0o600 });
+  else if (options.kubeconfig !== undefined) await cp(options.kubeconfig, kubeconfigPath);
   const kube = createKubeClient({ kubeconfig: kubeconfigPath });
   const transport = createTransport({ kubeconfig: kubeconfigPath, clock });
   endings.push(
@@ -74,7 +78,6 @@ async function build(
   // The real control plane brings its own workload controllers.
   if (options.kubeconfig === undefined) {
     await startDeploymentController({ kube, clock, signal, random: createRandom(seed, 'names') });
-    await startGarbageCollector({ kube, clock, signal });
     await startEndpointController({ kube, clock, signal });
   }
   const mesh = startMesh({ kube, clock, signal });
@@ -105,7 +108,7 @@ async function build(
     signal,
     isScrapable,
     onTrouble,
-    finalise: createFinaliser(transport),
+    nodeApi: createNodeApi(transport),
     onTargets: (targets) =>
       void setTargets(targets).catch((thrown: unknown) =>
         onTrouble(`The target file cannot be written: ${String(thrown)}`),
@@ -140,11 +143,10 @@ async function build(
       areScrapesBroken = isBroken;
     },
     crashPod: async (namespace, name) => kubelet.crash(`${namespace}/${name}`),
-    setApiFault: async () => {
-      throw new SerinError(
-        'SERIN_E_USAGE',
-        "The API server is not the sandbox's own. Leave out --kubeconfig to make it fail on purpose.",
-      );
+    setApiFault: async (fault) => {
+      const { faults } = apiServerOf(apiServer);
+      if (fault === undefined) faults.clear();
+      else faults.set(fault);
     },
     messages: async () => receiver.messages(),
     answerMessagesWith: async (status) => receiver.answerWith(status),
@@ -164,11 +166,12 @@ async function build(
   };
 }
 
-async function provideApiServer({ kubeconfig }: SandboxOptions, dir: string): Promise<string> {
-  const path = join(dir, 'kubeconfig');
-  if (kubeconfig === undefined) throw new SerinError('SERIN_E_CONFIG', 'no API server yet');
-  await cp(kubeconfig, path);
-  return path;
+function apiServerOf(apiServer: ApiServer | undefined): ApiServer {
+  if (apiServer !== undefined) return apiServer;
+  throw new SerinError(
+    'SERIN_E_USAGE',
+    "The API server is not the sandbox's own. Leave out --kubeconfig to make it fail on purpose.",
+  );
 }
 
 async function providePrometheus(

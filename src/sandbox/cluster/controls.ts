@@ -1,18 +1,13 @@
 /** What can be done to a running sandbox. All arguments and answers are plain data, so that it may live in a process of its own. */
+import type { Fault } from '../apiserver/http/faults.ts';
 import type { LoadCounts, LoadProfile } from '../load/load.ts';
 import type { ReceivedMessage } from './receiver.ts';
 
-/** Errors of the API server on purpose; see `src/sandbox/apiserver`. */
-export interface ApiFault {
-  /** Answer this status instead (429 and 500 as the real one words them). */
-  readonly status?: number;
-  /** Cut connections: nobody is reached at all. */
-  readonly isPartitioned?: boolean;
-  /** End every watch with 410 Gone and forget the past. */
-  readonly isForgetful?: boolean;
-  /** Wait before each answer. */
-  readonly delayMs?: number;
-}
+/** What the API server does wrong on purpose; replaces the fault before it. */
+export type ApiFault = Omit<Fault, 'path'> & {
+  /** A part of the path such as `/pods`; absent: every request, those of the sandbox's own kubelet and mesh among them. */
+  readonly path?: string;
+};
 
 export interface SandboxControls {
   /** Starts a stream of requests; `url` defaults to the gateway. A stream of the same name is replaced. */

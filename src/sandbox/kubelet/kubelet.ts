@@ -1,5 +1,5 @@
 /** One node of the sandbox: runs every pod of the cluster as real HTTP servers in this process. */
-import { TYPES, type KubeObject, type ObjectRef } from '../../api/meta.ts';
+import { TYPES, type KubeObject } from '../../api/meta.ts';
 import type { Clock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/port.ts';
@@ -10,6 +10,7 @@ import { identityPod, isActive } from '../pod.ts';
 import { createRandom } from '../random.ts';
 import { keyOf, SANDBOX_TYPES } from '../types.ts';
 import { type Addresses, createAddresses } from './listeners.ts';
+import type { NodeApi } from './node-api.ts';
 import { type PodRun, runPod } from './pod-run.ts';
 
 /** A pod to scrape. */
@@ -28,8 +29,7 @@ export interface KubeletOptions {
   /** Durations of manifests and behaviours pass this many times faster (1 = as written). */
   readonly speed: number;
   readonly signal: AbortSignal;
-  /** Deletes a pod at once (grace period 0), if it still has this uid: the last act of a kubelet. */
-  readonly finalise: (ref: ObjectRef, uid: string, signal: AbortSignal) => Promise<void>;
+  readonly nodeApi: NodeApi;
   /** Called with all pods that can be scraped whenever one came or went. */
   readonly onTargets?: (targets: readonly PodTarget[]) => void;
   readonly onTrouble?: (sentence: string) => void;
@@ -37,7 +37,7 @@ export interface KubeletOptions {
   readonly isScrapable?: () => boolean;
 }
 
-export interface KubeletDeps extends Pick<KubeletOptions, 'kube' | 'clock' | 'mesh' | 'finalise'> {
+export interface KubeletDeps extends Pick<KubeletOptions, 'kube' | 'clock' | 'mesh' | 'nodeApi'> {
   readonly isScrapable: () => boolean;
   readonly nodeName: string;
   readonly addresses: Addresses;
@@ -59,7 +59,7 @@ export interface Kubelet {
 export const NODE_NAME = 'sandbox';
 
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
-  const { kube, clock, mesh, seed, speed, signal, finalise, onTargets, onTrouble } = options;
+  const { kube, clock, mesh, seed, speed, signal, nodeApi, onTargets, onTrouble } = options;
   const runs = new Map<string, PodRun>();
   const targets = new Map<string, PodTarget>();
   const ordinals = new Map<string, number>();
@@ -68,7 +68,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     kube,
     clock,
     mesh,
-    finalise,
+    nodeApi,
     nodeName: NODE_NAME,
     addresses: createAddresses(Math.random),
     pacedMs: (ms) => ms / speed,

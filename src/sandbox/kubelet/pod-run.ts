@@ -131,7 +131,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
     .then(async () => {
       deps.onTargetGone(first);
       while (deletion.signal.aborted && !life.signal.aborted) {
-        const isGone = await deps.finalise(refOf(pod), pod.metadata.uid ?? '', life.signal).then(
+        const isGone = await deps.nodeApi.finalise(refOf(pod), pod.metadata.uid ?? '', life.signal).then(
           () => true,
           () => false,
         );
@@ -200,18 +200,12 @@ async function startApp(
 }
 
 /** Assigns the pod to the sandbox's node, as a scheduler would; repeats until it is done. */
-async function bind(pod: KubeObject, { kube, clock, nodeName }: KubeletDeps, signal: AbortSignal): Promise<void> {
-  if (podSpec(pod).nodeName !== undefined) return;
-  const { name, namespace = 'default', uid } = pod.metadata;
-  const metadata = { name, namespace, ...(uid === undefined ? {} : { uid }) };
-  const target = { apiVersion: 'v1', kind: 'Node', name: nodeName };
-  while (!signal.aborted) {
+async function bind(pod: KubeObject, { nodeApi, clock, nodeName }: KubeletDeps, signal: AbortSignal): Promise<void> {
+  while (podSpec(pod).nodeName === undefined && !signal.aborted) {
     try {
-      await kube.create({ apiVersion: 'v1', kind: 'Binding', metadata, target }, 'sandbox-scheduler', signal);
+      await nodeApi.bind(refOf(pod), nodeName, signal);
       return;
-    } catch (thrown) {
-      if (thrown instanceof SerinError && (thrown.code === 'SERIN_E_CONFLICT' || thrown.code === 'SERIN_E_NOT_FOUND'))
-        return;
+    } catch {
       await clock.sleep(300, signal).catch(() => undefined);
     }
   }
