@@ -84,6 +84,14 @@ export function openComparison(
   };
 }
 
+/** Learns from an interval that has no canary in it how noisy stable is; no evidence moves. */
+export function learnStable(comparison: Comparison, { stable, stablePods }: ProportionCounts): void {
+  const { history, dispersion } = comparison;
+  history[0] = (history[0] as number) + stable.bad;
+  history[1] = (history[1] as number) + stable.total;
+  learnPods(dispersion, stablePods);
+}
+
 /** Adds one usable interval: both totals > 0, events ≤ totals, all finite. Decides with what was known before it, then learns from it. */
 export function addInterval(comparison: Comparison, counts: ProportionCounts, canaryPods: number, terms: Terms): void {
   const arms: ArmCounts = {

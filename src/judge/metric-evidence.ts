@@ -1,6 +1,6 @@
 /** Evidence of one metric: what kind of interval each poll was, and the comparisons it is made of. */
 import { type ChosenBoundary, type Tally, chooseBoundaries, isEnoughToChoose } from './boundaries.ts';
-import { type Comparison, type Terms, addInterval, oddsOf, openComparison } from './comparison.ts';
+import { type Comparison, type Terms, addInterval, learnStable, oddsOf, openComparison } from './comparison.ts';
 import type { Counts, Observation, ProportionCounts, SkipReason } from './observation.ts';
 import type { MarginNumbers } from './preset.ts';
 
@@ -107,7 +107,9 @@ export function addObservation(
   const kind = skip === undefined ? 'used' : kindOf(metric, skip, terms.weight);
   if (skip !== undefined) noteSkip(metric, skip, 1);
   note(metric, kind, endMs, 1);
-  if (observation === undefined || !isMeasured(observation) || kind !== 'used') return;
+  if (observation === undefined || !isMeasured(observation)) return;
+  if (skip === 'NoCanaryRequests' && isStableSound(observation)) learnFrom(metric, observation);
+  if (kind !== 'used') return;
   const before = metricOdds(metric);
   metric.canaryPods = observation.canaryPods >= 1 && observation.canaryPods < Infinity ? observation.canaryPods : 1;
   const all = { ...terms, fail: metric.rule.fail, pass: metric.rule.pass };
@@ -140,6 +142,21 @@ export function recentlyMissing(metric: MetricEvidence, intervals: number): numb
   let count = 0;
   for (; bits !== 0; bits &= bits - 1) count++;
   return count;
+}
+
+/** Stable alone: as good as history, also before the canary gets its first request. */
+function learnFrom(metric: MetricEvidence, observation: Measured): void {
+  if (observation.kind === 'proportion') {
+    for (const comparison of metric.comparisons) learnStable(comparison, observation.counts);
+    return;
+  }
+  for (const comparison of metric.comparisons) {
+    const found = observation.boundaries.find(({ boundaryMs }) => boundaryMs === comparison.boundaryMs);
+    if (found !== undefined) learnStable(comparison, found.counts);
+  }
+  if (metric.comparisons.length > 0) return;
+  tally(metric, observation.boundaries);
+  openBoundaries(metric, []);
 }
 
 function addProportion(metric: MetricEvidence, counts: ProportionCounts, terms: Terms): void {

@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Effort, type Section, detection, equal, onset, passing, settings } from './sections.ts';
+import { type Effort, type Section, detection, equal, latency, metrics, onset, passing, settings } from './sections.ts';
 import { renderMarkdown, renderText } from './table.ts';
 
-const SECTIONS: Readonly<Record<string, Section>> = { equal, detection, onset, passing, settings };
+const SECTIONS: Readonly<Record<string, Section>> = { equal, detection, onset, passing, latency, metrics, settings };
 
 const { values } = parseArgs({
   options: {

@@ -93,3 +93,25 @@ export function serinPass(options: SerinOptions = {}, falsePass = 0.05, floor = 
     return passed;
   };
 }
+
+/** Several metrics of one run: aborts when the average of their odds by share reaches the line. */
+export function averaged(streams: readonly Stream[], shares: readonly number[], falseAbort: number): number {
+  const odds = streams.map((stream, m) => {
+    const trail: number[] = [];
+    walk(stream, { falseAbort, share: shares[m] ?? 0 }, (comparison, at) => {
+      trail[at] = oddsOf(comparison);
+      return false;
+    });
+    return trail;
+  });
+  const last = shares.map(() => 1);
+  for (let at = FEWEST_INTERVALS - 1; at < (streams[0]?.intervals ?? 0); at++) {
+    let sum = 0;
+    for (const [m, share] of shares.entries()) {
+      last[m] = odds[m]?.[at] ?? last[m] ?? 1;
+      sum += share * (last[m] as number);
+    }
+    if (sum >= 1 / falseAbort) return at;
+  }
+  return -1;
+}
