@@ -38,8 +38,8 @@ export const commands = {
   }),
   /** Any program of this project with everything set up: benchmarks, sandbox, scripts. */
   exec: ([program = 'node', ...args]) => ({
-    needs: ['prometheus'],
-    wants: ['redis', 'kubectl'],
+    needs: [],
+    wants: ['prometheus', 'redis', 'kubectl'],
     steps: [{ title: program, program, args }],
   }),
   /** Only sets up. */
