@@ -18,9 +18,6 @@ import {
 export const NOT_READY_MS = 10 * 60_000;
 /** No ready pod while it has requests: they fail. */
 export const NOT_SERVING_MS = 60_000;
-/** Pods that started this long before the release belong to an earlier revision. */
-const CLOCK_SKEW_MS = 10_000;
-
 export interface Cause {
   readonly reason: string;
   readonly message: string;
@@ -94,13 +91,10 @@ function abortedByPerson({ status, observed }: Situation): Cause | undefined {
 
 function crashLooping(s: Situation): Cause | undefined {
   if (s.canary?.revision !== s.status.revision.canary) return undefined;
-  const sinceMs = Date.parse(s.status.startedAt ?? s.now) - CLOCK_SKEW_MS;
-  const pod = s.canary?.pods.find((each) => each.isCrashLooping && (each.startedAtMs ?? s.nowMs) >= sinceMs);
+  const pod = s.canary?.pods.find(({ isCrashLooping }) => isCrashLooping);
   if (pod === undefined) return undefined;
-  return {
-    reason: 'CanaryCrashLooping',
-    message: `Pod ${pod.name} of the canary crashes again and again (${pod.restartCount} restarts).`,
-  };
+  const message = `Pod ${pod.name} of the canary crashes again and again (${pod.restartCount} restarts).`;
+  return { reason: 'CanaryCrashLooping', message };
 }
 
 function judgedFail(s: Situation): Cause | undefined {
