@@ -1,0 +1,67 @@
+/** The processor of the `reconcile` queue, with its metrics. */
+import { TYPES } from '../api/meta.ts';
+import type { Release, TakenState } from '../api/release.ts';
+import { createReconcileRelease } from '../controller/reconcile-release.ts';
+import { SerinError } from '../errors.ts';
+import { deliveriesOf } from '../notify/deliveries.ts';
+import type { Action } from '../release/action.ts';
+import { routerOf, routerThatTook, trafficHintOf } from '../traffic/registry.ts';
+import { workloadAdapterOf } from '../workloads/registry.ts';
+import type { Parts } from './parts.ts';
+
+type Process = (key: string, signal: AbortSignal, payload?: string) => Promise<number | undefined>;
+
+/** Payload of jobs that know of something newer than the cache may hold: everything is read afresh. */
+export const FRESH = 'fresh';
+
+export function reconcilingOf(parts: Parts): Process {
+  const { config, queues, cache, clock, telemetry } = parts;
+  const deps = {
+    kube: parts.kube,
+    clock,
+    log: parts.log,
+    gridMs: config.gridMs,
+    identity: config.identity,
+    adapters: {
+      workloadOf: workloadAdapterOf,
+      routerOf,
+      routerThatTook: (taken: TakenState | undefined) => routerThatTook(taken?.traffic),
+      trafficHintOf,
+    },
+    notify: async (...[message, sinks]: Parameters<Parameters<typeof createReconcileRelease>[0]['notify']>) => {
+      const jobs = deliveriesOf(message, sinks);
+      await Promise.all(jobs.map(({ key, payload }) => queues.queue('notify').enqueue(key, { once: true, payload })));
+    },
+    onAction: (action: Action, key: string) => countVerdict(parts, action, key),
+  };
+  const [glance, look] = [createReconcileRelease({ ...deps, cache }), createReconcileRelease({ ...deps })];
+
+  return async (key, signal, payload) => {
+    const startMs = clock.nowMs();
+    const kind = TYPES.release.kind;
+    try {
+      const again = await (payload === FRESH ? look : glance)(key, signal);
+      telemetry.count('serin_reconcile_total', { kind, result: again === undefined ? 'done' : 'requeued' });
+      return again;
+    } catch (thrown) {
+      const code = thrown instanceof SerinError ? thrown.code : 'unexpected';
+      telemetry.count('serin_reconcile_total', { kind, result: 'failed' });
+      telemetry.count('serin_reconcile_errors_total', { kind, code });
+      throw thrown;
+    } finally {
+      telemetry.observe('serin_reconcile_duration_seconds', { kind }, (clock.nowMs() - startMs) / 1_000);
+    }
+  };
+}
+
+/** Counted by the process that writes it down, so that the sum over replicas is right. */
+function countVerdict({ cache, telemetry }: Parts, action: Action, key: string): void {
+  if (action.kind !== 'writeStatus') return;
+  const { verdict } = action.status;
+  if (verdict === undefined || !['Pass', 'Fail', 'Inconclusive'].includes(verdict.outcome)) return;
+  const [namespace = '', name = ''] = key.split('/');
+  const before = cache.get({ type: TYPES.release, namespace, name }) as unknown as Release | undefined;
+  const last = before?.status?.verdict;
+  if (last?.outcome === verdict.outcome && last.intervalEnd === verdict.intervalEnd) return;
+  telemetry.count('serin_verdicts_total', { namespace, name, verdict: verdict.outcome });
+}
