@@ -113,14 +113,22 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
   );
 }
 
-/** For giving back nothing is refused: what was taken is found again by name, and left alone where it is gone. */
+/**
+ * For giving back nothing is refused: what was taken is found again by name and left alone where it is gone. Rules that came
+ * later and lead to the canary are taken along, or an abort would leave it requests.
+ */
 function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing' } {
   const name = takenVirtualService(input.taken);
   const virtualService =
     name === undefined ? undefined : input.objects.find(TYPES.virtualService, input.namespace, name);
   if (virtualService === undefined) return { kind: 'nothing' };
   const mesh = meshOf(input);
-  const rules = rulesOf(virtualService, mesh).filter((rule) => before(input.taken, rule, mesh) !== undefined);
+  const named = input.spec.traffic?.istio?.virtualService;
+  const isSteered = (rule: Rule): boolean =>
+    named?.name === name && (named?.routes === undefined || named.routes.includes(rule.name ?? ''));
+  const rules = rulesOf(virtualService, mesh).filter(
+    (rule) => before(input.taken, rule, mesh) !== undefined || (isSteered(rule) && armParts(rule.entries).canary > 0),
+  );
   return { kind: 'picture', virtualService, mesh, rules };
 }
 
@@ -211,12 +219,12 @@ function listParts(entries: readonly Entry[]): string {
 }
 
 function wantedRoute(rule: Rule, input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly unknown[] {
-  const was = before(input.taken, rule, picture.mesh) ?? rule.entries;
+  const taken = before(input.taken, rule, picture.mesh);
+  const was = taken ?? rule.entries;
   if (armParts(was).total <= 0) return rule.entries.map(({ raw }) => raw);
   const make = makeEntry(picture.mesh);
-  return intent.kind === 'restore'
-    ? restored(rule.entries, was, make)
-    : steered(rule.entries, was, intent.canaryWeight, make);
+  if (intent.kind === 'weight') return steered(rule.entries, was, intent.canaryWeight, make);
+  return taken === undefined ? steered(rule.entries, was, 0, make) : restored(rule.entries, was, make);
 }
 
 function makeEntry(mesh: Mesh): MakeEntry {

@@ -23,9 +23,9 @@ export function routerOf(spec: Pick<ReleaseSpec, 'traffic'>): Router | Finding {
   };
 }
 
-/** The router that took something: it gives it back even when the spec names another by now. */
-export function routerThatTook(taken: TakenState['traffic'] | undefined): Router | undefined {
-  const name = stringAt(taken, 'router');
+/** The router that took something (`status.taken`): it gives it back even when the spec names another by now. */
+export function routerThatTook(taken: TakenState | undefined): Router | undefined {
+  const name = stringAt(taken?.traffic, 'router');
   return Object.values(routers).find((router) => router.name === name);
 }
 

@@ -52,9 +52,12 @@ export const replicas: Router = {
     { type: TYPES.service, verbs: ['get', 'list', 'watch'], because: 'one Service must select both versions' },
   ],
 
-  queries({ namespace }) {
+  queries({ namespace, spec }) {
     return [
-      { kind: 'all', type: TYPES.deployment, namespace },
+      ...(spec.workload.pair?.members ?? []).map((name) => ({
+        kind: 'object' as const,
+        ref: { type: TYPES.deployment, namespace, name },
+      })),
       { kind: 'all', type: TYPES.horizontalPodAutoscaler, namespace },
       { kind: 'all', type: TYPES.service, namespace },
     ];
@@ -70,8 +73,10 @@ export const replicas: Router = {
   },
 
   write(input, intent) {
-    if (refuse(input) !== undefined) return [];
-    const deployments = deploymentsOf(input);
+    const isRefused = refuse(input) !== undefined;
+    // Giving up must work whatever came in between: a canary without pods gets no requests, and no autoscaler wakes it.
+    if (isRefused && intent.kind !== 'restore') return [];
+    const deployments = isRefused ? canaryOf(deploymentsOf(input)) : deploymentsOf(input);
     const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
     // The side that grows goes first, so that capacity is never short in between.
     const order = counts.canary > 0 ? (['canary', 'stable'] as const) : (['stable', 'canary'] as const);
@@ -100,7 +105,11 @@ function wantedCounts(input: TrafficInput, canaryWeight: number): ReplicaCounts 
   return { canary: counts.canary, stable: Math.max(counts.stable, total - readyCanary) };
 }
 
-function deploymentsOf(input: TrafficInput): Partial<Record<'stable' | 'canary', KubeObject>> {
+type Deployments = Partial<Record<'stable' | 'canary', KubeObject>>;
+
+const canaryOf = ({ canary }: Deployments): Deployments => (canary === undefined ? {} : { canary });
+
+function deploymentsOf(input: TrafficInput): Deployments {
   const find = (name: string | undefined): KubeObject | undefined =>
     name === undefined ? undefined : input.objects.find(TYPES.deployment, input.namespace, name);
   const stable = find(input.stable.workload);

@@ -35,10 +35,10 @@ export function steered(
   const hasOthers = now.some(({ role }) => !isArm(role));
   const share = splitParts(armParts(before).total, canaryWeight, hasOthers);
   const keep = { stable: hadStable || canaryWeight < 100, canary: hadCanary || canaryWeight > 0 };
-  if (isSteered(now, keep, share, hasOthers)) return now.map(({ raw }) => raw);
+  if (!hasOthers && hasRatio(now, keep, share)) return now.map(({ raw }) => raw);
   const shaped = shape(now, keep, make);
   if (shaped.length === 1 && before.length === 1) return shaped.map(({ raw }) => withWeight(raw, before[0]?.weight));
-  return shaped.map(({ raw, role }) => (isArm(role) ? withWeight(raw, share[role]) : raw));
+  return weighed(shaped, share);
 }
 
 /** The list as it was before, but with all of the arms' share on the arm that is stable now. */
@@ -46,14 +46,20 @@ export function restored(now: readonly Entry[], before: readonly Entry[], make: 
   const stable = before.find(({ role }) => role === 'stable');
   const canary = before.find(({ role }) => role === 'canary');
   const shaped = shape(now, { stable: true, canary: stable !== undefined && canary !== undefined }, make);
-  if (before.length === 1) {
-    return shaped.map(({ raw, role }) => (role === 'stable' ? withWeight(raw, before[0]?.weight) : raw));
-  }
-  const { total } = armParts(before);
-  return shaped.map(({ raw, role }) => {
-    if (role === 'stable') return withWeight(raw, total);
-    if (role === 'canary') return withWeight(raw, canary?.weight === undefined ? undefined : 0);
-    return raw;
+  if (shaped.length === 1 && before.length === 1) return shaped.map(({ raw }) => withWeight(raw, before[0]?.weight));
+  const share = { stable: armParts(before).total, canary: canary?.weight === undefined ? undefined : 0 };
+  return weighed(shaped, share);
+}
+
+/** The arms' weights; a second destination of the same arm, which somebody added meanwhile, gets nothing. */
+function weighed(
+  shaped: readonly Pick<Entry, 'raw' | 'role'>[],
+  share: { readonly stable: number; readonly canary: number | undefined },
+): readonly Fields[] {
+  return shaped.map(({ raw, role }, index) => {
+    if (!isArm(role)) return raw;
+    const isFirst = shaped.findIndex((other) => other.role === role) === index;
+    return withWeight(raw, isFirst ? share[role] : 0);
   });
 }
 
@@ -62,16 +68,14 @@ function isArm(role: Entry['role']): role is 'stable' | 'canary' {
 }
 
 /** Without other destinations only the ratio counts, so equal shares in other numbers are left alone. */
-function isSteered(
+function hasRatio(
   now: readonly Entry[],
   keep: { readonly stable: boolean; readonly canary: boolean },
   share: Share,
-  hasOthers: boolean,
 ): boolean {
   const has = (arm: Entry['role']): boolean => now.some(({ role }) => role === arm);
   if (has('stable') !== keep.stable || has('canary') !== keep.canary) return false;
   const parts = armParts(now);
-  if (hasOthers) return parts.canary === share.canary && parts.total === share.canary + share.stable;
   return parts.total > 0 && parts.canary * (share.stable + share.canary) === share.canary * parts.total;
 }
 

@@ -312,6 +312,37 @@ describe('giving back', () => {
     expect(httpOf(applied(back.list, istio.write(back, { kind: 'restore' })))[0]?.route).toEqual([to('v1')]);
   });
 
+  test('a rule that came later gives up the canary too', () => {
+    const taken = istio.snapshot(inputOf([{ name: 'main', route: [to('v1')] }]));
+    const edited = [
+      { name: 'main', route: [to('v1', 75), to('v2', 25)] },
+      { name: 'later', route: [to('v1', 75), to('v2', 25)] },
+      { name: 'unrelated', route: [toHost('api')] },
+    ];
+    const back = inputOf(edited, { taken });
+    expect(httpOf(applied(back.list, istio.write(back, { kind: 'restore' })))).toEqual([
+      { name: 'main', route: [to('v1')] },
+      { name: 'later', route: [to('v1', 100), to('v2', 0)] },
+      edited[2],
+    ]);
+  });
+
+  test('routes that cannot be steered any more still give up the canary', () => {
+    const taken = istio.snapshot(inputOf([{ name: 'main', route: [to('v1')] }]));
+    const broken = [{ name: 'main', route: [to('v1', 50), toHost('web-stable', 25), to('v2', 25)] }];
+    const back = inputOf(broken, { taken });
+    expect(istio.read(back)).toHaveProperty('reason');
+    const [main] = httpOf(applied(back.list, istio.write(back, { kind: 'restore' })));
+    expect(main?.route).toEqual([to('v1', 100), toHost('web-stable', 0)]);
+  });
+
+  test('a destination that somebody added beside the only one keeps its share', () => {
+    const taken = istio.snapshot(inputOf([{ name: 'main', route: [to('v1')] }]));
+    const back = inputOf([{ name: 'main', route: [to('v1', 75), to('v2', 25), toHost('api', 50)] }], { taken });
+    const [main] = httpOf(applied(back.list, istio.write(back, { kind: 'restore' })));
+    expect(main?.route).toEqual([to('v1', 100), toHost('api', 50)]);
+  });
+
   test('a VirtualService that is gone gives nothing to write', () => {
     const taken = istio.snapshot(inputOf([{ route: [to('v1')] }]));
     const input = inputOf([], { taken });

@@ -32,10 +32,10 @@ describe('adapters are found by the field that is present', () => {
   });
 
   test('what was taken is given back by the router that took it', () => {
-    expect(routerThatTook({ router: 'istio' })?.name).toBe('istio');
-    expect(routerThatTook({ router: 'replicas', total: 2 })?.name).toBe('replicas');
+    expect(routerThatTook({ traffic: { router: 'istio' } })?.name).toBe('istio');
+    expect(routerThatTook({ traffic: { router: 'replicas', total: 2 } })?.name).toBe('replicas');
     expect(routerThatTook(undefined)).toBeUndefined();
-    expect(routerThatTook({ router: 'gone' })).toBeUndefined();
+    expect(routerThatTook({ traffic: { router: 'gone' } })).toBeUndefined();
   });
 
   test.each([

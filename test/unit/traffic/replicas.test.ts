@@ -110,6 +110,13 @@ describe('the router without a router', () => {
     expect(counts(back)).toEqual([7, 0]);
   });
 
+  test('abort works even when an autoscaler took the pair over meanwhile: the canary goes, stable is left to it', () => {
+    const taken = replicas.snapshot(inputOf(both(7, 0)));
+    const objects = [...both(3, 7), autoscaler('web-v1')];
+    const back = applied(objects, replicas.write(inputOf(objects, { taken }), { kind: 'restore' }));
+    expect(counts(back)).toEqual([3, 0]);
+  });
+
   test('after the promotion the roles are swapped and the old version goes to 0', () => {
     const taken = replicas.snapshot(inputOf(both(7, 0)));
     const at100 = both(1, 7);
