@@ -7,7 +7,6 @@ import { Command, CommanderError } from 'commander';
 import { register as registerAct } from './cli/act.ts';
 import { register as registerConfig } from './cli/config.ts';
 import { register as registerDemo } from './cli/demo.ts';
-import { register as registerDemo } from './cli/demo.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
 import { register as registerVersion } from './cli/version.ts';
