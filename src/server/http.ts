@@ -37,14 +37,17 @@ interface CheckResult {
 }
 
 async function runCheck({ name, check }: ReadinessCheck, signal: AbortSignal): Promise<CheckResult> {
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true });
-  });
+  const late = Promise.withResolvers<never>();
+  const onAbort = (): void => late.reject(new Error('no answer in time'));
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    await Promise.race([check(signal), late]);
+    await Promise.race([check(signal), late.promise]);
     return { name, trouble: undefined };
   } catch (thrown) {
     return { name, trouble: scrub(messageOf(thrown)) };
+  } finally {
+    // A promise that is rejected after nobody waits for it any more would end the process.
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

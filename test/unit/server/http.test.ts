@@ -63,6 +63,16 @@ describe('probes', () => {
     expect(await ask(await start(...checks), path)).toEqual({ status, text });
   });
 
+  test('the time limit of a check that was answered harms nobody later', async () => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', onUnhandled);
+    await ask(await start(fine, broken), '/readyz');
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    process.off('unhandledRejection', onUnhandled);
+    expect(unhandled).toEqual([]);
+  });
+
   test('a process that stops is not ready, but alive', async () => {
     const server = await start(fine);
     server.drain();
