@@ -45,7 +45,7 @@ export function formatRatio(ratio: number): string {
 
 /** `[8.0 … 12.8]`; an edge of what the interval can show is open: `[8.0 … )`. */
 export function formatInterval(low: number, high: number): string {
-  const one = (value: number): string => (value >= 10 ? value.toFixed(1) : value.toFixed(2));
+  const one = (value: number): string => value.toFixed(high >= 10 ? 1 : 2);
   const from = low <= 0.0201 ? '(' : `[${one(low)}`;
   const to = high >= 99.9 ? ')' : `${one(high)}]`;
   return `${from} … ${to}`;
