@@ -51,7 +51,7 @@ export function createApp(options: AppOptions): App {
         source,
         destination: identity,
         host: host(),
-        status: response.writableFinished ? response.statusCode : 0,
+        status: response.headersSent ? response.statusCode : 0,
         flags: response.writableFinished ? '-' : 'DC',
         durationMs: performance.now() - startedMs,
       });
@@ -109,16 +109,16 @@ async function call(
   const answered = await outbound.request({ method: 'GET', authority, path, headers }, signal);
   const { status, body, finish } = answered;
   if (typeof body === 'string') {
-    finish(true);
+    finish('complete');
     return { status, said: { authority, status } };
   }
   try {
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk as Buffer); // no encoding is set on the response
-    finish(true);
+    finish('complete');
     return { status, said: parseJson(Buffer.concat(chunks).toString('utf8')) ?? { authority, status } };
   } catch {
-    finish(false);
+    finish('cut by pod');
     return { status: 503, said: { authority, status: 503 } };
   }
 }

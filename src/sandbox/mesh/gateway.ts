@@ -1,7 +1,7 @@
 /** A gateway listener: one HTTP server on a loopback port that hands every request to its proxy. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Proxy, ProxyAnswer } from './proxy.ts';
+import type { Ending, Proxy, ProxyAnswer } from './proxy.ts';
 
 /** Larger request bodies are refused: they are kept in memory for retries and mirrors. */
 const LONGEST_BODY = 1_048_576;
@@ -59,18 +59,18 @@ export async function pass(proxy: Proxy, request: IncomingMessage, response: Ser
 
 function reply({ status, headers, body, finish }: ProxyAnswer, response: ServerResponse): void {
   let isRecorded = false;
-  const record = (isComplete: boolean): void => {
+  const record = (ending: Ending): void => {
     if (isRecorded) return;
     isRecorded = true;
-    finish(isComplete);
+    finish(ending);
   };
-  response.once('finish', () => record(true));
-  response.once('close', () => record(response.writableFinished));
   if (response.destroyed) {
-    record(false);
+    record('unanswered');
     if (typeof body !== 'string') body.destroy();
     return;
   }
+  response.once('finish', () => record('complete'));
+  response.once('close', () => record('cut by client'));
   response.writeHead(status, headers);
   if (typeof body === 'string') {
     response.end(body);
@@ -78,7 +78,10 @@ function reply({ status, headers, body, finish }: ProxyAnswer, response: ServerR
   }
   body.on('data', (chunk: Buffer) => response.write(chunk));
   body.once('end', () => response.end());
-  body.once('error', () => response.destroy());
+  body.once('error', () => {
+    record('cut by pod');
+    response.destroy();
+  });
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer | 'too large' | undefined> {

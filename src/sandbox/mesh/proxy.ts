@@ -23,9 +23,12 @@ export interface ProxyAnswer {
   readonly headers: OutgoingHttpHeaders;
   /** The pod's response to pass on, or text of the proxy's own. */
   readonly body: IncomingMessage | string;
-  /** To be called once the whole response was passed on, or failed to be: records the request. */
-  readonly finish: (isComplete: boolean) => void;
+  /** To be called once, when the response was passed on or could not be: records the request. */
+  readonly finish: (ending: Ending) => void;
 }
+
+/** `unanswered`: the client went before the head of the response; `cut by …`: one side went in the middle of it. */
+export type Ending = 'complete' | 'unanswered' | 'cut by client' | 'cut by pod';
 
 export interface ProxyOptions {
   readonly identity: Identity;
@@ -63,7 +66,7 @@ export function createProxy({ identity, metrics, random, routes, identityAt }: P
           status,
           headers,
           body,
-          finish: (done) => record(UNKNOWN, host, done ? status : 0, done ? flags : 'DC'),
+          finish: (ending) => record(UNKNOWN, host, ...outcomeOf(ending, status, flags)),
         };
       }
       const sent = {
@@ -76,11 +79,18 @@ export function createProxy({ identity, metrics, random, routes, identityAt }: P
       const destination = answer.candidate && identityAt(answer.candidate.endpoint.ip);
       return {
         ...responseOf(answer, decision),
-        finish: (done) =>
-          record(destination ?? UNKNOWN, decision.cluster.host, done ? answer.status : 0, done ? answer.flags : 'DC'),
+        finish: (ending) =>
+          record(destination ?? UNKNOWN, decision.cluster.host, ...outcomeOf(ending, answer.status, answer.flags)),
       };
     },
   };
+}
+
+/** Status and flags as Envoy logs them: what was sent counts, even if the rest of it was not. */
+function outcomeOf(ending: Ending, status: number, flags: string): [number, string] {
+  if (ending === 'complete') return [status, flags];
+  if (ending === 'cut by pod') return [status, 'UC'];
+  return [ending === 'unanswered' ? 0 : status, 'DC'];
 }
 
 type Headers = Readonly<Record<string, string | undefined>>;
