@@ -82,7 +82,7 @@ function analysisTemplate(): KubeObject {
 }
 
 export interface ReleaseCluster {
-  /** Looks at the Release as the worker would; the next look follows by itself where one is asked for at once. */
+  /** Looks at the Release as the worker would, again after each look that changed something, until it only waits. */
   reconcile(): Promise<number | undefined>;
   release(name?: string): Promise<Release>;
   get(type: ResourceType, name: string): Promise<KubeObject>;
@@ -114,8 +114,10 @@ export type Settle = (kube: KubeClient) => Promise<void>;
 export function releaseCluster(kube: KubeClient, settle: Settle, options: ReleaseClusterOptions): ReleaseCluster {
   const messages: ReleaseMessage[] = [];
   const key = options.key ?? KEY;
+  let writes = 0;
   const reconcile = createReconcileRelease({
     kube,
+    onAction: () => void (writes += 1),
     ...(options.cache === undefined ? {} : { cache: options.cache }),
     adapters: {
       workloadOf: workloadAdapterOf,
@@ -152,8 +154,9 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
     release,
     reconcile: async () => {
       for (let looks = 0; looks < 50; looks++) {
+        const before = writes;
         const again = await reconcile(key, new AbortController().signal);
-        if (again !== 0) return again;
+        if (again !== 0 && writes === before) return again;
         await settle(kube);
       }
       throw new Error('The Release never comes to rest.');
@@ -201,13 +204,17 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
 
 /** For a `KubeClient` without controllers: every Deployment is rolled out at once. */
 export function settleAtOnce(put: (object: KubeObject) => KubeObject, drop: (ref: ObjectRef) => void): Settle {
+  const done = new Set<string>();
   return async (kube) => {
     for (const each of (await kube.list(TYPES.deployment, { namespace: 'shop' })).items) {
       const replicas = (at(each, 'spec', 'replicas') as number | undefined) ?? 1;
       const generation = each.metadata.generation ?? 1;
       const counts = { replicas, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
       const settled: KubeObject = { ...each, status: { observedGeneration: generation, ...counts } };
-      if (JSON.stringify(settled) !== JSON.stringify(each)) put(settled);
+      const isSettled = JSON.stringify(settled) === JSON.stringify(each);
+      if (isSettled && done.has(`${each.metadata.name} ${generation}`)) continue;
+      done.add(`${each.metadata.name} ${generation}`);
+      if (!isSettled) put(settled);
       for (const type of [TYPES.replicaSet, TYPES.pod]) {
         for (const child of (await kube.list(type, { namespace: 'shop' })).items) {
           if (child.metadata.name.startsWith(`${each.metadata.name}-`))
