@@ -19,6 +19,8 @@ export type { ReceivedMessage } from './cluster/receiver.ts';
 export type { ApiFault, SandboxAddresses, SandboxControls, SandboxOptions } from './cluster/controls.ts';
 
 export interface Sandbox extends SandboxAddresses, SandboxControls {
+  /** Process id of the sandbox. */
+  readonly pid: number;
   /** The text of the kubeconfig. */
   readonly kubeconfig: string;
   readonly kube: KubeClient;
@@ -92,6 +94,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return {
     ...addresses,
     ...controls,
+    pid: child.pid ?? 0,
     kubeconfig,
     kube,
     apply: createApplier(kube, systemClock, life.signal),
