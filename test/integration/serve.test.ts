@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type KubeObject } from '../../src/api/meta.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -102,5 +103,65 @@ describeWith(['redis'], 'serin serve on Redis', () => {
     const probe = await fetch(`${serve.url}/readyz`);
     expect(probe.status).toBe(503);
     expect(await probe.text()).toContain('install the resource definitions');
+  });
+
+  /** A Release whose every reading waits until `answer` says otherwise. */
+  const holdReleases = (): { readonly held: () => boolean; letGo: () => void } => {
+    const release = {
+      apiVersion: 'serin.dev/v1alpha1',
+      kind: 'Release',
+      metadata: { name: 'web', namespace: 'default', uid: 'u', resourceVersion: '1', generation: 1 },
+      spec: { workload: { pair: { members: ['a', 'b'] } }, strategy: { canary: { stepWeights: [10] } } },
+    };
+    let isHolding = true;
+    server.fault = ({ method, path, query }) => {
+      if (path.endsWith('/namespaces/default/releases/web')) return isHolding ? 'hang' : undefined;
+      const isList = method === 'GET' && path.endsWith('/releases') && query.get('watch') === null;
+      return isList ? { status: 200, body: { metadata: { resourceVersion: '1' }, items: [release] } } : undefined;
+    };
+    return {
+      held: () => server.requests.some(({ path }) => path.endsWith('/releases/web')),
+      letGo: () => {
+        isHolding = false;
+      },
+    };
+  };
+  const wait = (ms: number) =>
+    new Promise<'still running'>((resolve) => setTimeout(() => resolve('still running'), ms));
+
+  test('waits for a running job on SIGTERM, says that it stops, and aborts the job when the grace is over', async () => {
+    const releases = holdReleases();
+    await start({ shutdownGrace: '1500ms' });
+    await serve.ready();
+    await eventually('a job runs', releases.held);
+    serve.signal('SIGTERM');
+    expect(await Promise.race([serve.exit, wait(700)])).toBe('still running');
+    const probe = await fetch(`${serve.url}/readyz`);
+    expect(await probe.text()).toContain('[-] shutdown: the process is stopping');
+    expect(holder()).toBe('one');
+    expect(await serve.exit).toBe(0);
+    expect(holder()).toBe('');
+  });
+
+  test('ends with 1 at the second signal', async () => {
+    const releases = holdReleases();
+    await start({ shutdownGrace: '60s' });
+    await serve.ready();
+    await eventually('a job runs', releases.held);
+    serve.signal('SIGTERM');
+    await eventually('it stops', () => serve.output().includes('Serin stops'));
+    serve.signal('SIGTERM');
+    expect(await serve.exit).toBe(1);
+    expect(serve.output()).toContain('SIGTERM again');
+  });
+
+  test('needs at most 150 MiB when idle', async () => {
+    await start();
+    await serve.ready();
+    await wait(3_000);
+    const status = await readFile(`/proc/${serve.pid}/status`, 'utf8');
+    const rssMiB = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    expect(rssMiB).toBeGreaterThan(30);
+    expect(rssMiB).toBeLessThan(150);
   });
 });
