@@ -28,9 +28,16 @@ export interface Span {
 
 export interface Reading {
   readonly observation: Observation;
+  /**
+   * What was counted although the interval is `NoData`, because one side was not scraped in it: that side's events come with a
+   * later scrape, and these belong beside them.
+   */
+  readonly pending?: Observation;
   /** Sums of all counters of each arm's workload at the end and at the start, to notice scrapes that came late. */
   readonly levels: Readonly<Partial<Record<Arm, number>>>;
   readonly bases: Readonly<Partial<Record<Arm, number>>>;
+  /** A restart explains that counters began again in it or shortly before. */
+  readonly hasRestarts: boolean;
   /** Pods with events that no arm claims. */
   readonly unknownPods: readonly string[];
   /** Pods whose counters did what nothing explains. */
@@ -46,10 +53,16 @@ export function readInterval(
 ): Reading {
   const found = rows === undefined ? {} : findArms(query, rows, run);
   const tally = query.labels.pod === undefined ? tallyWhole(query, found, run, span) : tallyPods(found, run, span);
+  const { endMs } = span;
+  const reason = doubtOf(tally) ?? tooFew(tally);
+  const counted = doubtOf(tally) === undefined ? countedOf(query, tally, endMs) : undefined;
+  const isSkipped = reason !== undefined || counted === undefined;
   return {
-    observation: observationOf(query, tally, span.endMs),
+    observation: isSkipped ? { kind: 'skipped', endMs, reason: reason ?? 'NoData' } : counted,
+    ...(isSkipped && reason === 'NoData' && counted !== undefined ? { pending: counted } : {}),
     levels: armValues(found, 'level'),
     bases: armValues(found, 'base'),
+    hasRestarts: tally.hasRestarts,
     unknownPods: tally.unknown,
     implausiblePods: tally.implausible,
   };
@@ -69,6 +82,7 @@ interface Tally {
   readonly unknown: string[];
   readonly implausible: string[];
   isBroken: boolean;
+  hasRestarts: boolean;
 }
 
 const ARMS = ['stable', 'canary'] as const;
@@ -84,7 +98,7 @@ function findArms(query: MetricQuerySpec, rows: IntervalRows, run: RunPods): Fou
 
 function emptyTally(): Tally {
   const arm = (): ArmTally => ({ hasRows: false, isFresh: false, young: 0, counted: [] });
-  return { arms: { stable: arm(), canary: arm() }, unknown: [], implausible: [], isBroken: false };
+  return { arms: { stable: arm(), canary: arm() }, unknown: [], implausible: [], isBroken: false, hasRestarts: false };
 }
 
 /** Pods tell the arms apart; the workload label only says where to look. */
@@ -137,6 +151,7 @@ function addPod(tally: Tally, arm: Arm, name: string, rows: PodRows, explanation
   else if (increment.kind === 'implausible') tally.implausible.push(name);
   else tally.arms[arm].counted.push({ pod: name, columns: increment.columns });
   if (rows.fresh > 0) tally.arms[arm].isFresh = true;
+  if (explanation.hasRestarted) tally.hasRestarts = true;
 }
 
 /** A pod counts from the first interval that lies wholly behind its warm-up. An unknown start counts as just now. */
@@ -158,9 +173,7 @@ function explain(pod: LedgerPod, { endMs, intervalMs, lookbackMs }: Span): Expla
   };
 }
 
-function observationOf(query: MetricQuerySpec, tally: Tally, endMs: number): Observation {
-  const reason = skipReason(tally);
-  if (reason !== undefined) return { kind: 'skipped', endMs, reason };
+function countedOf(query: MetricQuerySpec, tally: Tally, endMs: number): Observation | undefined {
   const { stable, canary } = tally.arms;
   const canaryPods = canary.counted.length;
   const hasPods = query.labels.pod !== undefined;
@@ -172,7 +185,7 @@ function observationOf(query: MetricQuerySpec, tally: Tally, endMs: number): Obs
     return { kind: 'proportion', endMs, canaryPods, counts };
   }
   const boundaries = commonBoundaries([...stable.counted, ...canary.counted].map(({ columns }) => columns));
-  if (boundaries.length === 0) return { kind: 'skipped', endMs, reason: 'NoData' };
+  if (boundaries.length === 0) return undefined;
   return {
     kind: 'histogram',
     endMs,
@@ -184,12 +197,15 @@ function observationOf(query: MetricQuerySpec, tally: Tally, endMs: number): Obs
   };
 }
 
-/** First what makes the numbers doubtful, then what makes them too few. No series of the canary at all means no requests yet. */
-function skipReason({ arms, isBroken, implausible, unknown }: Tally): SkipReason | undefined {
-  const { stable, canary } = arms;
+/** What makes the numbers doubtful, whatever they are. */
+function doubtOf({ isBroken, implausible, unknown }: Tally): SkipReason | undefined {
   if (isBroken) return 'NoData';
   if (implausible.length > 0) return 'ImplausibleCounter';
-  if (unknown.length > 0) return 'UnknownPod';
+  return unknown.length > 0 ? 'UnknownPod' : undefined;
+}
+
+/** What is not there. No series of the canary at all means no requests yet: the first one makes them. */
+function tooFew({ arms: { stable, canary } }: Tally): SkipReason | undefined {
   if (!stable.hasRows) return 'NoData';
   if (stable.counted.length === 0 && stable.young > 0) return 'WarmingUp';
   if (!stable.isFresh) return 'NoData';

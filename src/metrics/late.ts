@@ -1,17 +1,21 @@
 /**
- * Scrapes that Prometheus stored after an interval was read. They are noticed because the counters at the interval's end are asked
- * twice: as its `level`, and as the `base` of the next one. What came late is counted in the next interval, so it is not lost.
+ * Events that an interval could not count: scrapes that Prometheus stored after it was read, and what one side counted while the
+ * other was not scraped. Both are carried into the next interval that is judged, so that they are not lost.
+ * Late scrapes are noticed because the counters at an interval's end are asked twice: as its `level`, and as the next one's `base`.
  */
 import type { Counts, Observation, ProportionCounts } from '../judge/observation.ts';
-import type { Arm } from './ledger.ts';
 import type { Reading } from './intervals.ts';
+import type { Arm } from './ledger.ts';
 
 /** What was taken from an interval. Kept beside the evidence until the next one. */
 export interface Receipt {
   readonly endMs: number;
   readonly weight: number;
   readonly levels: Reading['levels'];
+  /** What it counted: judged, or carried on. */
   readonly taken: Observation;
+  /** Counted and not judged yet. */
+  readonly carried?: Observation;
 }
 
 export type Lateness = 'none' | 'late' | 'receded';
@@ -20,8 +24,8 @@ const ARMS: readonly Arm[] = ['stable', 'canary'];
 const DUST = 1e-9;
 
 /**
- * `late`: more was stored meanwhile, read the interval again. `receded`: less than was seen; another replica answers, or data was
- * lost, and the events between would be counted twice.
+ * `late`: more was stored meanwhile. `receded`: less than was seen: a restart that came late, or another replica answers, or data
+ * was lost, and events would be counted twice. Either way the interval is read again.
  */
 export function latenessOf(receipt: Receipt | undefined, next: Reading, intervalMs: number): Lateness {
   if (receipt === undefined || receipt.endMs !== next.observation.endMs - intervalMs) return 'none';
@@ -31,21 +35,37 @@ export function latenessOf(receipt: Receipt | undefined, next: Reading, interval
   return gaps.some((gap) => gap > DUST * scale) ? 'late' : 'none';
 }
 
-/** The observation with what `reread` has beyond `taken` added; unchanged when either says nothing that can be compared. */
-export function withLate(observation: Observation, taken: Observation, reread: Observation): Observation {
-  if (observation.kind === 'skipped' || reread.kind !== observation.kind) return observation;
-  if (observation.kind === 'proportion' && reread.kind === 'proportion') {
-    const before = taken.kind === 'proportion' ? taken.counts : undefined;
-    return { ...observation, counts: add(observation.counts, reread.counts, before) };
+/** What `reread` has beyond `taken`; all of it when nothing was taken, nothing when it has nothing. */
+export function lateCounts(taken: Observation, reread: Observation): Observation | undefined {
+  if (reread.kind === 'proportion') {
+    const before = taken.kind === 'proportion' ? taken.counts : NOTHING;
+    return { ...reread, counts: minus(reread.counts, before) };
   }
-  if (observation.kind !== 'histogram' || reread.kind !== 'histogram') return observation;
-  const boundaries = observation.boundaries.map(({ boundaryMs, counts }) => {
-    const at = (other: Observation): ProportionCounts | undefined =>
-      other.kind === 'histogram' ? other.boundaries.find((b) => b.boundaryMs === boundaryMs)?.counts : undefined;
-    const again = at(reread);
-    return { boundaryMs, counts: again === undefined ? counts : add(counts, again, at(taken)) };
+  if (reread.kind !== 'histogram') return undefined;
+  const before = new Map(
+    taken.kind === 'histogram' ? taken.boundaries.map(({ boundaryMs, counts }) => [boundaryMs, counts]) : [],
+  );
+  const boundaries = reread.boundaries.map(({ boundaryMs, counts }) => ({
+    boundaryMs,
+    counts: minus(counts, before.get(boundaryMs) ?? NOTHING),
+  }));
+  return { ...reread, boundaries };
+}
+
+/** Both together, as the newer of the two; only boundaries that both have. Skipped ones add nothing. */
+export function plus(newer: Observation | undefined, older: Observation | undefined): Observation | undefined {
+  if (newer === undefined || newer.kind === 'skipped') return older;
+  if (older === undefined || older.kind !== newer.kind) return newer;
+  if (newer.kind === 'proportion' && older.kind === 'proportion') {
+    return { ...newer, counts: sumOf(newer.counts, older.counts) };
+  }
+  if (newer.kind !== 'histogram' || older.kind !== 'histogram') return newer;
+  const before = new Map(older.boundaries.map(({ boundaryMs, counts }) => [boundaryMs, counts]));
+  const boundaries = newer.boundaries.flatMap(({ boundaryMs, counts }) => {
+    const other = before.get(boundaryMs);
+    return other === undefined ? [] : [{ boundaryMs, counts: sumOf(counts, other) }];
   });
-  return { ...observation, boundaries };
+  return { ...newer, boundaries };
 }
 
 /**
@@ -79,22 +99,23 @@ export function withoutSeen(
   };
 }
 
-function add(
-  counts: ProportionCounts,
-  again: ProportionCounts,
-  before: ProportionCounts | undefined,
-): ProportionCounts {
-  return {
-    canary: plus(counts.canary, again.canary, before?.canary),
-    stable: plus(counts.stable, again.stable, before?.stable),
-    // The noise of pods is learned from whole intervals only.
-    stablePods: counts.stablePods,
-  };
+const NOTHING: ProportionCounts = { canary: { bad: 0, total: 0 }, stable: { bad: 0, total: 0 }, stablePods: [] };
+
+/** The noise of pods is learned from whole intervals only, so what is added brings no pods. */
+function sumOf(newer: ProportionCounts, older: ProportionCounts): ProportionCounts {
+  const both = (arm: Arm): Counts => ({
+    bad: newer[arm].bad + older[arm].bad,
+    total: newer[arm].total + older[arm].total,
+  });
+  return { canary: both('canary'), stable: both('stable'), stablePods: newer.stablePods };
 }
 
-function plus(counts: Counts, again: Counts, before: Counts | undefined): Counts {
-  const total = counts.total + Math.max(0, again.total - (before?.total ?? 0));
-  return { bad: Math.min(total, counts.bad + Math.max(0, again.bad - (before?.bad ?? 0))), total };
+function minus(counts: ProportionCounts, before: ProportionCounts): ProportionCounts {
+  const rest = (arm: Arm): Counts => {
+    const total = Math.max(0, counts[arm].total - before[arm].total);
+    return { bad: Math.min(total, Math.max(0, counts[arm].bad - before[arm].bad)), total };
+  };
+  return { canary: rest('canary'), stable: rest('stable'), stablePods: [] };
 }
 
 function scale(counts: Counts, factor: number): Counts {

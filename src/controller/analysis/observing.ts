@@ -5,7 +5,7 @@ import type { ReleaseStatus } from '../../api/release.ts';
 import { type RunEvidence, observe } from '../../judge/evidence.ts';
 import type { Observation } from '../../judge/observation.ts';
 import { type Reading, type RunPods, type Span, readInterval } from '../../metrics/intervals.ts';
-import { latenessOf, withLate, withoutSeen } from '../../metrics/late.ts';
+import { lateCounts, latenessOf, plus, type Receipt, withoutSeen } from '../../metrics/late.ts';
 import { adoptByName, type PodLedger } from '../../metrics/ledger.ts';
 import type { IntervalRows } from '../../metrics/rows.ts';
 import { checkSlo } from '../../metrics/slo.ts';
@@ -63,7 +63,7 @@ function adoptAll(ledger: PodLedger, { intervals }: RunReadings): PodLedger {
 export function lateMetrics(readings: RunReadings, receipts: Receipts, intervalMs: number): readonly string[] {
   const [first] = readings.intervals;
   return [...(first?.readings ?? [])].flatMap(([name, reading]) =>
-    reading !== undefined && latenessOf(receipts[name], reading, intervalMs) === 'late' ? [name] : [],
+    reading !== undefined && latenessOf(receipts[name], reading, intervalMs) !== 'none' ? [name] : [],
   );
 }
 
@@ -105,9 +105,15 @@ export function observeRun(
         continue;
       }
       const settled = settle(reading, receipts[name], weight, intervalMs, () => reread(name));
-      if (settled !== reading.observation) lateScrapes += 1;
-      observations.set(name, weight === 0 ? withoutCanary(settled) : settled);
-      nextReceipts[name] = { endMs, weight, levels: reading.levels, taken: withoutPods(reading.observation) };
+      lateScrapes += settled.isLate ? 1 : 0;
+      observations.set(name, weight === 0 ? withoutCanary(settled.observation) : settled.observation);
+      nextReceipts[name] = {
+        endMs,
+        weight,
+        levels: reading.levels,
+        taken: withoutPods(reading.pending ?? reading.observation),
+        ...(settled.carried === undefined ? {} : { carried: withoutPods(settled.carried) }),
+      };
     }
     evidence = observe(evidence, { endMs, weight, step, observations });
     receipts = nextReceipts;
@@ -136,28 +142,43 @@ export function weightAt(
   return { weight: last?.weight ?? 0, step: last?.step ?? 0 };
 }
 
-/** Late scrapes count only under the same weight: mixed shares would compare different requests. */
+interface Settled {
+  readonly observation: Observation;
+  /** Counted and still not judged. */
+  readonly carried?: Observation;
+  readonly isLate: boolean;
+}
+
+/**
+ * The interval together with what earlier ones could not count. Only under the same weight: mixed shares would compare different
+ * requests. What was carried before goes with the newest interval that is judged.
+ */
 function settle(
   reading: Reading,
-  receipt: Receipts[string] | undefined,
+  receipt: Receipt | undefined,
   weight: number,
   intervalMs: number,
   reread: () => Reading | undefined,
-): Observation {
+): Settled {
+  const { endMs } = reading.observation;
+  const isNext = receipt !== undefined && receipt.endMs === endMs - intervalMs && receipt.weight === weight;
+  if (!isNext) return withCarried(reading, undefined, false);
   const lateness = latenessOf(receipt, reading, intervalMs);
-  if (receipt === undefined || lateness === 'none') return reading.observation;
-  if (lateness === 'receded') {
-    return (
-      withoutSeen(reading.observation, receipt, reading.bases) ?? {
-        kind: 'skipped',
-        endMs: reading.observation.endMs,
-        reason: 'ImplausibleCounter',
-      }
-    );
+  const again = lateness === 'none' ? undefined : reread();
+  if (lateness === 'receded' && again?.hasRestarts !== true) {
+    const rest = withoutSeen(reading.observation, receipt, reading.bases);
+    const observation: Observation = rest ?? { kind: 'skipped', endMs, reason: 'ImplausibleCounter' };
+    return { observation, isLate: true, ...(receipt.carried === undefined ? {} : { carried: receipt.carried }) };
   }
-  const again = reread();
-  if (again === undefined || receipt.weight !== weight) return reading.observation;
-  return withLate(reading.observation, receipt.taken, again.observation);
+  const late = again === undefined ? undefined : lateCounts(receipt.taken, again.pending ?? again.observation);
+  return withCarried(reading, plus(late, receipt.carried), lateness !== 'none');
+}
+
+function withCarried(reading: Reading, carried: Observation | undefined, isLate: boolean): Settled {
+  const { observation, pending } = reading;
+  if (observation.kind !== 'skipped') return { observation: plus(observation, carried) ?? observation, isLate };
+  const rest = plus(pending, carried);
+  return { observation, isLate, ...(rest === undefined ? {} : { carried: rest }) };
 }
 
 /** At weight 0 what reaches the canary are probes and people trying it out, not users. */

@@ -1,0 +1,80 @@
+/** The query library and the ready-made templates as files, and the run spec of a Release that uses them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { AnalysisRunSpec } from '../../src/api/analysis-run.ts';
+import type { AnalysisTemplateSpec } from '../../src/api/analysis-template.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import type { MetricQuerySpec } from '../../src/api/metric-query.ts';
+import type { Release, ReleaseSpec } from '../../src/api/release.ts';
+import { resolveRun } from '../../src/judge/resolve-run.ts';
+
+const root = new URL('../../', import.meta.url);
+
+export function libraryFiles(
+  folder: 'queries' | 'analyses',
+): readonly { readonly file: string; readonly object: KubeObject }[] {
+  const url = new URL(`${folder}/`, root);
+  return readdirSync(url)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => ({ file, object: parse(readFileSync(new URL(file, url), 'utf8')) as KubeObject }));
+}
+
+export function libraryQuery(name: string): MetricQuerySpec {
+  const found = libraryFiles('queries').find(({ object }) => object.metadata.name === name);
+  if (found === undefined) throw new Error(`no query ${name}`);
+  return found.object['spec'] as MetricQuerySpec;
+}
+
+export function libraryTemplate(name: string): AnalysisTemplateSpec {
+  const found = libraryFiles('analyses').find(({ object }) => object.metadata.name === name);
+  if (found === undefined) throw new Error(`no template ${name}`);
+  return found.object['spec'] as AnalysisTemplateSpec;
+}
+
+export interface LabRelease {
+  readonly name?: string;
+  readonly stable?: string;
+  readonly canary?: string;
+  readonly analysis?: Partial<NonNullable<ReleaseSpec['analysis']>>;
+  readonly startedAtMs: number;
+  readonly gridMs: number;
+}
+
+export function labRelease({
+  name = 'web',
+  stable = 'web-v1',
+  canary = 'web-v2',
+  analysis,
+}: Omit<LabRelease, 'startedAtMs' | 'gridMs'>): Release {
+  return {
+    apiVersion: 'serin.dev/v1alpha1',
+    kind: 'Release',
+    metadata: { name, namespace: 'shop', uid: `release-${name}`, resourceVersion: '1', generation: 1 },
+    spec: {
+      workload: { pair: { members: [stable, canary] } },
+      strategy: { canary: { stepWeights: [10, 50] } },
+      analysis: {
+        templates: [{ name: 'success-and-latency', clusterScope: true }],
+        args: [{ name: 'slo-ms', value: '100' }],
+        ...analysis,
+      },
+    },
+  };
+}
+
+/** The resolved run of a Release that uses `success-and-latency`. */
+export function labRun(options: LabRelease): AnalysisRunSpec {
+  const { stable = 'web-v1', canary = 'web-v2' } = options;
+  const spec = resolveRun({
+    release: labRelease(options),
+    revision: 'abc',
+    attempt: 1,
+    arms: { stable: { workload: stable }, canary: { workload: canary } },
+    template: libraryTemplate,
+    query: libraryQuery,
+    startedAtMs: options.startedAtMs,
+    gridMs: options.gridMs,
+  });
+  if ('reason' in spec) throw new Error(spec.message);
+  return spec;
+}
