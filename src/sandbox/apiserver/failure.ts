@@ -59,7 +59,7 @@ function detailsOf(subject: Subject, causes: readonly FieldCause[] = []): JsonOb
   return {
     ...(subject.name === undefined || subject.name === '' ? {} : { name: subject.name }),
     ...(subject.group === '' ? {} : { group: subject.group }),
-    kind: subject.kind,
+    ...(subject.kind === '' ? {} : { kind: subject.kind }),
     ...(subject.uid === undefined ? {} : { uid: subject.uid }),
     ...(causes.length === 0
       ? {}
@@ -98,7 +98,9 @@ export const forbidden = (subject: Subject, why: string, causes: readonly FieldC
 
 /** 422: every cause is named with its field; `subject.kind` is the kind, not the plural. */
 export function invalid(subject: Subject, causes: readonly FieldCause[]): Failure {
-  const lines = causes.map((cause) => (cause.field === '' ? cause.message : `${cause.field}: ${cause.message}`));
+  const lines = unique(causes).map((cause) =>
+    cause.field === '' ? cause.message : `${cause.field}: ${cause.message}`,
+  );
   const text = lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
   return new Failure(
     422,
@@ -108,12 +110,23 @@ export function invalid(subject: Subject, causes: readonly FieldCause[]): Failur
   );
 }
 
+/** The same sentence twice helps nobody. */
+const unique = (causes: readonly FieldCause[]): FieldCause[] =>
+  causes.filter(
+    (cause, index) =>
+      causes.findIndex((other) => other.field === cause.field && other.message === cause.message) === index,
+  );
+
 export const badRequest = (message: string): Failure => new Failure(400, 'BadRequest', message);
 
 export const expired = (message: string): Failure => new Failure(410, 'Expired', message);
 
 export const methodNotAllowed = (): Failure =>
   new Failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** A path of a built-in group that serves nothing. */
+export const noSuchResource = (): Failure =>
+  new Failure(404, 'NotFound', 'the server could not find the requested resource', {});
 
 export const unsupportedMediaType = (accepted: readonly string[]): Failure =>
   new Failure(
@@ -127,7 +140,5 @@ export const tooManyRequests = (seconds: number): Failure =>
     retryAfterSeconds: seconds,
   });
 
-export const internalError = (message: string): Failure =>
-  new Failure(500, 'InternalError', `Internal error occurred: ${message}`, {
-    causes: [{ message }],
-  });
+/** A 500 without a reason: what the real server answers for errors that it did not foresee. */
+export const plainError = (message: string): Failure => new Failure(500, '', message);

@@ -68,6 +68,12 @@ export function textMap(value: Json | undefined): Record<string, string> {
   );
 }
 
+/** Why a text is not JSON, in Go's words where they matter. */
+export function jsonProblem(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return /end of JSON input|JSON at position \d+ \(line/.test(message) ? 'unexpected end of JSON input' : message;
+}
+
 /** Sets a value, making the objects on the way; a path through something else is left alone. */
 export function setAt(target: JsonObject, path: readonly string[], value: Json): void {
   let current = target;

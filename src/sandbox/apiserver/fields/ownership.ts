@@ -21,7 +21,8 @@ export interface Writer {
   readonly manager: string;
   readonly apiVersion: string;
   readonly subresource: string;
-  readonly time: string;
+  /** Absent for writes through `scale`, which the real server does not date. */
+  readonly time: string | undefined;
 }
 
 export interface FieldConflict {
@@ -95,13 +96,13 @@ export function afterApply(
   const taken = takeFrom(withMine, changes, key);
   if (!force && taken.conflicts.length > 0) return { kind: 'conflicts', conflicts: taken.conflicts };
   const result = new Map(taken.managers);
+  const changed = !equalJson(live, pruned);
   const mine = unowned(entry.set);
   if (mine.empty) result.delete(key);
   else {
-    const same = last !== undefined && equalJson(last.set.toFieldsV1(), mine.toFieldsV1());
-    result.set(key, { ...entry, set: mine, time: same && equalJson(live, pruned) ? last.time : writer.time });
+    result.set(key, { ...entry, set: mine, time: changed ? writer.time : last?.time });
   }
-  return { kind: 'applied', object: pruned, managers: result, changed: !equalJson(live, pruned) };
+  return { kind: 'applied', object: pruned, managers: result, changed };
 }
 
 interface Taken {

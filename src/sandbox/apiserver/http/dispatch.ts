@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expired, Failure, methodNotAllowed, notFound, tooManyRequests } from '../failure.ts';
+import { expired, Failure, methodNotAllowed, noSuchResource, notFound, tooManyRequests } from '../failure.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import type { Machine } from '../objects/context.ts';
 import {
@@ -85,7 +85,7 @@ export class Dispatcher {
     const { machine } = this.#deps;
     const resource = machine.registry.find(route.group, route.version, route.plural);
     if (resource === undefined) {
-      await this.#review(request, response, route.plural, route.group);
+      await this.#review(request, response, route.plural, route.group, route.version);
       return;
     }
     if (verb === undefined) throw methodNotAllowed();
@@ -97,11 +97,19 @@ export class Dispatcher {
     await handleResource(machine, { request, response, url, route, resource, verb, fault, onWatch });
   }
 
-  async #review(request: IncomingMessage, response: ServerResponse, plural: string, group: string): Promise<void> {
-    if (!group.endsWith('.k8s.io') || request.method !== 'POST') throw new PageNotFound();
-    const body: unknown = JSON.parse(await readBody(request));
-    const answer = isObject(body) ? review(plural, body) : undefined;
-    if (answer === undefined) throw new PageNotFound();
+  async #review(
+    request: IncomingMessage,
+    response: ServerResponse,
+    plural: string,
+    group: string,
+    version: string,
+  ): Promise<void> {
+    const answer = request.method === 'POST' ? await reviewOf(request, plural) : undefined;
+    if (answer === undefined) {
+      const known = this.#deps.machine.registry.all().find((item) => item.group === group && item.version === version);
+      if (known === undefined || known.custom) throw new PageNotFound();
+      throw noSuchResource();
+    }
     sendJson(response, 201, answer);
   }
 
@@ -129,6 +137,12 @@ export class Dispatcher {
 
 /** kubectl sends no token over plain http, so its kubeconfig carries the token in the server's path instead. */
 export const secretPrefix = (token: string): string => `/sandbox-${token}`;
+
+async function reviewOf(request: IncomingMessage, plural: string): Promise<JsonObject | undefined> {
+  if (!plural.endsWith('reviews')) return undefined;
+  const body: unknown = JSON.parse(await readBody(request));
+  return isObject(body) ? review(plural, body) : undefined;
+}
 
 const HEALTH = new Set(['/healthz', '/readyz', '/livez']);
 

@@ -1,5 +1,6 @@
 /** GET of a collection: consistent, filtered, in pages. */
-import { badRequest, expired, Failure } from '../failure.ts';
+import { badRequest, expired, Failure, invalid } from '../failure.ts';
+import { forbiddenField } from '../kinds/causes.ts';
 import type { Resource } from '../kinds/resource.ts';
 import type { Store, Version } from '../store/store.ts';
 import type { Selection } from './select.ts';
@@ -31,6 +32,11 @@ export function listPage(
   const match = query.get('resourceVersionMatch');
   if (token !== undefined && asked !== undefined && asked !== 0) {
     throw badRequest('specifying resource version is not allowed when using continue');
+  }
+  if (match !== null && match !== '' && asked === undefined) {
+    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [
+      forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
+    ]);
   }
   const exact = token?.revision ?? (match === 'Exact' ? asked : undefined);
   if (asked !== undefined && asked > store.revision) throw tooNew(asked, store.revision);
@@ -70,9 +76,9 @@ function readToken(text: string): Token | undefined {
     if (typeof value.rv === 'number' && typeof value.start === 'string')
       return { revision: value.rv, after: value.start };
   } catch {
-    throw badRequest('continue key is not valid: invalid character');
+    throw badRequest('invalid continue token: continue key is not valid');
   }
-  throw badRequest('continue key is not valid: incorrect encoded start resourceVersion');
+  throw badRequest('invalid continue token: continue key is not valid');
 }
 
 /** The resourceVersion of a list or watch; `undefined` when none is given, 0 for "whatever there is". */
@@ -83,7 +89,7 @@ export function revisionOf(query: URLSearchParams): number | undefined {
     throw new Failure(
       400,
       'BadRequest',
-      `invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
     );
   }
   return Number(text);
@@ -91,7 +97,7 @@ export function revisionOf(query: URLSearchParams): number | undefined {
 
 /** A revision from the future: the client talks to a server that knows less than it does. */
 export function tooNew(asked: number, current: number): Failure {
-  return new Failure(504, 'Timeout', `Too large resource version: ${asked}, current: ${current}`, {
+  return new Failure(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });

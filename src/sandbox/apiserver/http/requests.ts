@@ -1,14 +1,25 @@
 /** Requests about resources: from method, path and query to an operation on objects, and back to an answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseYaml } from 'yaml';
-import { badRequest, expired, Failure, methodNotAllowed, notFound, unsupportedMediaType } from '../failure.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import {
+  badRequest,
+  expired,
+  Failure,
+  invalid,
+  methodNotAllowed,
+  noSuchResource,
+  notFound,
+  unsupportedMediaType,
+} from '../failure.ts';
+import { isObject, type Json, type JsonObject, jsonProblem, listAt } from '../json.ts';
+import { unsupportedValue } from '../kinds/causes.ts';
 import { apiVersionOf, objectKey, type Resource } from '../kinds/resource.ts';
 import type { StoredObject } from '../object.ts';
 import {
   type Machine,
   present,
   resourceSubject,
+  secondsOf,
   type Subresource,
   type Target,
   type WriteOptions,
@@ -65,6 +76,7 @@ export async function handleResource(machine: Machine, call: ResourceRequest): P
   if (resource.namespaced && route.namespace === undefined && !ALL_NAMESPACES.has(verb)) throw methodNotAllowed();
   if (!resource.namespaced && route.namespace !== undefined) throw new PageNotFound();
   checkSubresource(call);
+  if (resource.deprecation !== undefined) addWarnings(call.response, [resource.deprecation]);
   switch (verb) {
     case 'get':
       return get(machine, call);
@@ -101,7 +113,8 @@ function checkSubresource({ resource, route, verb }: ResourceRequest): void {
     (subresource === 'eviction' && resource.kind === 'Pod') ||
     (subresource === 'finalize' && resource.kind === 'Namespace') ||
     (subresource === 'binding' && resource.kind === 'Pod');
-  if (!known) throw new PageNotFound();
+  if (!known && resource.custom) throw new PageNotFound();
+  if (!known) throw noSuchResource();
   const verbs: readonly RequestVerb[] =
     subresource === 'eviction' || subresource === 'binding'
       ? ['create']
@@ -120,10 +133,11 @@ const targetOf = ({ resource, route }: ResourceRequest): Target => ({
 function optionsOf({ url, request, route }: ResourceRequest): WriteOptions {
   const query = url.searchParams;
   const validation = query.get('fieldValidation') ?? 'Warn';
-  if (!['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
-    throw badRequest(
-      `invalid fieldValidation ${JSON.stringify(validation)}: supported values are Ignore, Strict, Warn`,
-    );
+  if (!FIELD_VALIDATION.includes(validation)) {
+    const kind = OPTIONS_KIND[request.method ?? ''] ?? 'PatchOptions';
+    throw invalid({ group: 'meta.k8s.io', kind, name: '' }, [
+      unsupportedValue('fieldValidation', validation, FIELD_VALIDATION),
+    ]);
   }
   const agent = (request.headers['user-agent'] ?? '').split('/')[0] ?? '';
   const isApply = mediaTypeOf(request) === APPLY_PATCH;
@@ -138,28 +152,31 @@ function optionsOf({ url, request, route }: ResourceRequest): WriteOptions {
   };
 }
 
+const OPTIONS_KIND: Readonly<Record<string, string>> = { POST: 'CreateOptions', PUT: 'UpdateOptions' };
+const FIELD_VALIDATION = ['', 'Ignore', 'Strict', 'Warn'];
+
 const mediaTypeOf = (request: IncomingMessage): string =>
   (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
-async function readObject(request: IncomingMessage): Promise<JsonObject> {
+async function readObject(request: IncomingMessage, kind = ''): Promise<JsonObject> {
   const text = await readBody(request);
   if (text.trim() === '') return {};
-  const value = decodeBody(text, mediaTypeOf(request));
+  const value = decodeBody(text, mediaTypeOf(request), kind);
   if (!isObject(value)) throw badRequest('the body of the request is not an object');
   return value;
 }
 
-const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf', 'application/cbor'];
+const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
-function decodeBody(text: string, mediaType: string): unknown {
+function decodeBody(text: string, mediaType: string, kind: string): unknown {
   if (mediaType !== '' && mediaType !== 'application/json' && !mediaType.includes('yaml')) {
     throw unsupportedMediaType(BODY_TYPES);
   }
   try {
-    return mediaType.includes('yaml') ? parseYaml(text) : JSON.parse(text);
+    return mediaType.includes('yaml') ? parseYaml(text, { version: '1.1' }) : JSON.parse(text);
   } catch (thrown) {
     throw badRequest(
-      `couldn't get version/kind; json parse error: ${thrown instanceof Error ? thrown.message : 'bad JSON'}`,
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${jsonProblem(thrown)} (${text.slice(0, 64)})`,
     );
   }
 }
@@ -247,7 +264,7 @@ async function watch(machine: Machine, call: ResourceRequest): Promise<void> {
 
 async function post(machine: Machine, call: ResourceRequest): Promise<void> {
   const { resource, route, request, response } = call;
-  const body = await readObject(request);
+  const body = await readObject(request, resource.kind);
   const options = optionsOf(call);
   if (route.subresource === 'eviction') {
     remove(
@@ -286,8 +303,22 @@ function bind(machine: Machine, call: ResourceRequest, body: JsonObject): void {
     ...stored,
     metadata: { ...stored.metadata },
     spec: { ...spec, nodeName: node },
+    status: scheduled(machine, stored),
   });
   sendJson(call.response, 201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
+}
+
+/** Status with the condition that the pod has a node. */
+function scheduled(machine: Machine, pod: StoredObject): JsonObject {
+  const status = isObject(pod.status) ? pod.status : {};
+  const others = listAt(status, 'conditions').filter((item) => !isObject(item) || item['type'] !== 'PodScheduled');
+  const condition = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: secondsOf(machine.nowMs()),
+  };
+  return { ...status, conditions: [...others, condition] };
 }
 
 async function put(machine: Machine, call: ResourceRequest): Promise<void> {

@@ -8,7 +8,7 @@ export function review(plural: string, body: JsonObject): JsonObject | undefined
   switch (plural) {
     case 'selfsubjectaccessreviews':
     case 'subjectaccessreviews':
-      return { ...body, status: { allowed: true, reason: 'the sandbox allows everything to whoever has its token' } };
+      return { ...body, status: { allowed: true } };
     case 'selfsubjectrulesreviews': {
       const resourceRules = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }];
       return {

@@ -1,7 +1,7 @@
 /** The selectors of one list or watch request, as a test on objects. */
 import { badRequest } from '../failure.ts';
 import { isObject, type Json, valueAt } from '../json.ts';
-import { apiVersionOf, type Resource } from '../kinds/resource.ts';
+import type { Resource } from '../kinds/resource.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { present } from '../objects/context.ts';
 import { type FieldRequirement, matchesLabels, parseFieldSelector, parseLabelSelector } from '../store/selectors.ts';
@@ -17,9 +17,7 @@ export function selectionOf(resource: Resource, query: URLSearchParams, name: st
   if (name !== undefined) fields.push({ field: 'metadata.name', equals: true, value: name });
   for (const { field } of fields) {
     if (!isSelectable(resource, field)) {
-      throw badRequest(
-        `Unable to find ${JSON.stringify(apiVersionOf(resource))}, Resource=${resource.plural} that match label selector ${JSON.stringify(query.get('labelSelector') ?? '')}, field selector ${JSON.stringify(query.get('fieldSelector') ?? '')}: field label not supported: ${field}`,
-      );
+      throw badRequest(notSelectable(resource, field));
     }
   }
   return {
@@ -31,6 +29,13 @@ export function selectionOf(resource: Resource, query: URLSearchParams, name: st
       );
     },
   };
+}
+
+/** Custom kinds and built-in kinds say it differently. */
+function notSelectable(resource: Resource, field: string): string {
+  const { selectableFields } = resource;
+  if (resource.custom || selectableFields.length > 0) return `field label not supported: ${field}`;
+  return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 function isSelectable(resource: Resource, field: string): boolean {

@@ -263,6 +263,13 @@ const SCALE: ScalePaths = {
   selector: ['spec', 'selector'],
 };
 
+const ENDPOINTS_DEPRECATED = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+
+const STATUS_KEEPS: Readonly<Record<string, Resource['statusKeeps']>> = {
+  Deployment: ['labels'],
+  Pod: ['ownerReferences'],
+};
+
 const NOTHING = (): void => undefined;
 
 export function builtinResources(definitions: Definitions): Resource[] {
@@ -287,6 +294,7 @@ function toResource(group: string, version: string, row: Row, definitions: Defin
     verbs: row.kind === 'Namespace' ? ALL_VERBS.filter((verb) => verb !== 'deletecollection') : ALL_VERBS,
     schema: definitions[definitionName(row.definition)],
     hasStatus: row.status === true,
+    statusKeeps: STATUS_KEEPS[row.kind] ?? [],
     scale: row.scale === true ? SCALE : undefined,
     generation: row.generation ?? 'none',
     unconditionalUpdate: row.conditionalUpdate !== true,
@@ -299,6 +307,7 @@ function toResource(group: string, version: string, row: Row, definitions: Defin
     decodeProblem: (object) => decodeProblem(object, definitions[definitionName(row.definition)], '', row.kind),
     prepareCreate: preparation?.create ?? NOTHING,
     prepareUpdate: preparation?.update ?? NOTHING,
+    ...(row.kind === 'Endpoints' ? { deprecation: ENDPOINTS_DEPRECATED } : {}),
     ...(modernEvent ? { convert: eventConversion } : {}),
     ...(row.kind === 'Pod' ? { gracePeriodSeconds: podGracePeriodSeconds } : {}),
   };

@@ -25,12 +25,12 @@ function checkContainers(spec: Json | undefined, field: string): FieldCause[] {
     const causes: FieldCause[] = [];
     if (name === '') causes.push(required(`${at}.name`));
     else if (!LABEL.test(name)) causes.push(invalidValue(`${at}.name`, name, LABEL_RULE));
-    else if (names.has(name)) causes.push(duplicateValue(`${at}.name`, name));
-    names.add(name);
     if ((textAt(container, 'image') ?? '') === '') causes.push(required(`${at}.image`));
     listAt(container, 'ports').forEach((port, position) => {
       causes.push(...checkPort(numberAt(port, 'containerPort'), `${at}.ports[${position}].containerPort`));
     });
+    if (name !== '' && names.has(name)) causes.push(duplicateValue(`${at}.name`, name));
+    names.add(name);
     return causes;
   });
 }
@@ -78,8 +78,9 @@ const workload: Check = (object, before) => {
       invalidValue('spec.selector', selector, EMPTY_SELECTOR.replace('deployment', object.kind.toLowerCase())),
     );
   }
-  if (selector === undefined || empty || !selects(selector, labels)) {
-    causes.push(invalidValue('spec.template.metadata.labels', labels, SELECTOR_MISMATCH));
+  if (selector === undefined || (!empty && !selects(selector, labels))) {
+    const shown = Object.keys(labels).length === 0 ? null : labels;
+    causes.push(invalidValue('spec.template.metadata.labels', shown, SELECTOR_MISMATCH));
   }
   causes.push(...checkLabels(labels, 'spec.template.labels'));
   causes.push(...checkContainers(valueAt(object.spec, 'template', 'spec'), 'spec.template.spec'));
@@ -138,11 +139,15 @@ const service: Check = (object, before) => {
     if (number < 1 || number > 65_535) {
       causes.push(invalidValue(`${at}.port`, number, 'must be between 1 and 65535, inclusive'));
     }
+    const target = numberAt(port, 'targetPort') ?? (textAt(port, 'targetPort') === undefined ? number : 1);
+    if (target < 1 || target > 65_535) {
+      causes.push(invalidValue(`${at}.targetPort`, target, 'must be between 1 and 65535, inclusive'));
+    }
   });
   const clusterIp = textAt(before?.spec, 'clusterIP');
   if (clusterIp !== undefined && type !== 'ExternalName') {
     const now = textAt(object.spec, 'clusterIP') ?? '';
-    if (now !== clusterIp) causes.push(invalidValue('spec.clusterIPs[0]', now, 'may not change once set'));
+    if (now !== clusterIp) causes.push(invalidValue('spec.clusterIPs[0]', [now], 'may not change once set'));
   }
   return causes;
 };
@@ -183,13 +188,17 @@ const autoscaler: Check = (object) => {
   const causes: FieldCause[] = [];
   const most = numberAt(object.spec, 'maxReplicas') ?? 0;
   const least = numberAt(object.spec, 'minReplicas') ?? 1;
-  if (most < 1) causes.push(invalidValue('spec.maxReplicas', most, 'must be greater than 0'));
+  if (most < 1) causes.push(required('spec.maxReplicas', 'must be set and greater than 0'));
   if (most < least) {
     causes.push(invalidValue('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`'));
   }
   for (const part of ['kind', 'name']) {
     if ((textAt(object.spec, 'scaleTargetRef', part) ?? '') === '')
       causes.push(required(`spec.scaleTargetRef.${part}`));
+  }
+  const apiVersion = textAt(object.spec, 'scaleTargetRef', 'apiVersion') ?? '';
+  if (!apiVersion.includes('/')) {
+    causes.push(invalidValue('spec.scaleTargetRef.apiVersion', apiVersion, 'apiVersion must specify API group'));
   }
   return causes;
 };

@@ -42,6 +42,7 @@ export function customResources(definition: StoredObject): CustomResource[] {
         unconditionalUpdate: false,
         createOnUpdate: false,
         returnsDeleted: false,
+        statusKeeps: [],
         columns: customColumns(listAt(version, 'additionalPrinterColumns')),
         selectableFields: listAt(version, 'selectableFields').map((field) =>
           (textAt(field, 'jsonPath') ?? '').replace(/^\./, ''),

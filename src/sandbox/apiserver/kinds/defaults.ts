@@ -89,16 +89,18 @@ const pod: Defaulter = (object) => {
     if (limits !== undefined) fill(child(child(container, 'resources'), 'requests'), limits as Record<string, Json>);
   }
   podSpecDefaults(spec);
-  fill(spec, { enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority', priority: 0 });
-  fill(spec, {
-    tolerations: ['not-ready', 'unreachable'].map((name) => ({
-      key: `node.kubernetes.io/${name}`,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds: 300,
-    })),
-  });
+  fill(spec, { enableServiceLinks: true });
+  podAddresses(objectAt(object as JsonObject, 'status'));
 };
+
+/** `podIP` and the first of `podIPs` say the same. */
+function podAddresses(status: JsonObject | undefined): void {
+  if (status === undefined) return;
+  const one = textAt(status, 'podIP');
+  const first = textAt(status, 'podIPs', 0, 'ip');
+  if (one !== undefined && one !== first) status['podIPs'] = [{ ip: one }];
+  else if (first !== undefined) status['podIP'] = first;
+}
 
 const deployment: Defaulter = (object) => {
   const spec = specOf(object);
@@ -168,6 +170,7 @@ const roleBinding: Defaulter = (object) => {
 
 const endpointSlice: Defaulter = (object) => {
   for (const port of objectsIn(object['ports'] as Json)) fill(port, { name: '', protocol: 'TCP' });
+  for (const endpoint of objectsIn(object['endpoints'] as Json)) fill(endpoint, { conditions: {} });
 };
 
 const endpoints: Defaulter = (object) => {
@@ -184,7 +187,26 @@ const definition: Defaulter = (object) => {
   fill(spec, { conversion: { strategy: 'None' } });
 };
 
-const secret: Defaulter = (object) => fill(object as JsonObject, { type: 'Opaque' });
+const secret: Defaulter = (object) => {
+  const body = object as JsonObject;
+  fill(body, { type: 'Opaque' });
+  const plain = body['stringData'];
+  if (!isObject(plain)) return;
+  const data = child(body, 'data');
+  for (const [key, value] of Object.entries(plain)) {
+    if (typeof value === 'string') data[key] = Buffer.from(value).toString('base64');
+  }
+  delete body['stringData'];
+};
+
+const node: Defaulter = (object) => {
+  child(object as JsonObject, 'spec');
+};
+
+const networkPolicy: Defaulter = (object) => {
+  const egress = listAt(object.spec, 'egress').length > 0;
+  fill(specOf(object), { policyTypes: egress ? ['Ingress', 'Egress'] : ['Ingress'] });
+};
 
 const namespace: Defaulter = (object) => {
   const labels = child(object.metadata as JsonObject, 'labels');
@@ -204,4 +226,6 @@ export const BUILTIN_DEFAULTS: Readonly<Record<string, Defaulter>> = {
   CustomResourceDefinition: definition,
   Secret: secret,
   Namespace: namespace,
+  NetworkPolicy: networkPolicy,
+  Node: node,
 };

@@ -20,6 +20,15 @@ function rename(object: JsonObject, names: Readonly<Record<string, string>>, api
 }
 
 export const eventConversion = {
-  toStored: (object: JsonObject): JsonObject => rename(object, NAMES, 'v1'),
-  fromStored: (object: JsonObject): JsonObject => rename(object, BACK, 'events.k8s.io/v1'),
+  toStored: (object: JsonObject): JsonObject => ({
+    source: {},
+    firstTimestamp: null,
+    lastTimestamp: null,
+    ...rename(object, NAMES, 'v1'),
+  }),
+  fromStored: (object: JsonObject): JsonObject => {
+    const modern = rename(object, BACK, 'events.k8s.io/v1');
+    for (const field of ['reportingController', 'reportingInstance']) if (modern[field] === '') delete modern[field];
+    return { deprecatedSource: {}, deprecatedFirstTimestamp: null, deprecatedLastTimestamp: null, ...modern };
+  },
 };

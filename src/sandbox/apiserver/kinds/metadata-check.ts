@@ -24,8 +24,6 @@ const QUALIFIED_RULE =
 const LABEL_NAMED = new Set(['Namespace']);
 const SERVICE_NAMED = new Set(['Service']);
 const FREE_NAMED = new Set(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']);
-const SERVICE_RULE =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 export function checkMetadata(resource: Resource, object: StoredObject): FieldCause[] {
   const { metadata } = object;
@@ -33,8 +31,8 @@ export function checkMetadata(resource: Resource, object: StoredObject): FieldCa
     ...checkName(resource, metadata.name, metadata.generateName),
     ...checkLabels(metadata.labels ?? {}, 'metadata.labels'),
     ...checkAnnotations(metadata.annotations ?? {}),
-    ...(metadata.finalizers ?? []).flatMap((name) => checkFinalizer(name)),
-    ...(metadata.ownerReferences ?? []).flatMap((owner, index) => checkOwner(owner, index)),
+    ...(metadata.finalizers ?? []).flatMap((name, index) => checkFinalizer(name, `metadata.finalizers[${index}]`)),
+    ...(metadata.ownerReferences ?? []).flatMap((owner) => checkOwner(owner)),
   ];
 }
 
@@ -50,7 +48,7 @@ function checkName(resource: Resource, name: string | undefined, generateName: s
     return bad === undefined ? [] : [invalidValue(field, name, `may not contain '${bad}'`)];
   }
   if (SERVICE_NAMED.has(resource.kind)) {
-    const problems = /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name) ? [] : [SERVICE_RULE];
+    const problems = LABEL.test(name) ? [] : [LABEL_RULE];
     if (name.length > 63) problems.push('must be no more than 63 bytes');
     return problems.map((problem) => invalidValue(field, name, problem));
   }
@@ -90,8 +88,7 @@ function checkAnnotations(annotations: Readonly<Record<string, string>>): FieldC
 
 const LEGACY_FINALIZERS = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
 
-function checkFinalizer(name: string): FieldCause[] {
-  const field = 'metadata.finalizers';
+function checkFinalizer(name: string, field: string): FieldCause[] {
   if (!QUALIFIED.test(name.includes('/') ? name.slice(name.indexOf('/') + 1) : name)) {
     return [invalidValue(field, name, QUALIFIED_RULE)];
   }
@@ -99,8 +96,8 @@ function checkFinalizer(name: string): FieldCause[] {
   return [invalidValue(field, name, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 
-function checkOwner(owner: Json, index: number): FieldCause[] {
-  const field = `metadata.ownerReferences[${index}]`;
+function checkOwner(owner: Json): FieldCause[] {
+  const field = 'metadata.ownerReferences';
   const missing = (['apiVersion', 'kind', 'name', 'uid'] as const).filter((part) => (textAt(owner, part) ?? '') === '');
   return missing.map((part) =>
     part === 'apiVersion'

@@ -13,9 +13,21 @@ const emptyStatus: Preparation = {
   },
 };
 
+const DEFAULT_TOLERATIONS = ['not-ready', 'unreachable'].map((name) => ({
+  key: `node.kubernetes.io/${name}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 300,
+}));
+
+/** Priority and tolerations come from admission on the real server. */
 const pod: Preparation = {
   create: (object) => {
     object.status = { phase: 'Pending', qosClass: qosClass(object) };
+    if (!isObject(object.spec)) return;
+    object.spec['preemptionPolicy'] ??= 'PreemptLowerPriority';
+    object.spec['priority'] ??= 0;
+    object.spec['tolerations'] ??= DEFAULT_TOLERATIONS.map((toleration) => ({ ...toleration }));
   },
 };
 
@@ -82,24 +94,6 @@ function assignAddress(spec: JsonObject, uid: string): void {
   });
 }
 
-const secret: Preparation = {
-  create: encodeStringData,
-  update: encodeStringData,
-};
-
-/** `stringData` is write-only: it ends up base64-encoded in `data`. */
-function encodeStringData(object: StoredObject): void {
-  const secretObject = asJson(object);
-  const plain = secretObject['stringData'];
-  if (!isObject(plain)) return;
-  const data: JsonObject = isObject(secretObject['data']) ? { ...secretObject['data'] } : {};
-  for (const [key, value] of Object.entries(plain)) {
-    if (typeof value === 'string') data[key] = Buffer.from(value).toString('base64');
-  }
-  secretObject['data'] = data;
-  delete secretObject['stringData'];
-}
-
 const namespace: Preparation = {
   create: (object) => {
     object.spec = { finalizers: ['kubernetes'] };
@@ -128,13 +122,29 @@ const budget: Preparation = {
   },
 };
 
+const event: Preparation = {
+  create: (object) => {
+    const body = asJson(object);
+    const core = {
+      eventTime: null,
+      reportingComponent: '',
+      reportingInstance: '',
+      source: {},
+      firstTimestamp: null,
+      lastTimestamp: null,
+    };
+    if (body['apiVersion'] !== 'v1') return;
+    for (const [key, value] of Object.entries(core)) body[key] ??= value;
+  },
+};
+
 export const BUILTIN_PREPARATIONS: Readonly<Record<string, Preparation>> = {
   Pod: pod,
   Deployment: emptyStatus,
   ReplicaSet: replicaSet,
   Service: service,
-  Secret: secret,
   Namespace: namespace,
   HorizontalPodAutoscaler: autoscaler,
   PodDisruptionBudget: budget,
+  Event: event,
 };

@@ -38,9 +38,13 @@ export interface Resource {
   readonly custom: boolean;
   /** Where its objects lie in the store; the versions of one resource share it. */
   readonly storage: string;
+  /** A warning for everybody who uses it. */
+  readonly deprecation?: string;
   readonly verbs: readonly string[];
   readonly schema: Schema | undefined;
   readonly hasStatus: boolean;
+  /** Metadata of built-in kinds that the status endpoint leaves alone; custom kinds keep all of it. */
+  readonly statusKeeps: readonly ('labels' | 'ownerReferences')[];
   readonly scale: ScalePaths | undefined;
   readonly generation: GenerationRule;
   /** PUT without a resourceVersion replaces whatever is there. */

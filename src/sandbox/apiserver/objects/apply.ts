@@ -1,15 +1,16 @@
 /** Server-side apply: the configuration is merged with the live object under the rules of field ownership. */
-import { badRequest, conflict, Failure, internalError, invalid } from '../failure.ts';
+import { badRequest, conflict, Failure, invalid, plainError } from '../failure.ts';
 import { readManagers } from '../fields/managers.ts';
 import { afterApply, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
+import { typedProblems } from '../fields/typed.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { required } from '../kinds/causes.ts';
-import { apiVersionOf } from '../kinds/resource.ts';
+import { apiVersionOf, type Resource } from '../kinds/resource.ts';
 import { asJson, asObject, type StoredObject } from '../object.ts';
 import { commit } from './commit.ts';
 import { type Machine, present, resourceSubject, type Target, type WriteOptions } from './context.ts';
 import { insert } from './create.ts';
-import { decode } from './decode.ts';
+import { pruneUnknown } from './decode.ts';
 import { ownershipRules, setManagers, withoutManagedFields, writerOf } from './ownership.ts';
 import type { Updated } from './update.ts';
 
@@ -22,8 +23,16 @@ export function apply(
 ): Updated {
   const { resource, name, namespace } = target;
   checkConfiguration(target, configuration, options);
-  if (isObject(configuration['metadata'])) configuration['metadata']['name'] ??= name;
-  const applied = decode(machine, resource, configuration, options);
+  const metadata = configuration['metadata'];
+  if (isObject(metadata)) metadata['name'] ??= name;
+  const schema = ownershipRules(machine, resource, options.subresource).schema;
+  const problems = typedProblems(configuration, schema);
+  if (problems.length > 0) throw untyped(resource, asObject(configuration), problems);
+  pruneUnknown(machine, resource, configuration);
+  const applied = asObject(configuration);
+  if (applied.metadata.name !== name) {
+    throw badRequest(`the name of the object (${applied.metadata.name}) does not match the name on the URL (${name})`);
+  }
   if (stored === undefined) {
     const { uid = '' } = applied.metadata;
     if (uid !== '') {
@@ -66,11 +75,17 @@ function merged(
     );
   } catch (thrown) {
     const problem = thrown instanceof Error ? thrown.message : String(thrown);
-    throw internalError(`failed to create typed patch object (${nameOf(applied)}; ${resource.kind}): ${problem}`);
+    throw untyped(resource, applied, [problem]);
   }
 }
 
-const nameOf = ({ metadata }: StoredObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+function untyped(resource: Resource, { metadata }: StoredObject, problems: readonly string[]): Failure {
+  const kind = `${resource.group}/${resource.version}, Kind=${resource.kind}`;
+  const name = `${metadata.namespace ?? ''}/${metadata.name}`;
+  const text =
+    problems.length === 1 ? (problems[0] ?? '') : ['errors:', ...problems.map((item) => `  ${item}`)].join('\n');
+  return plainError(`failed to create typed patch object (${name}; ${kind}): ${text}`);
+}
 
 function checkConfiguration(target: Target, configuration: JsonObject, options: WriteOptions): void {
   if (options.fieldManager === '') {
@@ -81,9 +96,8 @@ function checkConfiguration(target: Target, configuration: JsonObject, options: 
   const expected = apiVersionOf(target.resource);
   const given = configuration['apiVersion'];
   if (given !== expected) {
-    throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${String(given)}, expected: ${expected}`,
-    );
+    const [group, version] = String(given).includes('/') ? String(given).split('/') : ['', String(given)];
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${String(configuration['kind'])}`);
   }
   const metadata = configuration['metadata'];
   if (isObject(metadata) && metadata['managedFields'] !== undefined && metadata['managedFields'] !== null) {

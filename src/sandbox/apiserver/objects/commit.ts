@@ -34,11 +34,12 @@ export function commit(machine: Machine, { target, before, next, options, uncond
   checkIdentity(target, next);
   checkPreconditions(resource, before, next, unconditional);
   const shown = present(resource, before);
+  resource.applyDefaults(next);
+  own(next, shown);
   const object = options.subresource === 'status' ? withStatus(resource, shown, next) : withSpec(resource, shown, next);
   keepServerFields(object, shown);
-  resource.applyDefaults(object);
   resource.prepareUpdate(object, shown);
-  setGeneration(resource, object, shown);
+  if (options.subresource !== 'status') setGeneration(resource, object, shown);
   const causes = [
     ...checkMetadata(resource, object),
     ...checkMetadataUpdate(object, shown),
@@ -46,7 +47,6 @@ export function commit(machine: Machine, { target, before, next, options, uncond
   ];
   if (causes.length > 0) throw invalid(kindSubject(resource, name), causes);
   const stored = toStored(resource, object);
-  own(stored, before);
   if (options.dryRun || isNoop(before, stored)) return options.dryRun ? stored : before;
   const key = objectKey(resource, target.namespace, name);
   if (deletionComplete(stored)) {
@@ -59,7 +59,7 @@ export function commit(machine: Machine, { target, before, next, options, uncond
 function checkIdentity({ resource, name, namespace }: Target, next: StoredObject): void {
   const given = next.metadata.name ?? '';
   if (given === '') {
-    throw badRequest('resource name may not be empty');
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   }
   if (given !== name) {
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
@@ -79,25 +79,38 @@ function checkPreconditions(
   const { resourceVersion = '', uid = '' } = next.metadata;
   const subject = resourceSubject(resource, before.metadata.name);
   if (uid !== '' && uid !== before.metadata.uid) {
+    if (unconditional) {
+      throw invalid(kindSubject(resource, before.metadata.name), [
+        invalidValue('metadata.uid', uid, 'field is immutable'),
+      ]);
+    }
     throw conflict(
       { ...subject },
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`,
+      `StorageError: invalid object, Code: 4, Key: ${storageText(resource, before)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`,
     );
   }
   if (resourceVersion === '' || resourceVersion === '0') {
     if (unconditional || resource.unconditionalUpdate) return;
-    const shown: Json = resource.custom ? 0 : '';
-    throw invalid(kindSubject(resource, before.metadata.name), [
-      invalidValue('metadata.resourceVersion', shown, 'must be specified for an update'),
+    throw invalid(resourceSubject(resource, before.metadata.name), [
+      invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
     ]);
   }
   if (resourceVersion !== before.metadata.resourceVersion) throw conflict(subject, MODIFIED);
 }
 
-/** The status endpoint changes status alone. */
+/** The status endpoint changes status alone; of the built-in kinds it leaves some metadata writable. */
 function withStatus(resource: Resource, before: StoredObject, next: StoredObject): StoredObject {
-  const object = copyObject(before);
-  if (!resource.hasStatus) return object;
+  const object = resource.custom ? copyObject(before) : { ...next };
+  if (resource.custom && next.metadata.managedFields !== undefined) {
+    object.metadata.managedFields = next.metadata.managedFields;
+  }
+  if (before.spec === undefined) delete object.spec;
+  else object.spec = structuredClone(before.spec);
+  for (const field of resource.statusKeeps) {
+    const value = before.metadata[field];
+    if (value === undefined) delete object.metadata[field];
+    else Object.assign(object.metadata, { [field]: structuredClone(value) });
+  }
   if (next.status === undefined) delete object.status;
   else object.status = next.status;
   return object;
@@ -109,6 +122,13 @@ function withSpec(resource: Resource, before: StoredObject, next: StoredObject):
   if (before.status === undefined) delete next.status;
   else next.status = structuredClone(before.status);
   return next;
+}
+
+/** The key under which the real server would have it in etcd. */
+function storageText(resource: Resource, { metadata }: StoredObject): string {
+  const group = resource.custom ? `${resource.group}/` : '';
+  const namespace = metadata.namespace === undefined ? '' : `${metadata.namespace}/`;
+  return `/registry/${group}${resource.plural}/${namespace}${metadata.name}`;
 }
 
 function keepServerFields(object: StoredObject, before: StoredObject): void {

@@ -1,5 +1,5 @@
 /** POST, and every other way in which an object comes into being. */
-import { alreadyExists, badRequest, internalError, invalid } from '../failure.ts';
+import { alreadyExists, badRequest, invalid, plainError } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
 import { checkMetadata } from '../kinds/metadata-check.ts';
 import { objectKey, type Resource } from '../kinds/resource.ts';
@@ -22,7 +22,10 @@ export function create(
   );
 }
 
-/** Completes, checks and stores a decoded object. `own` sets its managedFields. Returns the object as stored. */
+/**
+ * Completes, checks and stores a decoded object, and returns it as stored. `own` sets its managedFields: after the defaults, which
+ * belong to whoever left them out, and before what the server allocates, which belongs to nobody.
+ */
 export function insert(
   machine: Machine,
   resource: Resource,
@@ -33,7 +36,7 @@ export function insert(
 ): StoredObject {
   placeInNamespace(resource, object, namespace);
   if ((object.metadata.resourceVersion ?? '') !== '') {
-    throw internalError('resourceVersion should not be set on objects to be created');
+    throw plainError('resourceVersion should not be set on objects to be created');
   }
   if ((object.metadata.name ?? '') === '' && (object.metadata.generateName ?? '') !== '') {
     object.metadata.name = `${object.metadata.generateName}${machine.newSuffix()}`;
@@ -41,15 +44,15 @@ export function insert(
   const name = object.metadata.name ?? '';
   if (resource.namespaced) requireNamespace(machine, resource, object.metadata.namespace ?? '', name);
   stamp(machine, resource, object);
-  if (resource.hasStatus) delete object.status;
   resource.applyDefaults(object);
+  own(object);
+  if (resource.hasStatus) delete object.status;
   resource.prepareCreate(object, machine.nowMs());
   const causes = [...checkMetadata(resource, object), ...resource.check(object, undefined)];
   if (causes.length > 0) throw invalid(kindSubject(resource, name), causes);
   const stored = toStored(resource, object);
   const key = objectKey(resource, object.metadata.namespace, name);
   if (machine.store.get(resource.storage, key) !== undefined) throw alreadyExists(resourceSubject(resource, name));
-  own(stored);
   if (options.dryRun) return stored;
   return machine.store.put(resource.storage, key, stored).object;
 }

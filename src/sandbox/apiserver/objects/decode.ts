@@ -3,61 +3,78 @@ import { badRequest } from '../failure.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { checkMetadataShape } from '../kinds/metadata-check.ts';
 import { apiVersionOf, type Resource } from '../kinds/resource.ts';
-import { asJson, asObject, type StoredObject } from '../object.ts';
+import { asObject, type StoredObject } from '../object.ts';
 import { prune } from '../schema/prune.ts';
 import type { Machine, WriteOptions } from './context.ts';
 
-/** Changes `body` in place and returns it as an object. */
+/** Thrown where a body cannot be an object of the kind; callers choose the answer. */
+export class DecodeProblem extends Error {
+  override readonly name = 'DecodeProblem';
+}
+
+/** The body of a POST or PUT. Changes `body` in place and returns it as an object. */
 export function decode(machine: Machine, resource: Resource, body: JsonObject, options: WriteOptions): StoredObject {
-  const apiVersion = apiVersionOf(resource);
-  checkKind(resource, body, apiVersion);
-  body['apiVersion'] = apiVersion;
+  checkKind(resource, body);
+  try {
+    return decodeContent(machine, resource, body, options);
+  } catch (thrown) {
+    if (!(thrown instanceof DecodeProblem)) throw thrown;
+    throw badRequest(
+      resource.custom ? thrown.message : cannotHandle(resource, resource.kind, resource.version, thrown.message),
+    );
+  }
+}
+
+/** A body whose kind is known already: the result of a patch, or an applied configuration. Throws `DecodeProblem`. */
+export function decodeContent(
+  machine: Machine,
+  resource: Resource,
+  body: JsonObject,
+  options: WriteOptions,
+): StoredObject {
+  body['apiVersion'] = apiVersionOf(resource);
   body['kind'] = resource.kind;
   const problem = checkMetadataShape(body) ?? resource.decodeProblem(body);
-  if (problem !== undefined) throw badRequest(cannotHandle(resource, problem));
-  if (!isObject(body['metadata'])) body['metadata'] = {};
-  dropNullMembers(body['metadata']);
-  const unknown = prune(body, resource.schema, {
-    metadata: machine.metadataSchema,
-    dropNulls: !resource.custom,
-  });
-  reportUnknown(resource, unknown, options);
+  if (problem !== undefined) throw new DecodeProblem(problem);
+  const unknown = pruneUnknown(machine, resource, body);
+  if (unknown.length === 0 || options.fieldValidation === 'Ignore') return asObject(body);
+  const sentences = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+  if (options.fieldValidation === 'Strict') throw new DecodeProblem(`strict decoding error: ${sentences.join(', ')}`);
+  options.warnings.push(...sentences);
   return asObject(body);
 }
 
-function checkKind(resource: Resource, body: JsonObject, apiVersion: string): void {
-  const { kind, apiVersion: given } = body;
-  if (given !== undefined && given !== '' && given !== apiVersion) {
-    throw badRequest(
-      `the API version in the data (${String(given)}) does not match the expected API version (${apiVersion})`,
-    );
+/** Takes out what the schema does not know and returns the paths. */
+export function pruneUnknown(machine: Machine, resource: Resource, body: JsonObject): string[] {
+  if (!isObject(body['metadata'])) body['metadata'] = {};
+  dropNullMembers(body['metadata']);
+  return prune(body, resource.schema, { metadata: machine.metadataSchema, dropNulls: !resource.custom });
+}
+
+function checkKind(resource: Resource, body: JsonObject): void {
+  const expected = apiVersionOf(resource);
+  const { kind, apiVersion } = body;
+  const given = apiVersion === undefined || apiVersion === '' ? (resource.custom ? '' : expected) : String(apiVersion);
+  if (given !== expected) {
+    if (resource.custom)
+      throw badRequest(`the API version in the data (${given}) does not match the expected API version (${expected})`);
+    const version = given.split('/').at(-1) ?? given;
+    const problem = `no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(given)} in scheme "pkg/runtime/scheme.go:111"`;
+    throw badRequest(cannotHandle(resource, String(kind ?? ''), version, problem));
   }
   if (kind === resource.kind || (!resource.custom && (kind === undefined || kind === ''))) return;
   if (kind === undefined || kind === '') throw badRequest("Object 'Kind' is missing in the request body");
   if (resource.custom) {
     throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${resource.kind})`);
   }
-  throw badRequest(
-    `${String(kind)} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}: converting (${String(kind)}) to (${resource.kind}): unknown conversion`,
-  );
+  const internal = resource.group === '' ? 'core' : (resource.group.split('.')[0] ?? '');
+  const problem = `converting (${resource.version}.${String(kind)}) to (${internal}.${resource.kind}): unknown conversion`;
+  throw badRequest(cannotHandle(resource, String(kind), resource.version, problem));
 }
 
-function reportUnknown(resource: Resource, unknown: readonly string[], options: WriteOptions): void {
-  if (unknown.length === 0 || options.fieldValidation === 'Ignore') return;
-  const sentences = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-  if (options.fieldValidation === 'Warn') {
-    options.warnings.push(...sentences);
-    return;
-  }
-  const problem = `strict decoding error: ${sentences.join(', ')}`;
-  throw badRequest(resource.custom ? problem : cannotHandle(resource, problem));
-}
-
-const cannotHandle = (resource: Resource, problem: string): string =>
-  `${resource.kind} in version ${JSON.stringify(resource.version)} cannot be handled as a ${resource.kind}: ${problem}`;
+const cannotHandle = (resource: Resource, kind: string, version: string, problem: string): string =>
+  `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${resource.kind}: ${problem}`;
 
 function dropNullMembers(metadata: JsonObject): void {
   for (const [key, value] of Object.entries(metadata)) if (value === null) delete metadata[key];
 }
-
-export const bodyOf = asJson;

@@ -6,7 +6,7 @@ import { equalJson, isObject, type JsonObject } from '../json.ts';
 import { apiVersionOf, type Resource } from '../kinds/resource.ts';
 import { asJson, type ManagedFieldsEntry, type StoredObject } from '../object.ts';
 import type { Schema } from '../schema/schema.ts';
-import { type Machine, present, secondsOf, type Subresource, type WriteOptions } from './context.ts';
+import { type Machine, secondsOf, type Subresource, type WriteOptions } from './context.ts';
 
 const STATUS = FieldSet.of(['f:status']);
 const ROOTS = new WeakMap<Schema, Schema>();
@@ -27,7 +27,11 @@ function rootSchema(machine: Machine, resource: Resource): Schema {
 
 export function ownershipRules(machine: Machine, resource: Resource, subresource: Subresource): OwnershipRules {
   const schema = rootSchema(machine, resource);
-  if (subresource === 'status') return { schema, filter: (set) => set.onlyTrees(STATUS) };
+  if (subresource === 'status' && resource.custom) return { schema, filter: (set) => set.onlyTrees(STATUS) };
+  if (subresource === 'status') {
+    const kept = FieldSet.of(['f:spec'], ...resource.statusKeeps.map((field) => ['f:metadata', `f:${field}`]));
+    return { schema, filter: (set) => set.withoutTrees(kept) };
+  }
   if (resource.hasStatus) return { schema, filter: (set) => set.withoutTrees(STATUS) };
   return { schema, filter: (set) => set };
 }
@@ -35,9 +39,9 @@ export function ownershipRules(machine: Machine, resource: Resource, subresource
 export function writerOf(machine: Machine, resource: Resource, options: WriteOptions): Writer {
   return {
     manager: options.fieldManager === '' ? 'unknown' : options.fieldManager,
-    apiVersion: options.subresource === 'scale' ? 'autoscaling/v1' : apiVersionOf(resource),
+    apiVersion: apiVersionOf(resource),
     subresource: options.subresource,
-    time: secondsOf(machine.nowMs()),
+    time: options.subresource === 'scale' ? undefined : secondsOf(machine.nowMs()),
   };
 }
 
@@ -59,7 +63,7 @@ function managersBefore(before: StoredObject | undefined, next: StoredObject, su
   return readManagers(wellFormed ? given : live);
 }
 
-/** Sets `next.metadata.managedFields` for a create, update or patch. */
+/** Sets `next.metadata.managedFields` for a create, update or patch. Both objects are in the version of the request. */
 export function recordUpdate(
   machine: Machine,
   resource: Resource,
@@ -68,20 +72,30 @@ export function recordUpdate(
   options: WriteOptions,
 ): void {
   const managers = managersBefore(before, next, options.subresource);
-  const live = before === undefined ? {} : withoutManagedFields(present(resource, before));
+  const rules = ownershipRules(machine, resource, options.subresource);
+  const live = before === undefined ? emptyObject(resource, rules.schema) : withoutManagedFields(before);
   let result = managers;
   try {
-    result = afterUpdate(
-      live,
-      withoutManagedFields(present(resource, next)),
-      managers,
-      writerOf(machine, resource, options),
-      ownershipRules(machine, resource, options.subresource),
-    );
+    result = afterUpdate(live, withoutManagedFields(next), managers, writerOf(machine, resource, options), rules);
   } catch {
     result = new Map(); // an item without its keys: ownership cannot be told, so nobody owns anything
   }
   setManagers(next, result);
+}
+
+/** What "nothing" looks like: built-in kinds are structs, and their inner structs are there from the start. */
+function emptyObject(resource: Resource, schema: Schema | undefined): JsonObject {
+  return resource.custom ? {} : skeleton(schema, []);
+}
+
+function skeleton(schema: Schema | undefined, above: readonly Schema[]): JsonObject {
+  const result: JsonObject = {};
+  for (const [field, known] of Object.entries(schema?.properties ?? {})) {
+    if (known.type === 'object' && isObject(known.default) && !above.includes(known)) {
+      result[field] = skeleton(known, [...above, known]);
+    } else if (known.type === 'array' && schema?.required?.includes(field) === true) result[field] = null;
+  }
+  return result;
 }
 
 export function setManagers(object: StoredObject, managers: Managers): void {

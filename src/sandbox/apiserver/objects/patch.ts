@@ -1,7 +1,8 @@
 /** PATCH in its four forms. Server-side apply also creates; the others need the object to exist. */
 import { parse as parseYaml } from 'yaml';
-import { badRequest, notFound, unsupportedMediaType } from '../failure.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { badRequest, Failure, invalid, notFound } from '../failure.ts';
+import { isObject, type Json, type JsonObject, jsonProblem } from '../json.ts';
+import { invalidValue } from '../kinds/causes.ts';
 import { objectKey, type Resource } from '../kinds/resource.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
@@ -10,7 +11,7 @@ import { strategicMerge } from '../patch/strategic-merge.ts';
 import { apply } from './apply.ts';
 import { commit } from './commit.ts';
 import { type Machine, present, resourceSubject, type Target, type WriteOptions } from './context.ts';
-import { decode } from './decode.ts';
+import { decodeContent, DecodeProblem } from './decode.ts';
 import { recordUpdate } from './ownership.ts';
 import type { Updated } from './update.ts';
 
@@ -34,7 +35,7 @@ export function patch(
 ): Updated {
   const { resource, namespace, name } = target;
   if (!acceptedPatches(resource).includes(mediaType) || mediaType.endsWith('cbor')) {
-    throw unsupportedMediaType(acceptedPatches(resource));
+    throw new Failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
   }
   const stored = machine.store.get(resource.storage, objectKey(resource, namespace, name));
   if (mediaType === APPLY_PATCH) return apply(machine, target, stored?.object, readApply(text), options);
@@ -55,11 +56,22 @@ export function commitPatch(
   return commit(machine, {
     target,
     before,
-    next: decode(machine, target.resource, next, options),
+    next: decodePatched(machine, target, next, options),
     options,
     unconditional: true,
     own: (made, live) => recordUpdate(machine, target.resource, live, made, options),
   });
+}
+
+/** A patch whose result is no object of the kind: 422, with the result that the server could not read. */
+function decodePatched(machine: Machine, target: Target, next: JsonObject, options: WriteOptions): StoredObject {
+  const text = JSON.stringify(next);
+  try {
+    return decodeContent(machine, target.resource, next, options);
+  } catch (thrown) {
+    if (!(thrown instanceof DecodeProblem)) throw thrown;
+    throw invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', text, thrown.message)]);
+  }
 }
 
 export function patched(
@@ -69,7 +81,12 @@ export function patched(
   body: Json,
 ): JsonObject {
   if (mediaType === JSON_PATCH) return jsonPatch(live, body);
-  if (!isObject(body)) throw badRequest('cannot restore slice from map');
+  if (!isObject(body)) {
+    const found = Array.isArray(body) ? 'array' : typeof body;
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    );
+  }
   if (mediaType === STRATEGIC_MERGE_PATCH) return structuredClone(strategicMerge(live, body, resource.schema));
   const result = structuredClone(mergePatch(live, body));
   if (!isObject(result)) throw badRequest('the patch does not describe an object');
@@ -80,14 +97,14 @@ function readPatch(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (thrown) {
-    throw badRequest(`error decoding patch: ${thrown instanceof Error ? thrown.message : 'not JSON'}`);
+    throw badRequest(`error decoding patch: ${jsonProblem(thrown)}`);
   }
 }
 
 function readApply(text: string): JsonObject {
   let value: unknown;
   try {
-    value = parseYaml(text);
+    value = parseYaml(text, { version: '1.1' });
   } catch (thrown) {
     throw badRequest(`error decoding YAML: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
   }

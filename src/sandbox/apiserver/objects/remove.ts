@@ -4,7 +4,7 @@ import { isObject, type JsonObject, numberAt, textAt } from '../json.ts';
 import { unsupportedValue } from '../kinds/causes.ts';
 import { objectKey } from '../kinds/resource.ts';
 import { copyObject, type StoredObject } from '../object.ts';
-import { type Machine, resourceSubject, secondsOf, type Target } from './context.ts';
+import { kindSubject, type Machine, resourceSubject, secondsOf, type Target } from './context.ts';
 
 export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
@@ -60,8 +60,9 @@ export function remove(machine: Machine, target: Target, options: DeleteOptions)
     if (remaining > 0 || pending) return { object: stored, gone: false };
   }
   if (!pending && grace === 0) {
-    if (!options.dryRun) machine.store.remove(resource.storage, key);
-    return { object: stored, gone: true };
+    if (alreadyDeleting) next.metadata.deletionGracePeriodSeconds = 0;
+    if (!options.dryRun) machine.store.remove(resource.storage, key, next);
+    return { object: next, gone: true };
   }
   markDeleted(machine, next, grace, alreadyDeleting);
   if (isNamespace && isObject(next.status)) next.status = { ...next.status, phase: 'Terminating' };
@@ -70,7 +71,7 @@ export function remove(machine: Machine, target: Target, options: DeleteOptions)
 }
 
 function checkPreconditions({ resource, name }: Target, stored: StoredObject, options: DeleteOptions): void {
-  const subject = resourceSubject(resource, name);
+  const subject = kindSubject({ ...resource, group: '' }, name);
   const { uid = '', resourceVersion = '' } = stored.metadata;
   if (options.uid !== undefined && options.uid !== uid) {
     throw conflict(

@@ -1,6 +1,7 @@
 /** The scale subresource: `autoscaling/v1` Scale in front of a replica count. */
-import { badRequest, notFound } from '../failure.ts';
+import { badRequest, invalid, notFound } from '../failure.ts';
 import { isObject, type Json, type JsonObject, listAt, numberAt, setAt, textAt, textMap, valueAt } from '../json.ts';
+import { invalidValue } from '../kinds/causes.ts';
 import { objectKey } from '../kinds/resource.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { JSON_PATCH, MERGE_PATCH, patched, STRATEGIC_MERGE_PATCH, commitPatch } from './patch.ts';
@@ -67,6 +68,11 @@ export function writeScale(
   if (!isObject(wanted)) throw badRequest('the Scale in the request is not an object');
   const replicas = numberAt(wanted, 'spec', 'replicas') ?? 0;
   if (!Number.isInteger(replicas)) throw badRequest('spec.replicas of a Scale must be an integer');
+  if (replicas < 0) {
+    throw invalid({ group: 'autoscaling', kind: 'Scale', name: target.name }, [
+      invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
+  }
   const next = structuredClone(asJson(shown));
   if (target.resource.scale !== undefined) setAt(next, target.resource.scale.specReplicas, replicas);
   const version = textAt(wanted, 'metadata', 'resourceVersion') ?? '';

@@ -1,14 +1,17 @@
 /** JSON patch (RFC 6902) with the answers of the real server: a patch that cannot be read is 400, one that does not fit is 422. */
 import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import { badRequest, Failure } from '../failure.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
+import { isObject, type Json, type JsonObject, valueAt } from '../json.ts';
 
 const MAX_OPERATIONS = 10_000;
 const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
 
 export function jsonPatch(target: JsonObject, patch: Json): JsonObject {
   if (!Array.isArray(patch)) {
-    throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+    const found = isObject(patch) ? 'object' : typeof patch;
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${found} into Go value of type []handlers.jsonPatchOp`,
+    );
   }
   if (patch.length > MAX_OPERATIONS) {
     throw new Failure(
@@ -21,13 +24,30 @@ export function jsonPatch(target: JsonObject, patch: Json): JsonObject {
     if (!isObject(operation) || !OPERATIONS.has(String(operation['op']))) throw misfit();
   }
   try {
-    const result = fastJsonPatch.applyPatch(structuredClone(target), patch as unknown as Operation[], true, true, true);
-    const document: unknown = result.newDocument;
+    let document = structuredClone(target);
+    for (const operation of patch) document = applyOne(document, operation as unknown as Operation);
     if (isObject(document)) return document;
   } catch {
     throw misfit();
   }
   throw misfit();
+}
+
+/** The real server lets `replace` add a missing member to an object that exists. */
+function applyOne(document: JsonObject, operation: Operation): JsonObject {
+  const op = operation.op === 'replace' && addsMember(document, operation.path) ? 'add' : operation.op;
+  const result = fastJsonPatch.applyOperation(document, { ...operation, op } as Operation, true, true, true);
+  return result.newDocument;
+}
+
+function addsMember(document: JsonObject, path: string): boolean {
+  const parts = path
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = parts.pop();
+  const parent = valueAt(document, ...parts);
+  return last !== undefined && isObject(parent) && !Object.hasOwn(parent, last);
 }
 
 const misfit = (): Failure =>

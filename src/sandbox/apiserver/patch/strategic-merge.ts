@@ -2,7 +2,7 @@
  * Strategic merge patch for the built-in kinds: lists are merged by the key that the schema names, and the directives `$patch`,
  * `$retainKeys`, `$setElementOrder/x` and `$deleteFromPrimitiveList/x` do what kubectl means by them.
  */
-import { badRequest } from '../failure.ts';
+import { badRequest, plainError } from '../failure.ts';
 import { equalJson, isObject, type Json, type JsonObject } from '../json.ts';
 import { fieldSchema, type Schema } from '../schema/schema.ts';
 
@@ -61,7 +61,7 @@ function mergeByKey(live: readonly Json[], patch: readonly Json[], key: string, 
   for (const item of patch) {
     if (!isObject(item)) throw badRequest(`invalid patch: a list merged by ${key} may hold objects only`);
     const id = item[key];
-    if (id === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    if (id === undefined) throw plainError(`map: ${goText(item)} does not contain declared merge key: ${key}`);
     if (isDeletion(item)) {
       result = result.filter((existing) => !isObject(existing) || !equalJson(existing[key], id));
       continue;
@@ -113,6 +113,16 @@ function deleteValues(target: JsonObject, field: string, values: Json | undefine
   const list = target[field];
   if (!Array.isArray(list) || !Array.isArray(values)) return;
   target[field] = list.filter((item) => !values.some((value) => equalJson(value, item)));
+}
+
+/** A value as Go prints it. */
+function goText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isObject(value)) return value === null ? '<nil>' : String(value);
+  return `map[${Object.keys(value)
+    .sort()
+    .map((key) => `${key}:${goText(value[key] ?? null)}`)
+    .join(' ')}]`;
 }
 
 const isDeletion = (item: Json): boolean => isObject(item) && item['$patch'] === 'delete';

@@ -2,12 +2,17 @@
 import { isObject, type Json } from '../json.ts';
 import { fieldSchema, type Schema } from './schema.ts';
 
-/** The first value whose type does not fit, in words; `undefined` when all fit. */
-export function decodeProblem(value: Json, schema: Schema | undefined, path: string, kind: string): string | undefined {
+/** The first value whose type does not fit, in words; `undefined` when all fit. `struct` is the type that holds the value. */
+export function decodeProblem(
+  value: Json,
+  schema: Schema | undefined,
+  path: string,
+  struct: string,
+): string | undefined {
   if (schema === undefined || value === null) return undefined;
   const wanted = schema.type;
   if (wanted !== undefined && !fits(value, wanted)) {
-    return `json: cannot unmarshal ${describe(value)} into Go struct field ${kind}.${path} of type ${goType(schema)}`;
+    return `json: cannot unmarshal ${describe(value)} into Go struct field ${struct}.${path} of type ${goType(schema)}`;
   }
   if (schema.format === 'date-time' && typeof value === 'string' && Number.isNaN(Date.parse(value))) {
     return `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`;
@@ -17,13 +22,15 @@ export function decodeProblem(value: Json, schema: Schema | undefined, path: str
   }
   if (Array.isArray(value)) {
     for (const item of value) {
-      const problem = decodeProblem(item, schema.items, path, kind);
+      const problem = decodeProblem(item, schema.items, path, struct);
       if (problem !== undefined) return problem;
     }
   } else if (isObject(value)) {
     for (const [key, member] of Object.entries(value)) {
-      const at = path === '' ? key : `${path}.${key}`;
-      const problem = member === undefined ? undefined : decodeProblem(member, fieldSchema(schema, key), at, kind);
+      const named = schema.properties !== undefined;
+      const at = !named ? path : path === '' ? key : `${path}.${key}`;
+      const holder = named ? (schema.title ?? struct) : struct;
+      const problem = member === undefined ? undefined : decodeProblem(member, fieldSchema(schema, key), at, holder);
       if (problem !== undefined) return problem;
     }
   }

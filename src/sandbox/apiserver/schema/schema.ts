@@ -14,6 +14,8 @@ export interface Schema {
   readonly type?: string;
   readonly format?: string;
   readonly description?: string;
+  /** Of built-in kinds: the short name of the definition. */
+  readonly title?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;
@@ -73,7 +75,10 @@ export type Definitions = Readonly<Record<string, Schema>>;
 
 const REFERENCE = '#/components/schemas/';
 
-/** Replaces every `$ref` by the definition it names. What stands beside a `$ref` (a patch strategy) wins over the definition. */
+/**
+ * Replaces every `$ref` by the definition it names. What stands beside a `$ref` (a patch strategy, or the default `{}` that marks a
+ * struct which is always there) wins over the definition.
+ */
 export function resolveReferences(raw: Readonly<Record<string, JsonObject>>): Definitions {
   const definitions = structuredClone(raw);
   const pending: { site: JsonObject; target: JsonObject }[] = [];
@@ -84,17 +89,18 @@ export function resolveReferences(raw: Readonly<Record<string, JsonObject>>): De
     if (typeof reference === 'string') {
       const target = definitions[reference.slice(REFERENCE.length)];
       if (target === undefined) return {};
-      const own = Object.keys(node).filter((key) => key !== '$ref' && key !== 'default');
-      if (own.length === 0) return target;
+      if (Object.keys(node).length === 1) return target;
       delete node['$ref'];
-      delete node['default'];
       pending.push({ site: node, target });
       return node;
     }
     for (const [key, value] of Object.entries(node)) node[key] = key === 'default' ? value : visit(value);
     return node;
   };
-  for (const definition of Object.values(definitions)) visit(definition);
+  for (const [name, definition] of Object.entries(definitions)) {
+    definition['title'] = name.split('.').at(-1) ?? name;
+    visit(definition);
+  }
   for (const { site, target } of pending) Object.assign(site, { ...target, ...site });
   return definitions as Definitions;
 }

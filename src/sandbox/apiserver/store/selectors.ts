@@ -34,7 +34,10 @@ function parseRequirement(part: string, whole: string): Requirement {
   if (presence !== null) {
     return { key: presence[2] ?? '', operator: presence[1] === '!' ? 'absent' : 'exists', values: [] };
   }
-  throw badRequest(`unable to parse requirement: ${JSON.stringify(part)} in selector ${JSON.stringify(whole)}`);
+  const words = part.split(/\s+/);
+  throw badRequest(
+    `unable to parse requirement: found '${words[1] ?? words[0] ?? whole}', expected: in, notin, =, ==, !=, gt, lt`,
+  );
 }
 
 function splitOutsideParentheses(text: string): string[] {
