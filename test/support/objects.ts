@@ -50,7 +50,7 @@ export function autoscaler(deploymentName: string): KubeObject {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
     metadata: { name: `${deploymentName}-hpa`, namespace: NAMESPACE },
-    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deploymentName } },
+    spec: { maxReplicas: 5, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: deploymentName } },
   };
 }
 
@@ -183,4 +183,13 @@ function appliedTo(object: KubeObject, patch: Extract<Patch, { kind: 'json' }>):
 function patched<T>(object: T, operations: readonly unknown[]): T {
   const copy = structuredClone(object);
   return jsonPatch.applyPatch(copy, structuredClone(operations) as jsonPatch.Operation[], true).newDocument;
+}
+
+/** Freezes an object and everything in it: who writes to it throws. */
+export function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) frozen(inner);
+  }
+  return value;
 }
