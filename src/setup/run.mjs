@@ -90,6 +90,7 @@ async function main([name, ...args]) {
   for (const one of FORWARDED) process.on(one, stop);
   try {
     await prepare(plan, progress, stopping.signal);
+    stopping.signal.throwIfAborted();
     const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}` };
     const isClean = await runQuiet(plan.quiet ?? [], env, progress, stopping.signal);
     for (const one of FORWARDED) process.off(one, stop);

@@ -49,7 +49,7 @@ async function build(root, cache, draft, { say, signal }) {
         say(
           line.startsWith('go: downloading')
             ? 'fetching Go modules'
-            : `${(compiled += 1)} packages compiled (about 2 100 when nothing is cached)`,
+            : `${(compiled += 1)} packages compiled (about 2 500 when nothing is cached)`,
         ),
     },
   );
