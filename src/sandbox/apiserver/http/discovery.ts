@@ -120,7 +120,7 @@ function subresourcesOf(resource: Resource): SubresourceEntry[] {
     entries.push({ name: 'scale', response: { group: 'autoscaling', version: 'v1', kind: 'Scale' } });
   }
   if (resource.hasStatus) entries.push({ name: 'status', response: undefined });
-  return entries;
+  return resource.custom ? entries.reverse() : entries;
 }
 
 /** `core` chooses between what `/api` and what `/apis` answer. */

@@ -94,7 +94,7 @@ export class Dispatcher {
       this.#watches.add(watch);
       return () => this.#watches.delete(watch);
     };
-    await handleResource(machine, { request, response, url, route, resource, verb, fault, onWatch });
+    await handleResource(machine, { request, response, url, route, resource, verb, fault, onWatch, warnings: [] });
   }
 
   async #review(

@@ -48,6 +48,8 @@ export interface ResourceRequest {
   readonly fault: Fault | undefined;
   /** Told of every watch, so that the server can cut it. */
   readonly onWatch: (cut: Cut) => () => void;
+  /** Filled while the request is read; sent with the answer, good or bad. */
+  readonly warnings: string[];
 }
 
 export function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): RequestVerb | undefined {
@@ -76,8 +78,17 @@ export async function handleResource(machine: Machine, call: ResourceRequest): P
   if (resource.namespaced && route.namespace === undefined && !ALL_NAMESPACES.has(verb)) throw methodNotAllowed();
   if (!resource.namespaced && route.namespace !== undefined) throw new PageNotFound();
   checkSubresource(call);
-  if (resource.deprecation !== undefined) addWarnings(call.response, [resource.deprecation]);
-  switch (verb) {
+  if (resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
+  try {
+    await serve(machine, call);
+  } catch (thrown) {
+    if (!call.response.headersSent) addWarnings(call.response, call.warnings);
+    throw thrown;
+  }
+}
+
+async function serve(machine: Machine, call: ResourceRequest): Promise<void> {
+  switch (call.verb) {
     case 'get':
       return get(machine, call);
     case 'list':
@@ -130,7 +141,8 @@ const targetOf = ({ resource, route }: ResourceRequest): Target => ({
   name: route.name ?? '',
 });
 
-function optionsOf({ url, request, route }: ResourceRequest): WriteOptions {
+function optionsOf(call: ResourceRequest): WriteOptions {
+  const { url, request, route } = call;
   const query = url.searchParams;
   const validation = query.get('fieldValidation') ?? 'Warn';
   if (!FIELD_VALIDATION.includes(validation)) {
@@ -148,7 +160,7 @@ function optionsOf({ url, request, route }: ResourceRequest): WriteOptions {
     dryRun: query.get('dryRun') === 'All',
     force: query.get('force') === 'true',
     subresource: subresource === 'status' || subresource === 'scale' ? (subresource satisfies Subresource) : '',
-    warnings: [],
+    warnings: call.warnings,
   };
 }
 
@@ -182,15 +194,9 @@ function decodeBody(text: string, mediaType: string, kind: string): unknown {
 }
 
 /** Answers with one object, as a table row if the client wants that. */
-function sendObject(
-  machine: Machine,
-  call: ResourceRequest,
-  code: number,
-  stored: StoredObject,
-  warnings: readonly string[],
-): void {
+function sendObject(machine: Machine, call: ResourceRequest, code: number, stored: StoredObject): void {
   const { resource, request, response, url } = call;
-  addWarnings(response, warnings);
+  addWarnings(response, call.warnings);
   if (call.fault?.dropAfterWrite === true) {
     response.destroy();
     return;
@@ -214,7 +220,7 @@ async function get(machine: Machine, call: ResourceRequest): Promise<void> {
   if (version === undefined) throw notFound(resourceSubject(resource, target.name));
   if (tableRequest(request.headers.accept, url.searchParams) === undefined) {
     sendJsonText(response, 200, objectText(resource, version));
-  } else sendObject(machine, call, 200, version.object, []);
+  } else sendObject(machine, call, 200, version.object);
 }
 
 async function list(machine: Machine, call: ResourceRequest): Promise<void> {
@@ -280,7 +286,7 @@ async function post(machine: Machine, call: ResourceRequest): Promise<void> {
     return;
   }
   const object = create(machine, resource, route.namespace, body, options);
-  sendObject(machine, call, 201, object, options.warnings);
+  sendObject(machine, call, 201, object);
 }
 
 /** The scheduler's way to give a pod a node. */
@@ -331,11 +337,11 @@ async function put(machine: Machine, call: ResourceRequest): Promise<void> {
     return;
   }
   if (route.subresource === 'finalize') {
-    sendObject(machine, call, 200, finalize(machine, target, body), []);
+    sendObject(machine, call, 200, finalize(machine, target, body));
     return;
   }
   const { object, created } = update(machine, target, body, options);
-  sendObject(machine, call, created ? 201 : 200, object, options.warnings);
+  sendObject(machine, call, created ? 201 : 200, object);
 }
 
 /** A namespace's own finalizers live in its spec and change only here. */
@@ -382,7 +388,7 @@ async function patchCall(machine: Machine, call: ResourceRequest): Promise<void>
     );
   }
   const { object, created } = patch(machine, target, mediaType, text, options);
-  sendObject(machine, call, created ? 201 : 200, object, options.warnings);
+  sendObject(machine, call, created ? 201 : 200, object);
 }
 
 async function deleteOne(machine: Machine, call: ResourceRequest): Promise<void> {
@@ -391,7 +397,7 @@ async function deleteOne(machine: Machine, call: ResourceRequest): Promise<void>
   const target = targetOf(call);
   const { object, gone } = remove(machine, target, parseDeleteOptions(await readObject(request), url.searchParams));
   if (!gone || resource.returnsDeleted) {
-    sendObject(machine, call, 200, object, []);
+    sendObject(machine, call, 200, object);
     return;
   }
   if (call.fault?.dropAfterWrite === true) response.destroy();

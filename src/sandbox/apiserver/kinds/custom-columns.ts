@@ -23,14 +23,16 @@ export function customColumns(columns: readonly Json[]): Column[] {
 
 function toColumn(column: JsonObject): Column {
   const type = TYPES.find((name) => name === column['type']) ?? 'string';
-  const find = compileJsonPath(textAt(column, 'jsonPath') ?? '') ?? (() => []);
+  const path = textAt(column, 'jsonPath') ?? '';
+  const find = compileJsonPath(path) ?? (() => []);
   const format = textAt(column, 'format');
-  const description = textAt(column, 'description');
+  const description =
+    textAt(column, 'description') ?? `Custom resource definition column (in JSONPath format): ${path}`;
   return {
     name: textAt(column, 'name') ?? '',
     type,
     ...(format === undefined ? {} : { format }),
-    ...(description === undefined ? {} : { description }),
+    description,
     priority: numberAt(column, 'priority') ?? 0,
     cell: (object, nowMs) => {
       const found = find(asJson(object));

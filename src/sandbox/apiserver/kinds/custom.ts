@@ -6,9 +6,8 @@ import { type CompiledRules, checkRules, compileRules } from '../schema/cel.ts';
 import { checkAgainstSchema } from '../schema/check.ts';
 import { fillDefaults } from '../schema/fill.ts';
 import type { Schema } from '../schema/schema.ts';
-import { invalidValue } from './causes.ts';
 import { customColumns } from './custom-columns.ts';
-import { ALL_VERBS, type Resource, type ScalePaths, storageKey } from './resource.ts';
+import { CUSTOM_VERBS, type Resource, type ScalePaths, storageKey } from './resource.ts';
 
 export interface CustomResource {
   readonly resource: Resource;
@@ -37,7 +36,7 @@ export function customResources(definition: StoredObject): CustomResource[] {
         namespaced: textAt(spec, 'scope') === 'Namespaced',
         custom: true,
         storage: storageKey(group, plural),
-        verbs: ALL_VERBS,
+        verbs: CUSTOM_VERBS,
         generation: 'all',
         unconditionalUpdate: false,
         createOnUpdate: false,
@@ -92,7 +91,22 @@ function scaleOf(version: Json): ScalePaths | undefined {
   };
 }
 
-/** Structure first; CEL rules only speak about objects that are structurally sound. */
+const BLOCKING = new Set<FieldCause['reason']>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const RULES_SKIPPED: FieldCause = {
+  field: '<nil>',
+  reason: 'FieldValueInvalid',
+  message:
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
+
+/** Structure first; CEL rules only speak about objects whose shape they can rely on. */
 function checkCustom(
   object: StoredObject,
   before: StoredObject | undefined,
@@ -101,11 +115,7 @@ function checkCustom(
 ): FieldCause[] {
   const value = object as Json;
   const structural = checkAgainstSchema(value, schema, '');
-  if (structural.length > 0) {
-    if (rules.size === 0) return structural;
-    const note =
-      'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
-    return [...structural, { ...invalidValue('<nil>', null, note), message: `Invalid value: null: ${note}` }];
-  }
-  return checkRules(value, before as Json | undefined, schema, rules, '');
+  if (rules.size === 0) return structural;
+  if (structural.some((cause) => BLOCKING.has(cause.reason))) return [...structural, RULES_SKIPPED];
+  return [...structural, ...checkRules(value, before as Json | undefined, schema, rules, '')];
 }

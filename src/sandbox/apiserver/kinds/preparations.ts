@@ -138,6 +138,17 @@ const event: Preparation = {
   },
 };
 
+const definition: Preparation = {
+  create: (object) => {
+    const stored = listAt(object.spec, 'versions').find((version) => isObject(version) && version['storage'] === true);
+    object.status = {
+      conditions: null,
+      acceptedNames: { plural: '', kind: '' },
+      storedVersions: [textAt(stored, 'name') ?? ''],
+    };
+  },
+};
+
 export const BUILTIN_PREPARATIONS: Readonly<Record<string, Preparation>> = {
   Pod: pod,
   Deployment: emptyStatus,
@@ -147,4 +158,5 @@ export const BUILTIN_PREPARATIONS: Readonly<Record<string, Preparation>> = {
   HorizontalPodAutoscaler: autoscaler,
   PodDisruptionBudget: budget,
   Event: event,
+  CustomResourceDefinition: definition,
 };

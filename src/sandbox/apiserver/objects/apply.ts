@@ -1,5 +1,5 @@
 /** Server-side apply: the configuration is merged with the live object under the rules of field ownership. */
-import { badRequest, conflict, Failure, invalid, plainError } from '../failure.ts';
+import { badRequest, conflict, Failure, invalid, notFound, plainError } from '../failure.ts';
 import { readManagers } from '../fields/managers.ts';
 import { afterApply, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
 import { typedProblems } from '../fields/typed.ts';
@@ -41,7 +41,7 @@ export function apply(
         `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
       );
     }
-    if (options.subresource !== '') throw badRequest('a subresource cannot be applied before its object exists');
+    if (options.subresource !== '') throw notFound(resourceSubject(resource, name));
   }
   const live = stored === undefined ? {} : withoutManagedFields(present(resource, stored));
   const outcome = merged(machine, target, live, stored, applied, options);

@@ -1,6 +1,7 @@
 /** From a request body to an object: kind and version checked, wrong types refused, unknown fields taken out and reported. */
-import { badRequest } from '../failure.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { badRequest, invalid } from '../failure.ts';
+import { isObject, type JsonObject, textAt } from '../json.ts';
+import { invalidValue } from '../kinds/causes.ts';
 import { checkMetadataShape } from '../kinds/metadata-check.ts';
 import { apiVersionOf, type Resource } from '../kinds/resource.ts';
 import { asObject, type StoredObject } from '../object.ts';
@@ -19,9 +20,7 @@ export function decode(machine: Machine, resource: Resource, body: JsonObject, o
     return decodeContent(machine, resource, body, options);
   } catch (thrown) {
     if (!(thrown instanceof DecodeProblem)) throw thrown;
-    throw badRequest(
-      resource.custom ? thrown.message : cannotHandle(resource, resource.kind, resource.version, thrown.message),
-    );
+    throw badRequest(cannotHandle(resource, resource.kind, resource.version, thrown.message));
   }
 }
 
@@ -32,8 +31,17 @@ export function decodeContent(
   body: JsonObject,
   options: WriteOptions,
 ): StoredObject {
-  body['apiVersion'] = apiVersionOf(resource);
-  body['kind'] = resource.kind;
+  const kept = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  for (const [field, wanted] of Object.entries(kept)) {
+    const given = body[field];
+    if (resource.custom && given !== undefined && given !== '' && given !== wanted) {
+      const name = textAt(body, 'metadata', 'name') ?? '';
+      throw invalid({ group: resource.group, kind: resource.kind, name }, [
+        invalidValue(field, given, `must be ${wanted}`),
+      ]);
+    }
+    body[field] = wanted;
+  }
   const problem = checkMetadataShape(body) ?? resource.decodeProblem(body);
   if (problem !== undefined) throw new DecodeProblem(problem);
   const unknown = pruneUnknown(machine, resource, body);
@@ -53,23 +61,37 @@ export function pruneUnknown(machine: Machine, resource: Resource, body: JsonObj
 
 function checkKind(resource: Resource, body: JsonObject): void {
   const expected = apiVersionOf(resource);
-  const { kind, apiVersion } = body;
-  const given = apiVersion === undefined || apiVersion === '' ? (resource.custom ? '' : expected) : String(apiVersion);
+  const kind = typeof body['kind'] === 'string' ? body['kind'] : '';
+  const given = typeof body['apiVersion'] === 'string' ? body['apiVersion'] : '';
+  if (resource.custom) checkCustomKind(resource, body, kind, given, expected);
+  else checkBuiltinKind(resource, kind === '' ? resource.kind : kind, given === '' ? expected : given, expected);
+}
+
+function checkCustomKind(resource: Resource, body: JsonObject, kind: string, given: string, expected: string): void {
+  if (kind === '') {
+    const text = JSON.stringify(body);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${resource.kind}): Object 'Kind' is missing in '${text}' (${text.slice(0, 64)})`,
+    );
+  }
   if (given !== expected) {
-    if (resource.custom)
-      throw badRequest(`the API version in the data (${given}) does not match the expected API version (${expected})`);
+    throw badRequest(`the API version in the data (${given}) does not match the expected API version (${expected})`);
+  }
+  if (kind === resource.kind) return;
+  const name = textAt(body, 'metadata', 'name') ?? '';
+  throw invalid({ group: resource.group, kind, name }, [invalidValue('kind', kind, `must be ${resource.kind}`)]);
+}
+
+function checkBuiltinKind(resource: Resource, kind: string, given: string, expected: string): void {
+  if (given !== expected) {
     const version = given.split('/').at(-1) ?? given;
-    const problem = `no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(given)} in scheme "pkg/runtime/scheme.go:111"`;
-    throw badRequest(cannotHandle(resource, String(kind ?? ''), version, problem));
+    const problem = `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(given)} in scheme "pkg/runtime/scheme.go:111"`;
+    throw badRequest(cannotHandle(resource, kind, version, problem));
   }
-  if (kind === resource.kind || (!resource.custom && (kind === undefined || kind === ''))) return;
-  if (kind === undefined || kind === '') throw badRequest("Object 'Kind' is missing in the request body");
-  if (resource.custom) {
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${resource.kind})`);
-  }
+  if (kind === resource.kind) return;
   const internal = resource.group === '' ? 'core' : (resource.group.split('.')[0] ?? '');
-  const problem = `converting (${resource.version}.${String(kind)}) to (${internal}.${resource.kind}): unknown conversion`;
-  throw badRequest(cannotHandle(resource, String(kind), resource.version, problem));
+  const problem = `converting (${resource.version}.${kind}) to (${internal}.${resource.kind}): unknown conversion`;
+  throw badRequest(cannotHandle(resource, kind, resource.version, problem));
 }
 
 const cannotHandle = (resource: Resource, kind: string, version: string, problem: string): string =>

@@ -1,6 +1,6 @@
 /** PATCH in its four forms. Server-side apply also creates; the others need the object to exist. */
 import { parse as parseYaml } from 'yaml';
-import { badRequest, Failure, invalid, notFound } from '../failure.ts';
+import { badRequest, Failure, invalid, notFound, unsupportedMediaType } from '../failure.ts';
 import { isObject, type Json, type JsonObject, jsonProblem } from '../json.ts';
 import { invalidValue } from '../kinds/causes.ts';
 import { objectKey, type Resource } from '../kinds/resource.ts';
@@ -35,6 +35,7 @@ export function patch(
 ): Updated {
   const { resource, namespace, name } = target;
   if (!acceptedPatches(resource).includes(mediaType) || mediaType.endsWith('cbor')) {
+    if (resource.custom) throw unsupportedMediaType([JSON_PATCH, MERGE_PATCH, APPLY_PATCH]);
     throw new Failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
   }
   const stored = machine.store.get(resource.storage, objectKey(resource, namespace, name));

@@ -105,7 +105,7 @@ function checkRule(
     return {
       field,
       reason: 'FieldValueInvalid',
-      message: `Invalid value: ${shown}: rule evaluation error: ${problem}: ${rule.rule}`,
+      message: `Invalid value: ${shown}rule evaluation error: ${problem}: ${rule.rule}`,
     };
   }
   const message = messageOf(compiled, context);
@@ -115,9 +115,9 @@ function checkRule(
     case 'FieldValueRequired':
       return { field, reason: 'FieldValueRequired', message: `Required value: ${message}` };
     case 'FieldValueDuplicate':
-      return { field, reason: 'FieldValueDuplicate', message: `Duplicate value: ${shown}: ${message}` };
+      return { field, reason: 'FieldValueDuplicate', message: `Duplicate value: ${shown}${message}` };
     default:
-      return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${shown}: ${message}` };
+      return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${shown}${message}` };
   }
 }
 
@@ -134,10 +134,9 @@ function messageOf(compiled: CompiledRule, context: Record<string, unknown>): st
   return rule.message ?? `failed rule: ${rule.rule}`;
 }
 
-const showOffending = (value: Json): string => {
-  if (Array.isArray(value)) return '"array"';
-  return isObject(value) ? '"object"' : JSON.stringify(value);
-};
+/** Objects and lists are too large to be repeated. */
+const showOffending = (value: Json): string =>
+  Array.isArray(value) || isObject(value) ? '' : `${JSON.stringify(value)}: `;
 
 /** Items of keyed lists are matched by their keys; items of other lists have no old value. */
 function matchingItem(item: Json, before: Json | undefined, schema: Schema): Json | undefined {

@@ -16,7 +16,7 @@ import { fieldSchema, type Schema } from './schema.ts';
 export function checkAgainstSchema(value: Json, schema: Schema, path: string): FieldCause[] {
   if (value === null) return schema.nullable === true || anyType(schema) ? [] : [typeCause(path, value, schema)];
   const mismatch = typeMismatch(value, schema);
-  if (mismatch) return [typeCause(path, value, schema)];
+  if (mismatch) return [typeCause(path, value, schema), ...checkEnum(value, schema, path)];
   return [
     ...checkEnum(value, schema, path),
     ...(typeof value === 'string' ? checkText(value, schema, path) : []),
@@ -158,14 +158,26 @@ function checkCombinations(value: Json, schema: Schema, path: string): FieldCaus
   const passes = (option: Schema): boolean => checkAgainstSchema(value, option, path).length === 0;
   const causes: FieldCause[] = [];
   if (schema.anyOf !== undefined && !schema.anyOf.some(passes)) {
-    causes.push(invalidValue(path, '', `${path} in body must validate at least one schema (anyOf)`));
+    causes.push(combination(`${JSON.stringify(path)} must validate at least one schema (anyOf)`));
   }
-  if (schema.oneOf !== undefined && schema.oneOf.filter(passes).length !== 1) {
-    causes.push(invalidValue(path, '', `${path} in body must validate one and only one schema (oneOf)`));
-  }
+  causes.push(...checkOneOf(value, schema, path));
   for (const part of schema.allOf ?? []) causes.push(...checkAgainstSchema(value, part, path));
   if (schema.not !== undefined && passes(schema.not)) {
-    causes.push(invalidValue(path, '', `${path} in body must not validate the schema (not)`));
+    causes.push(combination(`${JSON.stringify(path)} must not validate the schema (not)`));
   }
   return causes;
 }
+
+function checkOneOf(value: Json, schema: Schema, path: string): FieldCause[] {
+  const options = schema.oneOf ?? [];
+  if (options.length === 0) return [];
+  const results = options.map((option) => checkAgainstSchema(value, option, path));
+  const valid = results.filter((causes) => causes.length === 0).length;
+  if (valid === 1) return [];
+  const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
+  const sentence = `${JSON.stringify(path)} must validate one and only one schema (oneOf). ${found}`;
+  return [combination(sentence), ...(valid === 0 ? (results[0] ?? []) : [])];
+}
+
+/** The real server names no field for these. */
+const combination = (sentence: string): FieldCause => invalidValue('<nil>', '', sentence);

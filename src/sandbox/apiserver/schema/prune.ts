@@ -28,7 +28,8 @@ function pruneObject(
   for (const [key, value] of Object.entries(object)) {
     const at = path === '' ? key : `${path}.${key}`;
     if (isResource && (key === 'apiVersion' || key === 'kind')) continue;
-    if (value === undefined || (rules.dropNulls && value === null)) {
+    const nothing = value === null && (rules.dropNulls || isUnwantedNull(fieldSchema(schema, key)));
+    if (value === undefined || nothing) {
       delete object[key];
       continue;
     }
@@ -43,6 +44,10 @@ function pruneObject(
     } else if (known !== undefined) pruneValue(value, known, at, rules, unknown);
   }
 }
+
+/** A null that is neither allowed nor replaced by a default is dropped silently. */
+const isUnwantedNull = (schema: Schema | undefined): boolean =>
+  schema?.type !== undefined && schema.nullable !== true && schema.default === undefined;
 
 function pruneValue(value: Json, schema: Schema, path: string, rules: PruneRules, unknown: string[]): void {
   if (Array.isArray(value)) {
