@@ -15,8 +15,8 @@ import type { MetricVerdict, Outcome } from './verdict.ts';
 /** More of the last intervals (up to 30, of this step) missing: no verdict, whatever the rest says. */
 const MOST_MISSING = 0.2;
 const WINDOW = 30;
-/** Fewer expected intervals than this: too early to speak of missing data. */
-const EARLY = 5;
+/** Fewer expected intervals than this: too early to call a step inconclusive for a hiccup, though it cannot pass meanwhile. */
+const EARLY = 10;
 /** Silence up to this long is the usual lag of scrapes and queries. */
 const GRACE_INTERVALS = 3;
 const GRACE_MS = 5_000;
@@ -25,6 +25,9 @@ const GRACE_MS = 5_000;
 export interface JudgedMetric {
   readonly verdict: MetricVerdict;
   readonly since: Since;
+  /** Too much is missing to pass … */
+  readonly isPatchy: boolean;
+  /** … and for long enough to say so. */
   readonly isMissing: boolean;
   readonly hasEnoughRequests: boolean;
   /** Every comparison that must pass does, all other conditions aside. */
@@ -43,7 +46,7 @@ export function judgeMetric(
   const quietSinceMs = Math.max(metric.lastAnswerMs, question.sinceMs, evidence.startMs);
   const graceMs = Math.max(GRACE_INTERVALS * evidence.intervalMs, GRACE_MS);
   const isBlind = question.nowMs - quietSinceMs > graceMs;
-  const isMissing = isMostlyMissing(evidence, metric, since, question);
+  const { isPatchy, isMissing } = missingIn(evidence, metric, since, question);
   const hasEnoughRequests = since.canaryRequests >= rule.minRequests;
   const isFailed =
     evidence.failed !== undefined && (evidence.failed.metric === metric.rule.name || isConfirmed(evidence, metric));
@@ -61,6 +64,7 @@ export function judgeMetric(
   return {
     verdict: { ...verdict, says: sayMetric(verdict, rule.falsePass) },
     since,
+    isPatchy,
     isMissing,
     hasEnoughRequests,
     isWithinMargin,
@@ -72,16 +76,20 @@ function isConfirmed(evidence: RunEvidence, metric: MetricEvidence): boolean {
   return metric.rule.share * metricOdds(metric) >= evidence.abortAtOdds;
 }
 
-function isMostlyMissing(evidence: RunEvidence, metric: MetricEvidence, since: Since, question: StepQuestion): boolean {
+function missingIn(
+  evidence: RunEvidence,
+  metric: MetricEvidence,
+  since: Since,
+  question: StepQuestion,
+): { isPatchy: boolean; isMissing: boolean } {
   const graceMs = Math.max(GRACE_INTERVALS * evidence.intervalMs, GRACE_MS);
   const lastMs = Math.max(evidence.endMs, question.sinceMs);
   const silent = Math.max(0, Math.floor((question.nowMs - lastMs - graceMs) / evidence.intervalMs));
   const expected = silent + since.answered + since.missing;
-  if (expected < EARLY) return false;
   const window = Math.min(WINDOW, expected);
-  const older = Math.max(0, window - silent);
-  const missing = Math.min(silent, window) + recentlyMissing(metric, older);
-  return missing > MOST_MISSING * window;
+  const missing = Math.min(silent, window) + recentlyMissing(metric, Math.max(0, window - silent));
+  const isPatchy = missing > MOST_MISSING * window;
+  return { isPatchy, isMissing: isPatchy && expected >= EARLY };
 }
 
 function outcomeOf(known: {

@@ -2,7 +2,7 @@
  * The verdict of one step, asked as often as wanted (the evidence is valid at every look):
  *
  *     odds reach the abort line                              → Fail, for good
- *     more than 20 % of the recent intervals missing         → Inconclusive
+ *     more than 20 % of the last 30 intervals missing        → Inconclusive
  *     long enough, enough requests, every metric within its
  *       pass margin, and no smoke (odds below a fifth)       → Pass
  *     atMost of data without a decision                      → Inconclusive
@@ -28,7 +28,7 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
   const hasEnoughRequests = metrics.every((metric) => metric.hasEnoughRequests);
   const isMissing = metrics.some((metric) => metric.isMissing);
   const isClear = odds < NO_SMOKE * evidence.abortAtOdds;
-  const isWithinMargin = metrics.every((metric) => metric.isWithinMargin);
+  const isWithinMargin = metrics.every((metric) => metric.isWithinMargin && !metric.isPatchy);
 
   const decide = (): { outcome: Outcome; reason: string; metric: string | undefined } => {
     if (evidence.failed !== undefined) {
