@@ -1,0 +1,214 @@
+/** Every CEL rule of the CRDs with values that it admits and values that it refuses. */
+import { analysisRunKind } from '../../src/api/analysis-run.ts';
+import { analysisTemplateKind } from '../../src/api/analysis-template.ts';
+import type { KindDefinition } from '../../src/api/kind.ts';
+import { metricQueryKind } from '../../src/api/metric-query.ts';
+import { releaseKind } from '../../src/api/release.ts';
+import { specOf, withField } from './specs.ts';
+
+export interface CelCase {
+  /** Where the rule stands, as the reference page writes it. */
+  readonly path: string;
+  readonly says: string;
+  readonly field: string;
+  readonly pass: readonly unknown[];
+  readonly fail: readonly unknown[];
+}
+
+const LONG = [...Array(31).keys()].map((index) => index + 1);
+const counts = { total: { metric: 'a_total' }, bad: { metric: 'b_total' } };
+const inline = { summary: 'x', labels: { workload: 'w' }, counts };
+const histogram = { summary: 'x', labels: { workload: 'w' }, histogram: { metric: 'h' } };
+const ratios = (fail?: number, pass?: number) => ({
+  query: 'q',
+  ...(fail === undefined ? {} : { fail: { ratio: fail } }),
+  ...(pass === undefined ? {} : { pass: { ratio: pass } }),
+});
+const steps = (...list: unknown[]) => ({ steps: list });
+
+const release: readonly CelCase[] = [
+  {
+    path: 'spec.workload',
+    says: 'pair is missing',
+    field: 'workload',
+    pass: [{ pair: { members: ['a', 'b'] } }],
+    fail: [{}, { deployment: { name: 'web' } }],
+  },
+  {
+    path: 'spec.workload.pair.members',
+    says: 'the two members are the same',
+    field: 'workload.pair.members',
+    pass: [['a', 'b']],
+    fail: [['a', 'a']],
+  },
+  {
+    path: 'spec.traffic',
+    says: 'istio is missing',
+    field: 'traffic',
+    pass: [undefined, { istio: { virtualService: { name: 'web' } } }],
+    fail: [{}, { nginx: {} }],
+  },
+  {
+    path: 'spec.strategy',
+    says: 'canary is missing',
+    field: 'strategy',
+    pass: [{ canary: { stepWeights: [5] } }],
+    fail: [{}, { blueGreen: {} }],
+  },
+  {
+    path: 'spec.strategy.canary',
+    says: 'write exactly one of stepWeights, steps',
+    field: 'strategy.canary',
+    pass: [{ stepWeights: [5] }, steps({ setWeight: 5 })],
+    fail: [{}, { stepWeights: [5], ...steps({ setWeight: 5 }) }],
+  },
+  {
+    path: 'spec.strategy.canary.stepWeights',
+    says: 'the weights do not rise',
+    field: 'strategy.canary.stepWeights',
+    pass: [[5], [5, 25, 50], [...LONG, 100], [1, 100]],
+    fail: [
+      [5, 5],
+      [25, 5],
+      [5, 25, 24],
+      [...LONG, 31],
+    ],
+  },
+  {
+    path: 'spec.strategy.canary.steps',
+    says: 'no step gives the canary any requests',
+    field: 'strategy.canary',
+    pass: [steps({ pause: {} }, { setWeight: 1 })],
+    fail: [steps({ pause: {} }), steps({ setWeight: 0 })],
+  },
+  {
+    path: 'spec.strategy.canary.steps[]',
+    says: 'write exactly one of setWeight, judge, pause, setReplicas',
+    field: 'strategy.canary',
+    pass: [steps({ setWeight: 5 }, { judge: {} }, { pause: {} }, { setReplicas: 2 }, { setReplicas: '50%' })],
+    fail: [steps({ setWeight: 5 }, {}), steps({ setWeight: 5, pause: {} }), steps({ setWeight: 5 }, { mirror: 10 })],
+  },
+  {
+    path: 'spec.strategy.canary.steps[].judge',
+    says: 'atLeast is longer than atMost',
+    field: 'strategy.canary',
+    pass: [
+      steps(
+        { setWeight: 5 },
+        { judge: { atLeast: '1m', atMost: '1m' } },
+        { judge: { atLeast: '59m' } },
+        { judge: { atLeast: '59m', atMost: '1h' } },
+      ),
+    ],
+    fail: [steps({ setWeight: 5 }, { judge: { atLeast: '61m', atMost: '1h' } })],
+  },
+  {
+    path: 'spec.analysis.templates',
+    says: 'a template is named twice',
+    field: 'analysis.templates',
+    pass: [
+      [{ name: 'a' }, { name: 'b' }],
+      [{ name: 'a' }, { name: 'a', clusterScope: true }],
+    ],
+    fail: [
+      [{ name: 'a' }, { name: 'a' }],
+      [{ name: 'a', clusterScope: false }, { name: 'a' }],
+    ],
+  },
+  {
+    path: 'spec.analysis',
+    says: 'dwell is longer than atMost',
+    field: 'analysis',
+    pass: [
+      { templates: [{ name: 'a' }] },
+      { templates: [{ name: 'a' }], dwell: '3m', atMost: '15m' },
+      { templates: [{ name: 'a' }], dwell: '3h' },
+    ],
+    fail: [{ templates: [{ name: 'a' }], dwell: '16m', atMost: '15m' }],
+  },
+  {
+    path: 'spec.notify[]',
+    says: 'write exactly one of slack, webhook',
+    field: 'notify',
+    pass: [
+      [],
+      [{ slack: { secretRef: { name: 'a', key: 'b' } } }, { webhook: { secretRef: { name: 'a', key: 'b' } } }],
+    ],
+    fail: [[{}], [{ slack: { secretRef: { name: 'a', key: 'b' } }, webhook: { secretRef: { name: 'a', key: 'b' } } }]],
+  },
+];
+
+const template: readonly CelCase[] = [
+  {
+    path: 'spec.metrics[]',
+    says: 'compare is missing',
+    field: 'metrics[0]',
+    pass: [{ name: 'a', compare: { query: 'q' } }],
+    fail: [{ name: 'a' }],
+  },
+  {
+    path: 'spec.metrics[].compare',
+    says: 'write exactly one of query, inline',
+    field: 'metrics[0].compare',
+    pass: [{ query: 'q' }, { inline }],
+    fail: [{}, { query: 'q', inline }],
+  },
+  {
+    path: 'spec.metrics[].compare',
+    says: 'pass.ratio is below fail.ratio',
+    field: 'metrics[0].compare',
+    pass: [ratios(), ratios(1.1), ratios(undefined, 1.5), ratios(1.1, 1.5), ratios(1.1, 1.1)],
+    fail: [ratios(1.5, 1.1)],
+  },
+  {
+    path: 'spec.metrics[].compare',
+    says: 'slo is for histograms',
+    field: 'metrics[0].compare',
+    pass: [{ query: 'q', slo: { le: '250ms' } }, { inline: histogram, slo: { le: '250ms' } }, { inline }],
+    fail: [{ inline, slo: { le: '250ms' } }],
+  },
+  ...(['fail', 'pass'] as const).map(
+    (side): CelCase => ({
+      path: `spec.metrics[].compare.${side}`,
+      says: 'write ratio, difference or both',
+      field: `metrics[0].compare.${side}`,
+      pass: [{ ratio: 1.5 }, { difference: '0.1pp' }, { ratio: 1.5, difference: '0.1pp' }],
+      fail: [{}],
+    }),
+  ),
+];
+
+/** The rules of a query stand wherever a query stands. */
+const query = (path: string, field: string): readonly CelCase[] => [
+  {
+    path,
+    says: 'write exactly one of counts, histogram',
+    field,
+    pass: [inline, histogram],
+    fail: [
+      { summary: 'x', labels: { workload: 'w' } },
+      { ...inline, ...histogram },
+    ],
+  },
+  {
+    path: `${path}.labels`,
+    says: 'workload is missing',
+    field,
+    pass: [inline],
+    fail: [{ ...inline, labels: { pod: 'p' } }],
+  },
+];
+
+export const CEL_CASES: readonly { readonly kind: KindDefinition; readonly cases: readonly CelCase[] }[] = [
+  { kind: releaseKind, cases: release },
+  {
+    kind: analysisTemplateKind,
+    cases: [...template, ...query('spec.metrics[].compare.inline', 'metrics[0].compare.inline')],
+  },
+  { kind: metricQueryKind, cases: query('spec', '') },
+  { kind: analysisRunKind, cases: query('spec.metrics[].query', 'metrics[0].query') },
+];
+
+/** The example that a case changes: an inline query stands instead of a named one. */
+export const celBase = (kind: KindDefinition, field: string): unknown =>
+  field.endsWith('.inline') ? withField(specOf(kind), 'metrics[0].compare', {}) : specOf(kind);
