@@ -13,6 +13,8 @@ export const START_STAKE = 0.85;
 export const STEP_STAKE = 0.25;
 /** Cash ÷ remaining restarts is staked this often (intervals): 1 min at 10 s polls. */
 export const RESTART_EVERY = 6;
+/** … but a restart never stakes less than cash ÷ (60 + restarts so far): a long horizon must not starve the first hour. */
+export const UNHURRIED = 60;
 
 /** A bet that would decide in fewer intervals than this hands its stake to the smaller ratios. */
 export const SLOWEST_SURE_BET = 6;

@@ -14,6 +14,7 @@ import {
   START_STAKE,
   STEP_STAKE,
   TEMPERING,
+  UNHURRIED,
 } from './rule.ts';
 
 const BETS = RATIOS.length;
@@ -92,7 +93,9 @@ function stakeOf(wager: Wager, table: Table): number {
   let stake = wager.weight === table.weight ? 0 : STEP_STAKE * wager.cash;
   if (table.index - wager.restartedAt >= RESTART_EVERY) {
     wager.restartedAt = table.index;
-    stake += (wager.cash - stake) / Math.max(1, (table.horizon - table.index) / RESTART_EVERY);
+    const restartsLeft = (table.horizon - table.index) / RESTART_EVERY;
+    const unhurried = UNHURRIED + table.index / RESTART_EVERY;
+    stake += (wager.cash - stake) / Math.max(1, Math.min(restartsLeft, unhurried));
   }
   return stake;
 }

@@ -34,6 +34,8 @@ export interface SerinOptions {
   /** Leave the per-pod series out, as a source without a pod label does. */
   readonly isPodless?: boolean;
   readonly share?: number;
+  /** Longest run, in intervals. */
+  readonly horizon?: number;
 }
 
 const RECOMMENDED: MarginNumbers = { ratio: 1.1, difference: 0 };
@@ -53,7 +55,7 @@ export function walk(
     fail: options.fail ?? RECOMMENDED,
     pass: options.pass ?? PASS,
     threshold: 1 / (options.falseAbort ?? levelOfAttempt(0.05, 1)),
-    horizon: 360,
+    horizon: options.horizon ?? 360,
   };
   let used = 0;
   for (let at = 0; at < stream.intervals; at++) {
