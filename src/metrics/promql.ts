@@ -7,7 +7,7 @@
  *   reset   series that dropped: what they gained before (as far as scraped) plus their new value
  *   born    value of series that were not there before
  *   strange the same without a pod label, on targets that were not there before either
- *   silent  old value of series that were not scraped again; a relabelling looks like born ≥ silent
+ *   silent  old value of series that are missing from their pod's newest scrape; a relabelling looks like born ≥ silent
  *   fresh   number of series with a scrape inside the interval
  *   level   sum of all counters at t;  base: the same at t − Δ. base ≠ the level seen one poll earlier: samples came late
  *
@@ -136,16 +136,11 @@ function witnessParts(
   const by = rowLabels(query).join(', ');
   const group = groupLabels(query).join(', ');
   const { now, before, fresh } = scan(selector, options);
-  const silent = `${before} unless ${fresh}`;
+  const identity = query.labels.pod === undefined ? TARGET : by;
+  const newest = `timestamp(${selector}) == on (${identity}) group_left () max by (${identity}) (timestamp(${selector}))`;
   return [
     row('fresh', side, `count by (${by}) (${fresh})`),
-    row(
-      'silent',
-      side,
-      query.labels.pod === undefined
-        ? `sum by (${by}) ((${silent}) and on (${TARGET}) ${fresh})`
-        : `sum by (${by}) (${silent})`,
-    ),
+    row('silent', side, `sum by (${by}) ((${before} unless (${newest})) and on (${identity}) ${selector})`),
     row('level', side, `sum by (${group}) (${now})`),
     row('base', side, `sum by (${group}) (${before})`),
   ];

@@ -14,7 +14,7 @@ export interface PodRows {
   readonly increments: Readonly<Record<Increments, Columns>>;
   /** Number of its series with a scrape inside the interval. */
   readonly fresh: number;
-  /** Old value of its series that were not scraped again. */
+  /** Old value of its series that are missing from its newest scrape. */
   readonly silent: number;
 }
 
