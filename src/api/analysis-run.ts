@@ -6,7 +6,7 @@ import Type, { type Static } from 'typebox';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
-import { literals, name, opaque, text, time, weight } from './schema.ts';
+import { literals, name, opaque, rules, text, time, weight } from './schema.ts';
 
 const resolvedMargin = (description: string) =>
   Type.Object(
@@ -78,7 +78,14 @@ export const AnalysisRunSpec = Type.Object(
     ),
     startedAt: time('Evidence counts from here.'),
   },
-  { description: 'The resolved template; the run needs nothing else to be judged or replayed.' },
+  {
+    description: 'The resolved template; the run needs nothing else to be judged or replayed.',
+    ...rules({
+      rule: 'self == oldSelf',
+      message: 'a run is one execution and its spec never changes: make another run',
+      reason: 'FieldValueForbidden',
+    }),
+  },
 );
 export type AnalysisRunSpec = Static<typeof AnalysisRunSpec>;
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { analysisRunKind } from '../../src/api/analysis-run.ts';
 import { crdOf } from '../../src/api/crd.ts';
 import { at, listAt, stringAt } from '../../src/api/fields.ts';
 import type { KindDefinition } from '../../src/api/kind.ts';
@@ -134,6 +135,24 @@ function suite(start: () => Promise<Server>): void {
       onInconclusive: 'hold',
       retreatAfter: '30m',
     });
+  });
+
+  test('the spec of a run never changes, its status does', async () => {
+    const ref = await make(analysisRunKind, (parse(analysisRunKind.example) as { spec: unknown }).spec);
+    const change = (path: string, value: unknown, subresource?: 'status'): Promise<KubeObject> =>
+      kube.patch({
+        kind: 'json',
+        target: ref,
+        operations: [{ op: 'add', path, value }],
+        fieldManager: 'test',
+        ...(subresource === undefined ? {} : { subresource }),
+      });
+    await expect(change('/spec/metrics/0/query/counts/bad/match/response_code', { regex: '4..' })).rejects.toThrow(
+      'never changes',
+    );
+    await expect(change('/spec/attempt', 2)).rejects.toThrow('never changes');
+    await change('/status', { phase: 'Running' }, 'status');
+    await change('/metadata/labels', { a: 'b' });
   });
 
   test('kubectl shows the columns', async () => {

@@ -63,9 +63,13 @@ function repeatedKeys(schema: unknown, value: unknown, path: string): readonly s
 }
 
 function brokenRules(schema: unknown, value: unknown, path: string): readonly string[] {
-  const own = listAt(schema, 'x-kubernetes-validations').flatMap((rule) =>
-    holds(stringAt(rule, 'rule') ?? '', value, schema) ? [] : [`${path}: ${stringAt(rule, 'message') ?? ''}`],
-  );
+  // Rules about what was before say nothing of a new object.
+  const isAboutNew = (rule: unknown): boolean => !/\boldSelf\b/.test(stringAt(rule, 'rule') ?? '');
+  const own = listAt(schema, 'x-kubernetes-validations')
+    .filter(isAboutNew)
+    .flatMap((rule) =>
+      holds(stringAt(rule, 'rule') ?? '', value, schema) ? [] : [`${path}: ${stringAt(rule, 'message') ?? ''}`],
+    );
   return [...own, ...children(value, schema, path).flatMap(([item, field, where]) => brokenRules(field, item, where))];
 }
 

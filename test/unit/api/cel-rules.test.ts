@@ -10,7 +10,10 @@ describe.each(CEL_CASES.map(({ kind, cases }) => ({ kind, cases, name: kind.type
   'rules of $name',
   ({ kind, cases }) => {
     test('each has a case', () => {
-      const rules = rulesIn(at(openApiSchema(kind), 'properties', 'spec'), 'spec');
+      // Rules about changes are tried on real servers, in test/integration/crds.test.ts.
+      const rules = rulesIn(at(openApiSchema(kind), 'properties', 'spec'), 'spec').filter(
+        ({ rule }) => !rule.includes('oldSelf'),
+      );
       const untested = rules.filter(
         (rule) => !cases.some((one) => one.path === rule.path && rule.message.startsWith(one.says)),
       );
