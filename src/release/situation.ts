@@ -66,7 +66,7 @@ export function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepV
     verdict.attempt === status.attempt &&
     verdict.step === status.step.index &&
     verdict.weight === status.weight &&
-    verdict.intervalEndMs >= Date.parse(status.step.since);
+    verdict.intervalEndMs > Date.parse(status.step.since);
   return isThisOne ? verdict : undefined;
 }
 

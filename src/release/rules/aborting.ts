@@ -18,6 +18,7 @@ import {
 export const NOT_READY_MS = 10 * 60_000;
 /** No ready pod while it has requests: they fail. */
 export const NOT_SERVING_MS = 60_000;
+
 export interface Cause {
   readonly reason: string;
   readonly message: string;
@@ -29,9 +30,10 @@ export function abortCause(s: Situation): Cause | undefined {
 }
 
 export const startAborting: Rule = (s) => {
-  if (!isUnderWay(s.status) || isObserving(s)) return undefined;
+  if (!isUnderWay(s.status)) return undefined;
   const isAlready = s.status.phase === 'Aborting';
-  const cause = isAlready ? abortedByPerson(s) : abortCause(s);
+  // Whoever only observes gives up when told to, not by itself.
+  const cause = isAlready || isObserving(s) ? abortedByPerson(s) : abortCause(s);
   const { canary, rejected } = s.status.revision;
   if (cause === undefined || (isAlready && canary !== undefined && rejected.includes(canary))) return undefined;
   const verdict = s.verdict === undefined ? {} : { verdict: verdictShown(s.verdict) };

@@ -1,5 +1,5 @@
 /** `mode: observe`: somebody else moves the traffic; Serin follows the weights it finds, judges, reports, and writes nothing. */
-import { isFollowingSteps, isObserving, isUnderWay, type Rule } from '../situation.ts';
+import { isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import {
   aborting,
   draftOf,
@@ -14,19 +14,27 @@ import { promoted } from './promotion.ts';
 
 const OBSERVED = { status: 'Unknown', reason: 'Observing' } as const;
 
+const HEARTBEAT_MS = 30_000;
+
 /** A release that was under way when the mode changed gives back what it took, once. */
 export const stopActing: Rule = (s) => {
-  if (!isObserving(s) || !isUnderWay(s.status) || s.status.phase === 'Aborting' || s.status.taken === undefined)
-    return undefined;
+  if (!isObserving(s) || !isUnderWay(s.status) || s.status.phase === 'Aborting') return undefined;
+  if (s.status.taken === undefined && s.status.phase !== 'Promoting') return undefined;
   const message = 'spec.mode was set to observe, so what was taken is given back.';
   return write(s, aborting(s, draftOf(s), { reason: 'Observing', message, isRejected: false }), 'observe', NOT_ROUTED);
 };
 
+/** The only rule of a release that is observed; the others would act. */
 export const observe: Rule = (s) => {
   if (!isObserving(s) || !isFollowingSteps(s) || s.traffic === undefined) return undefined;
-  const carried = s.traffic.canaryWeight ?? s.status.weight;
+  return follow(s, s.traffic.canaryWeight ?? s.status.weight) ?? { kind: 'wait', requeueAfterMs: HEARTBEAT_MS };
+};
+
+function follow(s: Situation, carried: number): ReturnType<Rule> {
   if (carried === 100 && s.status.weight > 0) return write(s, promoted(s), 'promoted by others', OBSERVED);
-  const draft: StatusDraft = { ...draftOf(s), ...shownVerdict(s) };
+  // Without `plan`, acting again begins with a look at where the steps stand.
+  const { plan: _plan, heldSince: _heldSince, ...rest } = draftOf(s);
+  const draft: StatusDraft = { ...rest, ...shownVerdict(s) };
   if (carried !== s.status.weight || draft.step?.index !== 1) {
     const message = `Somebody gives the canary ${carried} %; mode: observe follows.`;
     return write(
@@ -53,4 +61,4 @@ export const observe: Rule = (s) => {
     message: `${would}: ${s.verdict?.says ?? ''}`,
   };
   return write(s, isTold ? next : told(s, next, 'held', `observed/${s.now}`), 'observed', OBSERVED);
-};
+}

@@ -119,7 +119,7 @@ function promoteFully(s: Situation, request: PersonRequest): Answer {
   return { draft: promoting(s, draftOf(s), { reason: 'PromotedByPerson', message }), routed: NOT_ROUTED };
 }
 
-/** Ends what holds it: a person's pause, a pause step, a contested route, an inconclusive step, a retreat. */
+/** Ends what holds it: a person's pause, a pause step, a contested route, a step without a decision, a retreat. */
 function resume(s: Situation, request: PersonRequest): Answer {
   const { status, plan, step } = s;
   if (s.spec.paused === true) return refused('spec.paused is true. Set it to false instead.');
@@ -138,6 +138,12 @@ function resume(s: Situation, request: PersonRequest): Answer {
   if (paused === true) return { draft: resumed };
   if (step?.kind === 'pause') return nextStep(s, request);
   if (status.phase !== 'Held') return refused('It is neither paused nor held.');
+  if (s.verdict?.outcome === 'Inconclusive' && s.verdict.blindSinceMs === undefined) return nextStep(s, request);
+  if (status.reason !== 'Blind') {
+    return refused(
+      'It is held for want of data and goes on by itself when there is some; promote leaves this step unjudged.',
+    );
+  }
   const index = status.step?.index ?? 0;
   return { draft: withWeight(s, resumed, status.weight, index, plan?.steps.length ?? 0), routed: NOT_ROUTED };
 }

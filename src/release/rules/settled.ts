@@ -7,6 +7,8 @@ import { contest, MAX_DRIFT_REPAIRS, noteDrift } from './traffic.ts';
 
 export const start: Rule = (s) => {
   if (isUnderWay(s.status) || s.status.revision.stable === undefined || specFinding(s) !== undefined) return undefined;
+  // Whoever only observes owns nothing.
+  if (isObserving(s) && s.status.taken !== undefined) return undefined;
   const candidate = candidateOf(s);
   if (candidate === undefined) return undefined;
   const isBack = candidate === s.status.revision.previousStable;
@@ -35,7 +37,7 @@ export const keepRoutes: Rule = (s) => {
 /** Nothing was promoted since it was taken: the user's objects get back exactly what they had. */
 export const giveBack: Rule = (s) => {
   const { taken, revision } = s.status;
-  if (isUnderWay(s.status) || isObserving(s)) return undefined;
+  if (isUnderWay(s.status)) return undefined;
   if (taken === undefined) {
     const hasFinalizer = s.observed.release.metadata.finalizers?.includes(FINALIZER) === true;
     return hasFinalizer ? { kind: 'removeFinalizer' } : undefined;
@@ -44,7 +46,7 @@ export const giveBack: Rule = (s) => {
     return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken.workload }, because: 'GivingBack' };
   }
   // Replica counts are their owner's business as soon as a release is over; routes are only if nothing was promoted.
-  const isUntouched = revision.previousStable === undefined || isByReplicas(s);
+  const isUntouched = revision.previousStable === undefined || isByReplicas(s) || isObserving(s);
   if (isUntouched && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }
