@@ -8,11 +8,11 @@ export const STRATEGIES = ['canary', 'blueGreen', 'abTest', 'rollingUpdate', 're
 /** `none`: no `spec.traffic`, weights are replica counts. */
 export const ROUTERS = ['none', 'istio', 'gatewayAPI', 'ingress', 'service'] as const;
 
-export type WorkloadName = (typeof WORKLOADS)[number];
-export type StrategyName = (typeof STRATEGIES)[number];
-export type RouterName = (typeof ROUTERS)[number];
+type WorkloadName = (typeof WORKLOADS)[number];
+type StrategyName = (typeof STRATEGIES)[number];
+type RouterName = (typeof ROUTERS)[number];
 
-export type Combination =
+type Combination =
   | { readonly kind: 'works' }
   | { readonly kind: 'planned' }
   /** Never: with the reason, as a sentence that says what to write instead. */
@@ -53,7 +53,7 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
   return isBuilt ? WORKS : PLANNED;
 }
 
-export interface CombinationRow {
+interface CombinationRow {
   readonly workload: WorkloadName;
   readonly strategy: StrategyName;
   readonly router: RouterName;

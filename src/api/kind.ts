@@ -2,7 +2,7 @@
 import type { TSchema } from 'typebox';
 import type { ResourceType } from './meta.ts';
 
-export interface PrinterColumn {
+interface PrinterColumn {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'date';
   readonly jsonPath: string;

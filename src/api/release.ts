@@ -1,4 +1,7 @@
-/** Release: one workload to deliver. Exactly one workload, at most one router, exactly one strategy (see `combinations.ts`). */
+/**
+ * Release: one workload to deliver. Exactly one workload, at most one router, exactly one strategy (see `combinations.ts`).
+ * Long, because the whole kind stands here in the order in which `kubectl explain` shows it.
+ */
 import Type, { type Static } from 'typebox';
 import { Argument } from './analysis-template.ts';
 import { TODAY } from './combinations.ts';
@@ -19,16 +22,7 @@ import {
   weight,
 } from './schema.ts';
 
-export const PHASES = [
-  'Idle',
-  'Waiting',
-  'Progressing',
-  'Held',
-  'Promoting',
-  'Promoted',
-  'Aborting',
-  'Aborted',
-] as const;
+const PHASES = ['Idle', 'Waiting', 'Progressing', 'Held', 'Promoting', 'Promoted', 'Aborting', 'Aborted'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** What people are told of. */
@@ -178,7 +172,7 @@ export const Strategy = Type.Object(
   { description: 'How it is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.strategies)) },
 );
 
-export const Analysis = Type.Object(
+const Analysis = Type.Object(
   {
     templates: Type.Array(
       Type.Object(

@@ -24,8 +24,7 @@ export function exactlyOne(...fields: readonly [string, ...string[]]): CelRule {
   };
 }
 
-export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
-export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$';
+const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$';
 export const METRIC_NAME = '^[a-zA-Z_:][a-zA-Z0-9_:]*$';
 export const LABEL_NAME = '^[a-zA-Z_][a-zA-Z0-9_]*$';
 

@@ -5,7 +5,7 @@
 import { SerinError } from '../errors.ts';
 
 /** Longest duration that is accepted: ten years. Longer ones are typing mistakes, and Go's own limit is 292 years. */
-export const MAX_DURATION_MS = 10 * 365 * 24 * 3_600_000;
+const MAX_DURATION_MS = 10 * 365 * 24 * 3_600_000;
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,

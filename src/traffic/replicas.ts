@@ -20,7 +20,7 @@ import type { Router, TrafficInput } from './port.ts';
 
 type TakenTraffic = TakenState['traffic'];
 
-export interface ReplicaCounts {
+interface ReplicaCounts {
   readonly stable: number;
   readonly canary: number;
 }

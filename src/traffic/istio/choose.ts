@@ -6,7 +6,7 @@ import { describeDestination, destinationOf, type Mesh } from './destination.ts'
 import { armParts, describeRule, type Entry, type Rule } from './rule.ts';
 import { splitParts } from './steer.ts';
 
-export interface Choice {
+interface Choice {
   /** Name of the VirtualService. */
   readonly virtualService: string;
   /** `routes` of the spec. */
@@ -31,6 +31,13 @@ export function chooseRules(rules: readonly Rule[], choice: Choice): Chosen {
     if (refusal !== undefined) return refusal;
   }
   if (leading.length > 0) return { kind: 'rules', rules: leading };
+  const children = rules.flatMap(({ raw }) => stringAt(raw, 'delegate', 'name') ?? []);
+  if (children.length > 0) {
+    return finding(
+      'RouteNotFound',
+      `spec.traffic.istio.virtualService ${quote(choice.virtualService)} has no http route that leads to ${armNames(choice)} itself; it delegates to ${children.join(', ')}. Name the VirtualService among these that routes to them.`,
+    );
+  }
   return finding(
     'RouteNotFound',
     `spec.traffic.istio.virtualService ${quote(choice.virtualService)} has no http route that leads to ${armNames(choice)}. Add one, or name the VirtualService that routes to them.`,

@@ -52,7 +52,7 @@ export function describeRule(rule: Rule): string {
 }
 
 /** What each entry gets of the rule's requests, in Istio's parts (they need not add up to 100). */
-export function partsOf(entries: readonly Pick<Entry, 'weight'>[]): readonly number[] {
+function partsOf(entries: readonly Pick<Entry, 'weight'>[]): readonly number[] {
   const only = entries.length === 1 ? entries[0] : undefined;
   if (only !== undefined) return [only.weight === undefined || only.weight === 0 ? 100 : only.weight];
   return entries.map(({ weight }) => weight ?? 0);

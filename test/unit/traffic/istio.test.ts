@@ -467,6 +467,13 @@ describe('what cannot be steered is said with the field and the fix', () => {
       says: 'has no http route that leads to web-v1 and web-v2.',
     },
     {
+      name: 'routes that are all delegated',
+      http: [{ delegate: { name: 'web-child' } }],
+      more: {},
+      reason: 'RouteNotFound',
+      says: 'it delegates to web-child. Name the VirtualService among these that routes to them.',
+    },
+    {
       name: 'two destinations for one version',
       http: [{ route: [to('v1', 50), toHost('web-stable', 50)] }],
       more: {},
