@@ -1,6 +1,7 @@
 /** What a MetricQuery must look like before PromQL is made of it: names that PromQL can spell, and exactly one shape. */
+import { labelMatchFinding } from '../api/label-match.ts';
 import type { Finding } from '../api/meta.ts';
-import type { LabelMatch, MetricQuerySpec } from '../api/metric-query.ts';
+import type { MetricQuerySpec, Selector } from '../api/metric-query.ts';
 import { quote } from '../api/units.ts';
 
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -39,24 +40,15 @@ export function checkQuery(query: MetricQuerySpec, where: string): Finding | und
   return histogram === undefined ? undefined : checkSelector(histogram, `${where}.histogram`);
 }
 
-function checkSelector(
-  selector: { readonly metric: string; readonly match?: Readonly<Record<string, LabelMatch>> },
-  where: string,
-): Finding | undefined {
+function checkSelector(selector: Selector, where: string): Finding | undefined {
   if (!METRIC_NAME.test(selector.metric)) {
     return invalid(
       `${where}.metric is ${quote(selector.metric)}, which is no metric name. Use letters, digits, _ and :.`,
     );
   }
   for (const [label, match] of Object.entries(selector.match ?? {})) {
-    if (!LABEL_NAME.test(label) || label === '__name__' || label === 'le') {
-      return invalid(
-        `${where}.match has the label ${quote(label)}, which cannot be matched. Use letters, digits and _, and neither le nor __name__.`,
-      );
-    }
-    if (typeof match !== 'string' && Object.keys(match).length === 0) {
-      return invalid(`${where}.match.${label} says nothing. Write a value, or one of regex, not, notRegex.`);
-    }
+    const finding = labelMatchFinding(label, match, `${where}.match`);
+    if (finding !== undefined) return finding;
   }
   return undefined;
 }

@@ -8,9 +8,11 @@ import type { Finding } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
 import { quote, readDurationMs, readPercent, readPoints } from '../api/units.ts';
+import { validateQuery } from '../api/validate-query.ts';
+import { validateTemplate } from '../api/validate-template.ts';
 import { substitute } from './arguments.ts';
 import { levelOfAttempt, type MarginNumbers, presetRule } from './preset.ts';
-import { checkQuery, unitMs } from './query-shape.ts';
+import { unitMs } from './query-shape.ts';
 import { shareEvidence } from './shares.ts';
 
 export interface ResolveRunInput {
@@ -147,6 +149,8 @@ function resolveTemplate(
       message: `${where} names ${kind} ${reference.name}, which does not exist. ${fix}.`,
     };
   }
+  const [unusable] = validateTemplate(raw);
+  if (unusable !== undefined) return { ...unusable, message: `${kind} ${reference.name}: ${unusable.message}` };
   const template = substitute(raw, [raw.args ?? [], analysis.args ?? []], `${kind} ${reference.name}`);
   if (isFinding(template)) return template;
   const metrics: MetricDraft[] = [];
@@ -209,7 +213,7 @@ function resolveQuery(input: ResolveRunInput, compare: Compare, where: string): 
     return invalid(`${where}.compare needs exactly one of query (the name of a MetricQuery) and inline.`);
   }
   if (compare.inline !== undefined) {
-    return checkQuery(compare.inline, `${where}.compare.inline`) ?? compare.inline;
+    return validateQuery(compare.inline, `${where}.compare.inline`)[0] ?? compare.inline;
   }
   const name = compare.query ?? '';
   const query = input.query(name);
@@ -219,7 +223,7 @@ function resolveQuery(input: ResolveRunInput, compare: Compare, where: string): 
       message: `${where}.compare.query names MetricQuery ${name}, which does not exist. Create it, or correct the name.`,
     };
   }
-  return checkQuery(query, `MetricQuery ${name}: spec`) ?? query;
+  return validateQuery(query, `MetricQuery ${name}: spec`)[0] ?? query;
 }
 
 function resolveMargin(written: Margin | undefined, preset: MarginNumbers, where: string): MarginNumbers | Finding {
