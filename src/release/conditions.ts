@@ -25,8 +25,8 @@ export const PHASE_CONDITIONS = {
   Aborted: { Ready: 'True', Progressing: 'False' },
 } as const satisfies Record<Phase, { readonly Ready: Truth; readonly Progressing: Truth }>;
 
-/** Reasons that end only when a person does something. A pause is what somebody wanted; missing data may come back by itself. */
-export const STALLED_REASONS: ReadonlySet<string> = new Set([
+/** What keeps Serin from working at all, in any phase, until a person does something. */
+export const OBSTACLES: ReadonlySet<string> = new Set([
   'InvalidSpec',
   'WorkloadNotFound',
   'RouteNotFound',
@@ -36,6 +36,10 @@ export const STALLED_REASONS: ReadonlySet<string> = new Set([
   'TargetConflict',
   'TrafficContested',
   'PermissionMissing',
+]);
+
+/** Holds that end only when a person does something. A pause is what somebody wanted; missing data may come back by itself. */
+export const HOLDS_FOR_A_PERSON: ReadonlySet<string> = new Set([
   'DeadlineExceeded',
   'EvidenceLost',
   'Blind',
@@ -43,6 +47,12 @@ export const STALLED_REASONS: ReadonlySet<string> = new Set([
   'TooFewRequests',
   'TimeIsUp',
 ]);
+
+function isStalledBy(phase: Phase, reason: string, routed: string): boolean {
+  if (phase === 'Waiting' || phase === 'Progressing') return false;
+  if (phase === 'Held') return OBSTACLES.has(reason) || HOLDS_FOR_A_PERSON.has(reason);
+  return OBSTACLES.has(reason) || OBSTACLES.has(routed);
+}
 
 /** The whole status: the draft with its conditions, each with the generation it speaks of. */
 export function statusOf(
@@ -65,9 +75,7 @@ function conditionsOf(draft: StatusDraft, routed: NonNullable<Routed>): readonly
   const row = PHASE_CONDITIONS[draft.phase];
   const reason = draft.reason ?? draft.phase;
   const message = (draft.message ?? meaningOf(reason)).slice(0, 2048);
-  const isEnding = draft.phase === 'Promoting' || draft.phase === 'Aborting';
-  const canStall = draft.phase !== 'Progressing' && draft.phase !== 'Waiting';
-  const isStalled = (canStall && STALLED_REASONS.has(reason)) || (isEnding && STALLED_REASONS.has(routed.reason));
+  const isStalled = isStalledBy(draft.phase, reason, routed.reason);
   return [
     { type: 'Ready', status: isStalled ? 'False' : row.Ready, reason, message },
     completed(draft, message),

@@ -21,6 +21,7 @@ import { silentLog } from '../../src/logger.ts';
 import type { ReleaseMessage } from '../../src/notify/port.ts';
 import { routerOf, routerThatTook, trafficHintOf } from '../../src/traffic/registry.ts';
 import { workloadAdapterOf } from '../../src/workloads/registry.ts';
+import type { MemoryKube } from './memory-kube.ts';
 import { childrenOf, deployment, destinationRule, service, virtualService } from './objects.ts';
 
 export const KEY = 'shop/web';
@@ -203,7 +204,7 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
 }
 
 /** For a `KubeClient` without controllers: every Deployment is rolled out at once. */
-export function settleAtOnce(put: (object: KubeObject) => KubeObject, drop: (ref: ObjectRef) => void): Settle {
+export function settleAtOnce(memory: MemoryKube): Settle {
   const done = new Set<string>();
   return async (kube) => {
     for (const each of (await kube.list(TYPES.deployment, { namespace: 'shop' })).items) {
@@ -214,19 +215,19 @@ export function settleAtOnce(put: (object: KubeObject) => KubeObject, drop: (ref
       const isSettled = JSON.stringify(settled) === JSON.stringify(each);
       if (isSettled && done.has(`${each.metadata.name} ${generation}`)) continue;
       done.add(`${each.metadata.name} ${generation}`);
-      if (!isSettled) put(settled);
+      if (!isSettled) memory.put(settled);
       for (const type of [TYPES.replicaSet, TYPES.pod]) {
         for (const child of (await kube.list(type, { namespace: 'shop' })).items) {
           if (child.metadata.name.startsWith(`${each.metadata.name}-`))
-            drop({ type, namespace: 'shop', name: child.metadata.name });
+            memory.drop({ type, namespace: 'shop', name: child.metadata.name });
         }
       }
       const [set, ...pods] = childrenOf(settled);
       if (set === undefined) continue;
-      const uid = put(set).metadata.uid ?? '';
+      const uid = memory.put(set).metadata.uid ?? '';
       for (const pod of pods) {
         const ownerReferences = pod.metadata.ownerReferences?.map((owner) => ({ ...owner, uid })) ?? [];
-        put({ ...pod, metadata: { ...pod.metadata, ownerReferences } });
+        memory.put({ ...pod, metadata: { ...pod.metadata, ownerReferences } });
       }
     }
   };

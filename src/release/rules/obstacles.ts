@@ -1,7 +1,7 @@
 /** What keeps a release from being carried out at all, and how that is shown. Nothing here touches a user's object. */
 import type { Finding } from '../../api/meta.ts';
 import { isFollowingSteps, isUnderWay, type Rule, type Situation } from '../situation.ts';
-import { STALLED_REASONS } from '../conditions.ts';
+import { OBSTACLES } from '../conditions.ts';
 import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
 
@@ -81,7 +81,7 @@ export function held(s: Situation, why: Finding, waitingFor?: string): StatusDra
 
 /** A settled Release whose obstacle is gone says again how its last release ended. */
 export const obstacleGone: Rule = (s) => {
-  if (isUnderWay(s.status) || !STALLED_REASONS.has(s.status.reason ?? '')) return undefined;
+  if (isUnderWay(s.status) || !OBSTACLES.has(s.status.reason ?? '')) return undefined;
   if (outOfReach(s) !== undefined || specFinding(s) !== undefined) return undefined;
   const last = s.status.history?.at(-1);
   const { message: _message, ...draft } = draftOf(s);

@@ -28,7 +28,7 @@ async function aStage(spec: ReleaseSpec = istioSpec): Promise<Stage> {
   for (const object of clusterObjects(spec)) kube.put(object);
   let nowMs = Date.parse('2026-01-01T00:00:00Z');
   const clock = { nowMs: () => nowMs, pass: (ms: number) => void (nowMs += ms) };
-  const settle = settleAtOnce(kube.put, kube.drop);
+  const settle = settleAtOnce(kube);
   await settle(kube);
   return { kube, settle, clock, worker: (client = kube) => releaseCluster(client, settle, { clock }) };
 }
