@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  adoptByName,
+  formatLedger,
+  MOST_PODS,
+  parseLedger,
+  podAt,
+  type PodLedger,
+  updateLedger,
+} from '../../../src/metrics/ledger.ts';
+
+const pod = (name: string, startedAtMs = 1000) => ({ name, uid: `uid-${name}`, startedAtMs });
+const none = { stable: [], canary: [] };
+
+describe('the pod ledger', () => {
+  test('keeps pods that are gone, with the time when that was noticed', () => {
+    const before = updateLedger([], { stable: [pod('a')], canary: [pod('b')] }, 5000);
+    const after = updateLedger(before, { stable: [pod('a')], canary: [] }, 9000);
+    expect(after).toEqual([
+      { name: 'a', uid: 'uid-a', arm: 'stable', startedAtMs: 1000 },
+      { name: 'b', uid: 'uid-b', arm: 'canary', startedAtMs: 1000, endedAtMs: 9000 },
+    ]);
+    expect(updateLedger(after, none, 12_000).find(({ name }) => name === 'b')?.endedAtMs).toBe(9000);
+  });
+
+  test('a pod keeps its arm, also when the roles of the workloads change', () => {
+    const before = updateLedger([], { stable: [], canary: [pod('b')] }, 5000);
+    expect(updateLedger(before, { stable: [pod('b')], canary: [] }, 6000)[0]?.arm).toBe('canary');
+  });
+
+  test('a name that is used again belongs to the newest pod that had started by then', () => {
+    const ledger: PodLedger = [
+      { name: 'web-0', uid: 'old', arm: 'stable', startedAtMs: 1000, endedAtMs: 5000 },
+      { name: 'web-0', uid: 'new', arm: 'canary', startedAtMs: 6000 },
+    ];
+    expect(podAt(ledger, 'web-0', 5500)?.uid).toBe('old');
+    expect(podAt(ledger, 'web-0', 7000)?.uid).toBe('new');
+    expect(podAt(ledger, 'web-1', 7000)).toBeUndefined();
+  });
+
+  test.each([
+    { name: 'web-v2-59c4-zzzzz', arm: 'canary' },
+    { name: 'web-v1-6f7d-zzzzz', arm: 'stable' },
+    { name: 'web-v1-0000-zzzzz', arm: undefined },
+    { name: 'web-v2', arm: undefined },
+    { name: 'web-v2-59c4-toolong', arm: undefined },
+  ])('a pod that nobody saw alive is adopted by its ReplicaSet: $name', ({ name, arm }) => {
+    const ledger = updateLedger([], { stable: [pod('web-v1-6f7d-aaaaa')], canary: [pod('web-v2-59c4-bbbbb')] }, 1);
+    const adopted = adoptByName(ledger, name, 9000);
+    expect(adopted?.find((each) => each.name === name)?.arm).toBe(arm);
+  });
+
+  test('an adopted pod that shows up is the same pod', () => {
+    const ledger = updateLedger([], { stable: [], canary: [pod('web-v2-59c4-bbbbb')] }, 1);
+    const adopted = adoptByName(ledger, 'web-v2-59c4-zzzzz', 2) ?? [];
+    const after = updateLedger(
+      adopted,
+      { stable: [], canary: [pod('web-v2-59c4-bbbbb'), pod('web-v2-59c4-zzzzz')] },
+      3,
+    );
+    expect(after.filter(({ name }) => name === 'web-v2-59c4-zzzzz')).toHaveLength(1);
+  });
+
+  test('is bounded, and forgets the longest gone first', () => {
+    const many = Array.from({ length: MOST_PODS }, (_, n) => pod(`p${n}`));
+    const gone = updateLedger(updateLedger([], { stable: [pod('first')], canary: [] }, 1), none, 2);
+    const full = updateLedger(gone, { stable: many, canary: [] }, 3);
+    expect(full).toHaveLength(MOST_PODS);
+    expect(full.some(({ name }) => name === 'first')).toBe(false);
+  });
+
+  test('survives its way through status', () => {
+    const pods = fc.uniqueArray(
+      fc.record({ name: fc.stringMatching(/^[a-z]{1,8}$/), startedAtMs: fc.integer({ min: 0, max: 2e12 }) }),
+      { selector: ({ name }) => name, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(pods, pods, (stable, canary) => {
+        const live = (list: typeof stable, arm: string) => list.map((p) => ({ ...p, uid: `${arm}-${p.name}` }));
+        const ledger = updateLedger([], { stable: live(stable, 's'), canary: live(canary, 'c') }, 10);
+        expect(parseLedger(formatLedger(ledger), 99)).toEqual(ledger);
+      }),
+    );
+  });
+});
