@@ -4,10 +4,28 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Effort, type Section, detection, equal, latency, metrics, onset, passing, settings } from './sections.ts';
+import { equal } from './sections/equal.ts';
+import { latency } from './sections/latency.ts';
+import { metrics } from './sections/metrics.ts';
+import { passing } from './sections/passing.ts';
+import { planner } from './sections/planner.ts';
+import { detection, onset } from './sections/regressions.ts';
+import type { Effort, Section } from './sections/section.ts';
+import { settings } from './sections/settings.ts';
+import { speed } from './sections/speed.ts';
 import { renderMarkdown, renderText } from './table.ts';
 
-const SECTIONS: Readonly<Record<string, Section>> = { equal, detection, onset, passing, latency, metrics, settings };
+const SECTIONS: Readonly<Record<string, Section>> = {
+  equal,
+  detection,
+  onset,
+  passing,
+  latency,
+  metrics,
+  settings,
+  planner,
+  speed,
+};
 
 const { values } = parseArgs({
   options: {
