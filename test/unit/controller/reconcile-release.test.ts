@@ -217,3 +217,182 @@ function slow(kube: KubeClient, turns: number): KubeClient {
     delete: (ref, preconditions, signal) => kube.delete(ref, preconditions, signal),
   };
 }
+
+describe('a cluster that says no', () => {
+  const forbid = (stage: Stage, what: string): void => {
+    stage.kube.fault = (verb, target) => {
+      if (`${verb} ${target}` !== what) return;
+      throw new SerinError('SERIN_E_FORBIDDEN', `The API server refused to ${what}. Grant the permission.`);
+    };
+  };
+
+  test('a denied write of routes holds the release, says what is missing, and goes on once it is granted', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await worker.reconcile();
+    await worker.deploy('web-v2', 'web:2');
+    forbid(stage, 'patch VirtualService web');
+    expect(await worker.reconcile()).toBe(15_000);
+    const held = (await worker.release()).status;
+    expect(held).toMatchObject({
+      phase: 'Held',
+      reason: 'PermissionMissing',
+      message: 'The API server refused to patch VirtualService web. Grant the permission.',
+    });
+    stage.kube.calls.length = 0;
+    await worker.reconcile();
+    expect(stage.kube.calls.filter((call) => call.startsWith('patch Release'))).toEqual([]);
+    stage.kube.fault = undefined;
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Progressing', weight: 10 });
+  });
+
+  test('a denied write during an abort is tried again until it works', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass')], worker);
+    forbid(stage, 'patch VirtualService web');
+    await judged('Fail')(stage, worker);
+    await worker.reconcile();
+    const { status } = await worker.release();
+    expect(status).toMatchObject({ phase: 'Aborting', weight: 0, reason: 'ErrorsAboveStable' });
+    expect(status?.conditions.find(({ type }) => type === 'Stalled')).toMatchObject({ status: 'True' });
+    stage.kube.fault = undefined;
+    await worker.reconcile();
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    expect(await worker.weights()).toEqual([100, 0]);
+  });
+
+  test('unreadable pods are said, and nothing is done', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    forbid(stage, 'list Pod');
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Idle', reason: 'PermissionMissing' });
+  });
+
+  test('forbidden Events hold nobody up', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    stage.kube.fault = (verb, target) => {
+      if (verb === 'create' && target.startsWith('Event'))
+        throw new SerinError('SERIN_E_FORBIDDEN', 'No Events. Grant it.');
+    };
+    await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
+    expect((await worker.release()).status?.phase).toBe('Promoted');
+  });
+
+  test('an API server that fails now and then changes nothing about the end', async () => {
+    const stage = await aStage();
+    let calls = 0;
+    const worker = stage.worker();
+    stage.kube.fault = () => {
+      calls += 1;
+      if (calls % 31 === 0) throw new SerinError('SERIN_E_KUBERNETES', 'It answered 500. It is tried again.');
+    };
+    const insist = async (): Promise<void> => {
+      for (let tries = 0; tries < 200; tries++) {
+        try {
+          await worker.reconcile();
+          return;
+        } catch (thrown) {
+          if (!(thrown instanceof SerinError) || !thrown.retryable) throw thrown;
+        }
+      }
+      throw new Error('never through');
+    };
+    await insist();
+    for (const act of [deployNext, judged('Pass'), judged('Pass')]) {
+      const fault: MemoryKube['fault'] = stage.kube.fault;
+      stage.kube.fault = undefined;
+      await act(stage, worker);
+      stage.kube.fault = fault;
+      await insist();
+    }
+    stage.kube.fault = undefined;
+    expect((await worker.release()).status?.phase).toBe('Promoted');
+    expect(await worker.weights()).toEqual([0, 100]);
+  });
+});
+
+describe('other people', () => {
+  test('a route edited by hand is put back; other rules and fields stay as they were edited', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext], worker);
+    await worker.edit(TYPES.virtualService, 'web', [
+      { op: 'replace', path: '/spec/http/1/route/1/weight', value: 60 },
+      { op: 'replace', path: '/spec/http/1/route/0/weight', value: 40 },
+      { op: 'replace', path: '/spec/http/0/timeout', value: '9s' },
+    ]);
+    await worker.reconcile();
+    expect(await worker.weights()).toEqual([90, 10]);
+    const spec = (await worker.get(TYPES.virtualService, 'web'))['spec'] as { http: readonly { timeout?: string }[] };
+    expect(spec.http[0]?.timeout).toBe('9s');
+    expect((await worker.release()).status?.driftRepairs).toBe(1);
+  });
+
+  test('the younger of two Releases for one workload says so and touches nothing', async () => {
+    const stage = await aStage();
+    const rival = clusterObjects().at(-1);
+    if (rival === undefined) throw new Error('no Release');
+    stage.kube.put({
+      ...rival,
+      metadata: { ...rival.metadata, name: 'rival', creationTimestamp: '2026-02-01T00:00:00Z' },
+    });
+    const [older, younger] = [
+      stage.worker(),
+      releaseCluster(stage.kube, stage.settle, { clock: stage.clock, key: 'shop/rival' }),
+    ];
+    await older.reconcile();
+    await younger.reconcile();
+    expect((await older.release()).status?.reason).toBe('Initial');
+    expect((await older.release('rival')).status).toMatchObject({ phase: 'Idle', reason: 'TargetConflict' });
+    stage.kube.drop({ type: TYPES.release, namespace: 'shop', name: 'web' });
+    await younger.reconcile();
+    expect((await older.release('rival')).status?.reason).toBe('Initial');
+  });
+
+  test('a run of a deleted Release of the same name makes room', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext], worker);
+    const { status } = await worker.release();
+    const name = status?.analysisRun ?? '';
+    const again = await aStage();
+    again.kube.put({
+      apiVersion: 'serin.dev/v1alpha1',
+      kind: 'AnalysisRun',
+      metadata: {
+        name,
+        namespace: 'shop',
+        ownerReferences: [
+          { apiVersion: 'serin.dev/v1alpha1', kind: 'Release', name: 'web', uid: 'gone', controller: true },
+        ],
+      },
+      spec: { release: { name: 'web', uid: 'gone' } },
+    });
+    const successor = again.worker();
+    await play(again, [deployNext], successor);
+    expect((await successor.release()).status).toMatchObject({ phase: 'Progressing', weight: 10, attempt: 1 });
+  });
+});
+
+test('a look at a cache that has nothing new costs no request', async () => {
+  const stage = await aStage();
+  const plain = stage.worker();
+  await play(stage, [deployNext], plain);
+  const all = (await Promise.all(Object.values(TYPES).map((type) => stage.kube.list(type)))).flatMap(
+    ({ items }) => items,
+  );
+  const cache = {
+    get: ({ type, name }: { type: { kind: string }; name: string }) =>
+      all.find(({ kind, metadata }) => kind === type.kind && metadata.name === name),
+    list: (type: { kind: string }) => all.filter(({ kind }) => kind === type.kind),
+    subscribe: () => () => undefined,
+  };
+  const cached = releaseCluster(stage.kube, async () => undefined, { clock: stage.clock, cache });
+  stage.kube.calls.length = 0;
+  expect(await cached.reconcile()).toBe(30_000);
+  expect(stage.kube.calls).toEqual([]);
+});
