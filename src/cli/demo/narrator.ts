@@ -30,10 +30,11 @@ export interface NarratorOptions {
 
 const clockTime = (nowMs: number): string => new Date(nowMs).toISOString().slice(11, 19);
 
-/** What makes a change worth a line of its own. */
+/** What makes a change worth a line of its own; the numbers of a verdict in the making are for the screen. */
 function stateOf(release: Release | undefined): string {
   const { phase, weight, reason, step } = release?.status ?? {};
-  return phase === undefined || phase === 'Idle' ? '' : [phase, weight, reason, step?.index].join('|');
+  const why = phase === 'Progressing' ? step?.waitingFor : reason;
+  return phase === undefined || phase === 'Idle' ? '' : [phase, weight, why, step?.index].join('|');
 }
 
 export function changeLine(release: Release, paint: Paint): string {

@@ -27,7 +27,7 @@ export function profileFor(speed: number): Profile {
     lagMs: 300,
     warmUpMs: 2000,
     dwellMs: Math.max(3000, 6000 / speed),
-    historyMs: 30_000,
+    historyMs: 40_000,
     minRequests: 50,
   };
 }
