@@ -3,17 +3,19 @@
  * at level α. For display; decisions rest on e-processes. They hold for a constant ratio (or difference) over the run.
  */
 import {
+  type CurvePoint,
   type Likelihood,
   type LikelihoodCurve,
   HIGHEST_LOG_RATIO,
   LOWEST_LOG_RATIO,
   likelihoodCurve,
 } from './likelihood.ts';
-import { bisect, brent } from './numeric.ts';
-import { type Quadrature, gaussLegendre, logIntegral } from './quadrature.ts';
+import { brent } from './numeric.ts';
+import { type Quadrature, gaussLegendre, logIntegral, modeOf } from './quadrature.ts';
 
 /** Standard deviation of the prior on ln ratio. */
 const PRIOR_SD = 1.2;
+const POINTS = 36;
 const LOG_PRIOR_PEAK = -Math.log(PRIOR_SD * Math.sqrt(2 * Math.PI));
 
 export interface Bounds {
@@ -32,25 +34,44 @@ export interface Confidence {
 
 /** Both intervals at level 1 − `alpha`, with the likelihood tempered by `dispersion` ≥ 1. */
 export function confidenceOf(state: Likelihood, dispersion: number, alpha: number): Confidence {
-  const rule = gaussLegendre(48);
+  const rule = gaussLegendre(POINTS);
   const curve = likelihoodCurve(state);
-  const logLikelihood = (logRatio: number): number => curve.value(logRatio) / dispersion;
-  const mixture = logIntegral((x) => logLikelihood(x) + logPrior(x), LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, rule);
+  const point: CurvePoint = { value: 0, requests: 0 };
+  const logLikelihood = (logRatio: number): number => {
+    curve(logRatio, point);
+    return point.value / dispersion;
+  };
   const peak = peakOf(logLikelihood);
-  const needed = Math.log(1 / alpha);
-  const excess = (x: number): number => mixture - logLikelihood(x) - needed;
+  const weighted = (x: number): number => logLikelihood(x) + logPrior(x);
+  const mode = modeOf(weighted, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, peak);
+  const mixture = logIntegral(weighted, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, mode, rule);
+  const excess = (x: number): number => mixture - logLikelihood(x) - Math.log(1 / alpha);
+  const end = (edge: number): number =>
+    excess(edge) < 0 || excess(peak) >= 0 ? Math.exp(edge) : Math.exp(brent(excess, edge, peak, 1e-9));
+  curve(LOWEST_LOG_RATIO, point);
+  const start = startOf(state, point.requests, Math.exp(peak), dispersion);
   return {
     estimate: Math.exp(peak),
-    ratio: {
-      low: excess(LOWEST_LOG_RATIO) < 0 ? Math.exp(LOWEST_LOG_RATIO) : Math.exp(bisect(excess, LOWEST_LOG_RATIO, peak)),
-      high:
-        excess(HIGHEST_LOG_RATIO) < 0 ? Math.exp(HIGHEST_LOG_RATIO) : Math.exp(bisect(excess, peak, HIGHEST_LOG_RATIO)),
-    },
+    ratio: { low: end(LOWEST_LOG_RATIO), high: end(HIGHEST_LOG_RATIO) },
     difference: {
-      low: differenceBound(curve, dispersion, alpha, rule, 'low'),
-      high: differenceBound(curve, dispersion, alpha, rule, 'high'),
+      low: differenceBound(curve, dispersion, alpha, rule, start, 'low'),
+      high: differenceBound(curve, dispersion, alpha, rule, start, 'high'),
     },
     logMixture: mixture,
+  };
+}
+
+interface Start {
+  /** A difference that is surely not rejected, and a first step away from it. */
+  readonly difference: number;
+  readonly step: number;
+}
+
+function startOf(state: Likelihood, requests: number, ratio: number, dispersion: number): Start {
+  const rate = state.canaryBad / Math.max(1, requests);
+  return {
+    difference: Math.max(-1, Math.min(1, rate - rate / ratio)),
+    step: Math.min(1, (4 * Math.sqrt((state.canaryBad + 1) * dispersion)) / Math.max(1, requests)),
   };
 }
 
@@ -60,25 +81,43 @@ function differenceBound(
   dispersion: number,
   alpha: number,
   rule: Quadrature,
+  start: Start,
   side: 'low' | 'high',
 ): number {
+  const point: CurvePoint = { value: 0, requests: 0 };
   const [from, to] = side === 'low' ? [0, HIGHEST_LOG_RATIO] : [LOWEST_LOG_RATIO, 0];
   const needed = Math.log(2 / alpha) - Math.LN2;
-  const evidence = (delta: number): number =>
-    logIntegral(
-      (x) => (curve.value(x) - delta * Math.expm1(x) * curve.requests(x)) / dispersion + logPrior(x),
-      from,
-      to,
-      rule,
-    ) - needed;
-  return evidence(-1) > 0 === evidence(1) > 0 ? (side === 'low' ? -1 : 1) : brent(evidence, -1, 1, 1e-12);
+  let mode = (from + to) / 2;
+  const evidence = (delta: number): number => {
+    const integrand = (x: number): number => {
+      curve(x, point);
+      return (point.value - delta * Math.expm1(x) * point.requests) / dispersion + logPrior(x);
+    };
+    mode = modeOf(integrand, from, to, mode);
+    return logIntegral(integrand, from, to, mode, rule) - needed;
+  };
+  const direction = side === 'low' ? -1 : 1;
+  let inside = start.difference;
+  let outside = inside;
+  for (let step = start.step; Math.abs(outside) < 1; step *= 2) {
+    outside = Math.max(-1, Math.min(1, outside + direction * step));
+    if (evidence(outside) > 0) break;
+    inside = outside;
+  }
+  if (evidence(outside) <= 0) return outside;
+  // The start can lie outside when the prior forbids it; then the other end of the range is inside.
+  if (evidence(inside) > 0) inside = -direction;
+  return evidence(inside) > 0 ? outside : brent(evidence, inside, outside, 1e-9);
 }
 
 function logPrior(x: number): number {
   return LOG_PRIOR_PEAK - (x * x) / (2 * PRIOR_SD * PRIOR_SD);
 }
 
+/** Where the likelihood is largest; at an edge of the range when it only rises or falls. */
 function peakOf(f: (x: number) => number): number {
   const slope = (x: number): number => f(x + 1e-5) - f(x - 1e-5);
-  return bisect(slope, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO);
+  if (slope(LOWEST_LOG_RATIO) <= 0) return LOWEST_LOG_RATIO;
+  if (slope(HIGHEST_LOG_RATIO) >= 0) return HIGHEST_LOG_RATIO;
+  return brent(slope, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, 1e-9);
 }

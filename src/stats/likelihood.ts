@@ -54,31 +54,48 @@ export function mergeLikelihoods(a: Likelihood, b: Likelihood): Likelihood {
   };
 }
 
-/** ln likelihood of ratio e^x against ratio 1 (`value`) and Σn_c/(1 + rθ) (`requests`), at any x. */
-export interface LikelihoodCurve {
-  value(logRatio: number): number;
-  requests(logRatio: number): number;
+/** ln likelihood of ratio e^x against ratio 1 (`value`), and Σn_c/(1 + rθ) (`requests`). */
+export interface CurvePoint {
+  value: number;
+  requests: number;
 }
 
-/** Barycentric interpolation between the nodes. */
+/** Fills in the point at any x by barycentric interpolation between the nodes; asked thousands of times, so it allocates nothing. */
+export type LikelihoodCurve = (logRatio: number, point: CurvePoint) => void;
+
 export function likelihoodCurve(state: Likelihood): LikelihoodCurve {
   const n = state.events.length;
   const nodes = Float64Array.from({ length: n }, (_, k) => nodeAt(k, n));
   const weights = nodes.map((_, k) => (k % 2 === 0 ? 1 : -1) * Math.sin((Math.PI * (2 * k + 1)) / (2 * n)));
-  const at = (values: ArrayLike<number>, x: number): number => {
-    let above = 0;
-    let below = 0;
+  const events = Float64Array.from(state.events);
+  const requests = Float64Array.from(state.requests);
+  return (x, point) => {
+    let sum = 0;
+    let eventSum = 0;
+    let requestSum = 0;
     for (let k = 0; k < n; k++) {
       const distance = x - (nodes[k] as number);
-      if (distance === 0) return values[k] as number;
+      if (distance === 0) {
+        point.value = state.canaryBad * x - (events[k] as number);
+        point.requests = requests[k] as number;
+        return;
+      }
       const weight = (weights[k] as number) / distance;
-      above += weight * (values[k] as number);
-      below += weight;
+      sum += weight;
+      eventSum += weight * (events[k] as number);
+      requestSum += weight * (requests[k] as number);
     }
-    return above / below;
+    point.value = state.canaryBad * x - eventSum / sum;
+    point.requests = requestSum / sum;
   };
-  return {
-    value: (x) => state.canaryBad * x - at(state.events, x),
-    requests: (x) => at(state.requests, x),
+}
+
+/** The ln likelihood alone, as a function. */
+export function logLikelihoodOf(state: Likelihood): (logRatio: number) => number {
+  const curve = likelihoodCurve(state);
+  const point: CurvePoint = { value: 0, requests: 0 };
+  return (x) => {
+    curve(x, point);
+    return point.value;
   };
 }

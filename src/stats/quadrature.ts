@@ -27,18 +27,20 @@ export function gaussLegendre(n: number): Quadrature {
   return { nodes, logWeights };
 }
 
-/** ln ∫_low^high e^{f(x)} dx. f must be concave; only mode ± 8 local standard deviations are looked at. */
-export function logIntegral(f: (x: number) => number, low: number, high: number, rule: Quadrature): number {
-  const mode = modeOf(f, low, high);
-  const h = 1e-3 * (high - low);
-  const inner = Math.min(Math.max(mode, low + h), high - h);
-  const curvature = (2 * f(inner) - f(inner - h) - f(inner + h)) / (h * h);
-  const slope = Math.abs(f(inner + h) - f(inner - h)) / (2 * h);
-  const width = Math.min(
-    high - low,
-    curvature > 0 ? 8 / Math.sqrt(curvature) : high - low,
-    reach(slope, mode, inner, high - low),
-  );
+/** ln ∫_low^high e^{f(x)} dx for concave f with its maximum at `mode`; only mode ± 8 local standard deviations are looked at. */
+export function logIntegral(
+  f: (x: number) => number,
+  low: number,
+  high: number,
+  mode: number,
+  rule: Quadrature,
+): number {
+  const { inner, slope, curvature } = localShape(f, low, high, mode);
+  const normal = curvature > 0 ? 8 / Math.sqrt(curvature) : high - low;
+  // At an edge the integrand may fall exponentially rather than like a normal: forty e-foldings are enough.
+  const isAtEdge = Math.abs(mode - inner) > 0;
+  const exponential = isAtEdge && slope !== 0 ? Math.max(40 / Math.abs(slope), Math.abs(mode - inner)) : high - low;
+  const width = Math.min(high - low, normal, exponential);
   const a = Math.max(low, mode - width);
   const b = Math.min(high, mode + width);
   const half = (b - a) / 2;
@@ -46,29 +48,46 @@ export function logIntegral(f: (x: number) => number, low: number, high: number,
   return logSumExp(terms) + Math.log(half);
 }
 
-/** At an edge the integrand may fall exponentially rather than like a normal: forty e-foldings are enough. */
-function reach(slope: number, mode: number, inner: number, most: number): number {
-  const isAtEdge = mode !== inner;
-  return isAtEdge && slope > 0 ? Math.max(40 / slope, Math.abs(mode - inner)) : most;
+/** Where a concave f is largest on [low, high], to a small part of its local standard deviation: safeguarded Newton from `start`. */
+export function modeOf(f: (x: number) => number, low: number, high: number, start: number): number {
+  let [from, to] = [low, high];
+  let x = Math.min(high, Math.max(low, start));
+  for (let round = 0; round < 40; round++) {
+    const { slope, curvature } = localShape(f, low, high, x);
+    if (slope > 0) from = Math.max(from, x);
+    else to = Math.min(to, x);
+    const newton = curvature > 0 ? x + slope / curvature : slope > 0 ? high : low;
+    const next =
+      newton > from && newton < to
+        ? newton
+        : isOutside(newton, low, high)
+          ? clampTo(newton, low, high)
+          : (from + to) / 2;
+    const moved = Math.abs(next - x);
+    x = next;
+    if (moved * Math.sqrt(Math.max(curvature, 0)) < 0.02 || moved < 1e-9) break;
+  }
+  return x;
 }
 
-function modeOf(f: (x: number) => number, low: number, high: number): number {
-  const golden = (Math.sqrt(5) - 1) / 2;
-  let [a, b] = [low, high];
-  let [x, y] = [b - golden * (b - a), a + golden * (b - a)];
-  let [fx, fy] = [f(x), f(y)];
-  for (let i = 0; i < 26; i++) {
-    if (fx > fy) {
-      [b, y, fy] = [y, x, fx];
-      x = b - golden * (b - a);
-      fx = f(x);
-    } else {
-      [a, x, fx] = [x, y, fy];
-      y = a + golden * (b - a);
-      fy = f(y);
-    }
-  }
-  const inside = (a + b) / 2;
-  const candidates = [low, inside, high];
-  return candidates.reduce((best, at) => (f(at) > f(best) ? at : best), inside);
+function isOutside(x: number, low: number, high: number): boolean {
+  return x <= low || x >= high;
+}
+
+function clampTo(x: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, x));
+}
+
+/** Slope and negative second derivative near x by differences, a little inside the interval. */
+function localShape(
+  f: (x: number) => number,
+  low: number,
+  high: number,
+  x: number,
+): { inner: number; slope: number; curvature: number } {
+  const h = 1e-3 * (high - low);
+  const inner = Math.min(Math.max(x, low + h), high - h);
+  const [before, at, after] = [f(inner - h), f(inner), f(inner + h)];
+  const curvature = (2 * at - before - after) / (h * h);
+  return { inner, slope: (after - before) / (2 * h) - curvature * (x - inner), curvature };
 }

@@ -4,7 +4,7 @@ import { logIncrement } from '../../../src/stats/affine.ts';
 import type { ArmCounts } from '../../../src/stats/counts.ts';
 import {
   addToLikelihood,
-  likelihoodCurve,
+  logLikelihoodOf,
   mergeLikelihoods,
   nodeRatios,
   openLikelihood,
@@ -119,10 +119,10 @@ describe('the likelihood on Chebyshev nodes', () => {
         const [a, b] = [likelihoodOf(left), likelihoodOf(right)];
         const [together, ab, ba] = [likelihoodOf([...left, ...right]), mergeLikelihoods(a, b), mergeLikelihoods(b, a)];
         return [-2, 0.3, 1.7].every((x) => {
-          const at = likelihoodCurve(together).value(x);
+          const at = logLikelihoodOf(together)(x);
           return (
-            likelihoodCurve(ab).value(x) === likelihoodCurve(ba).value(x) &&
-            Math.abs(likelihoodCurve(ab).value(x) - at) <= 1e-4 * (1 + Math.abs(at) + together.canaryBad)
+            logLikelihoodOf(ab)(x) === logLikelihoodOf(ba)(x) &&
+            Math.abs(logLikelihoodOf(ab)(x) - at) <= 1e-4 * (1 + Math.abs(at) + together.canaryBad)
           );
         });
       }),
