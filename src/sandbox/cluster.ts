@@ -14,10 +14,6 @@ import { createApplier } from './cluster/apply.ts';
 import { CONTROL_NAMES, type SandboxAddresses, type SandboxControls, type SandboxOptions } from './cluster/controls.ts';
 import { type FromSandbox, fromWire, type ToSandbox } from './cluster/messages.ts';
 
-export type { LoadCounts, LoadProfile } from './load/load.ts';
-export type { ReceivedMessage } from './cluster/receiver.ts';
-export type { ApiFault, SandboxAddresses, SandboxControls, SandboxOptions } from './cluster/controls.ts';
-
 export interface Sandbox extends SandboxAddresses, SandboxControls {
   /** Process id of the sandbox. */
   readonly pid: number;

@@ -1,7 +1,7 @@
 /** The objects of one type, kept up to date by list and watch; lists again after any trouble. */
 import type { KubeObject, ResourceType } from '../api/meta.ts';
 import type { Clock } from '../clock.ts';
-import { SerinError } from '../errors.ts';
+import { messageOf, SerinError } from '../errors.ts';
 import type { KubeReader } from '../kube/port.ts';
 import { keyOf } from './types.ts';
 
@@ -14,7 +14,7 @@ export interface Informer {
   assume(object: KubeObject): void;
 }
 
-export type Change = 'changed' | 'deleted';
+type Change = 'changed' | 'deleted';
 
 export interface InformerOptions {
   readonly kube: KubeReader;
@@ -25,9 +25,12 @@ export interface InformerOptions {
   readonly onChange?: (change: Change, object: KubeObject) => void;
   /** A kind whose definition is not installed counts as empty, and is asked for again every few seconds. */
   readonly isOptional?: boolean;
+  /** Told of anything but an API server that does not answer: that is a mistake in a listener. */
+  readonly onTrouble?: ((sentence: string) => void) | undefined;
 }
 
-export function startInformer({ kube, clock, type, signal, onChange, isOptional }: InformerOptions): Informer {
+export function startInformer(options: InformerOptions): Informer {
+  const { kube, clock, type, signal, onChange, isOptional, onTrouble } = options;
   const store = new Map<string, KubeObject>();
   let markSynced: () => void = () => undefined;
   const synced = new Promise<void>((resolve) => {
@@ -72,6 +75,8 @@ export function startInformer({ kube, clock, type, signal, onChange, isOptional 
       try {
         await follow();
       } catch (thrown) {
+        if (!signal.aborted && !(thrown instanceof SerinError))
+          onTrouble?.(`Watching ${type.plural}: ${messageOf(thrown)}`);
         const isMissing = thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND';
         if (isOptional === true && isMissing) {
           markSynced();

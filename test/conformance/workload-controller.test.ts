@@ -219,6 +219,21 @@ for (const { name, tools, collectsGarbage, start } of adapters) {
         await cluster.apply([deployment(namespace, { replicas: 1, version })]);
         await rolledOut(namespace, 1);
       }
+      const [two, one] = (await sets(namespace)).map((each) => each.metadata.name);
+      await eventually(async () => {
+        const events = (await list(TYPES.event, namespace)).filter(
+          (event) => (event['involvedObject'] as { kind: string }).kind === 'Deployment',
+        );
+        // The real recorder folds equal events into one with a count.
+        expect(new Set(events.map((event) => `${String(event['reason'])}: ${String(event['message'])}`))).toEqual(
+          new Set([
+            `ScalingReplicaSet: Scaled up replica set ${one} from 0 to 1`,
+            `ScalingReplicaSet: Scaled up replica set ${two} from 0 to 1`,
+            `ScalingReplicaSet: Scaled down replica set ${one} from 1 to 0`,
+            `ScalingReplicaSet: Scaled down replica set ${two} from 1 to 0`,
+          ]),
+        );
+      });
       const all = await sets(namespace);
       expect(all.map((each) => [revisionOf(each), versionOf(each)])).toEqual([
         [2, '2'],

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TYPES } from '../../src/api/meta.ts';
 import { systemClock } from '../../src/clock.ts';
+import { webApp, webDeployment } from '../../src/sandbox/apps/web.ts';
 import { startSandbox } from '../../src/sandbox/cluster.ts';
 import { describeWith, requireTool } from '../support/tools.ts';
 
@@ -60,6 +61,32 @@ describeWith(['prometheus'], 'a sandbox as a process', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
+  test.each([
+    { title: 'errors', fault: { status: 500 } },
+    { title: 'watches that were forgotten', fault: { gone: true, cutWatches: true } },
+    { title: 'a partition', fault: { partition: true } },
+  ])('traffic flows on through $title of the API server, and later changes are acted on', async ({ fault }) => {
+    const sandbox = await startSandbox({ seed: 'outage', prometheusBinary: requireTool('prometheus'), dir });
+    const names = { name: 'web', namespace: 'shop' };
+    const readyReplicas = async (): Promise<unknown> => {
+      const found = await sandbox.kube.get({ type: TYPES.deployment, namespace: 'shop', name: 'web-v1' });
+      return (found?.['status'] as { readyReplicas?: number } | undefined)?.readyReplicas;
+    };
+    await sandbox.apply(webApp({ ...names, versions: { v1: { replicas: 2 } } }));
+    await eventually(async () => expect(await readyReplicas()).toBe(2));
+    await sandbox.startLoad({ name: 'web', rps: 100, host: 'web.shop.example' });
+    await sandbox.setApiFault(fault);
+    await systemClock.sleep(2_000);
+    await sandbox.setApiFault();
+    await sandbox.apply([webDeployment(names, 'v1', { replicas: 3 })]);
+    await eventually(async () => expect(await readyReplicas()).toBe(3));
+    const counts = await sandbox.stopLoad('web');
+    expect(counts.sent).toBeGreaterThan(150);
+    expect(counts).toMatchObject({ failed: 0, byStatus: { 200: counts.sent } });
+    expect(await sandbox.troubles()).toEqual([]);
+    await sandbox.stop();
+  });
+
   test('its API server fails on command and recovers', async () => {
     const sandbox = await startSandbox({ seed: 'faults', prometheusBinary: requireTool('prometheus'), dir });
     const list = (): Promise<unknown> => sandbox.kube.list(TYPES.deployment, { namespace: 'default' });
@@ -89,7 +116,7 @@ async function eventually(check: () => Promise<void>): Promise<void> {
       await check();
       return;
     } catch (thrown) {
-      if (tries > 100) throw thrown;
+      if (tries > 400) throw thrown;
       await systemClock.sleep(100);
     }
   }

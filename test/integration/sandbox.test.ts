@@ -6,6 +6,7 @@ import { systemClock } from '../../src/clock.ts';
 import { type AppVersion, webApp, webDeployment } from '../../src/sandbox/apps/web.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/cluster.ts';
 import { isReady, podStatus } from '../../src/sandbox/pod.ts';
+import { SANDBOX_TYPES } from '../../src/sandbox/types.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { describeWith, requireTool } from '../support/tools.ts';
 
@@ -199,6 +200,29 @@ for (const { title, tools, isReal } of clusters) {
       await sandbox.answerMessagesWith(503);
       expect(await post()).toBe(503);
       expect(await sandbox.messages()).toHaveLength(1);
+    });
+
+    // EndpointSlices of a real API server refuse loopback addresses.
+    test.skipIf(isReal)('Endpoints and EndpointSlices follow the ready pods', async () => {
+      await run('listed', { v1: { replicas: 2 } });
+      const ips: string[] = (await readyPods(sandbox, 'listed')).map((pod) => podStatus(pod).podIP ?? '').toSorted();
+      await eventually(async () => {
+        const ref = { namespace: 'shop', name: 'listed' };
+        const endpoints = await sandbox.kube.get({ type: SANDBOX_TYPES.endpoints, ...ref });
+        const [subset] = (endpoints?.['subsets'] ?? []) as { addresses: { ip: string }[]; ports: unknown[] }[];
+        expect(subset?.addresses.map(({ ip }) => ip).toSorted()).toEqual(ips);
+        expect(subset?.ports).toEqual([{ name: 'http', port: 8_080, protocol: 'TCP' }]);
+        const slices = await sandbox.kube.list(SANDBOX_TYPES.endpointSlice, {
+          namespace: 'shop',
+          labelSelector: 'kubernetes.io/service-name=listed',
+        });
+        const all = slices.items.flatMap(
+          (slice) => slice['endpoints'] as { addresses: string[]; conditions: unknown }[],
+        );
+        expect(all.flatMap(({ addresses }) => addresses).toSorted()).toEqual(ips);
+        for (const { conditions } of all)
+          expect(conditions).toEqual({ ready: true, serving: true, terminating: false });
+      });
     });
 
     test('nothing went wrong unseen', async () => {

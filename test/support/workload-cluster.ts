@@ -32,9 +32,10 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
   const life = new AbortController();
   const { signal } = life;
   const kube = createKubeClient({ kubeconfig });
+  const onTrouble = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   const transport = createTransport({ kubeconfig, clock });
   if (startsControllers) {
-    await startDeploymentController({ kube, clock, signal, random: createRandom('workloads') });
+    await startDeploymentController({ kube, clock, signal, random: createRandom('workloads'), onTrouble });
   }
   const mesh = startMesh({ kube, clock, signal });
   const kubelet = await startKubelet({

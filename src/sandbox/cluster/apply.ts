@@ -67,7 +67,7 @@ interface DefinitionSpec {
 
 const keyOf = (group: string, kind: string): string => `${group}/${kind}`;
 
-export function parseManifests(yaml: string): readonly KubeObject[] {
+function parseManifests(yaml: string): readonly KubeObject[] {
   return parseAllDocuments(yaml).flatMap((document) => {
     const [problem] = document.errors;
     if (problem !== undefined) {

@@ -77,10 +77,10 @@ async function build(
 
   // The real control plane brings its own workload controllers.
   if (options.kubeconfig === undefined) {
-    await startDeploymentController({ kube, clock, signal, random: createRandom(seed, 'names') });
-    await startEndpointController({ kube, clock, signal });
+    await startDeploymentController({ kube, clock, signal, onTrouble, random: createRandom(seed, 'names') });
+    await startEndpointController({ kube, clock, signal, onTrouble });
   }
-  const mesh = startMesh({ kube, clock, signal });
+  const mesh = startMesh({ kube, clock, signal, onTrouble });
   await mesh.synced;
   let areScrapesBroken = false;
   const isScrapable = (): boolean => !areScrapesBroken;

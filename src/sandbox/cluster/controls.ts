@@ -4,7 +4,7 @@ import type { LoadCounts, LoadProfile } from '../load/load.ts';
 import type { ReceivedMessage } from './receiver.ts';
 
 /** What the API server does wrong on purpose; replaces the fault before it. */
-export type ApiFault = Omit<Fault, 'path'> & {
+type ApiFault = Omit<Fault, 'path'> & {
   /** A part of the path such as `/pods`; absent: every request, those of the sandbox's own kubelet and mesh among them. */
   readonly path?: string;
 };

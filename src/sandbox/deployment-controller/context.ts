@@ -4,6 +4,7 @@ import type { JsonPatchOperation, KubeObject, ObjectRef, ResourceType } from '..
 import { TYPES } from '../../api/meta.ts';
 import type { Clock } from '../../clock.ts';
 import type { KubeClient } from '../../kube/port.ts';
+import { createEventRecorder, type RecordEvent } from '../events.ts';
 import type { Informer } from '../informer.ts';
 import { isActive, podStatus } from '../pod.ts';
 import { keyOf } from '../types.ts';
@@ -41,6 +42,7 @@ export interface ControllerContext {
   /** Deleted by us, though the informer may not know yet. */
   isRemoved(object: KubeObject): boolean;
   podsOf(owner: KubeObject): readonly { readonly pod: KubeObject; readonly isFinished: boolean }[];
+  readonly recordFor: (component: 'deployment-controller' | 'replicaset-controller') => RecordEvent;
   syncLater(kind: 'deployment' | 'replicaSet', key: string, ms: number): void;
 }
 
@@ -88,9 +90,14 @@ export function createContext(options: ContextOptions): ControllerContext {
     return answer;
   };
 
+  const recorders = {
+    'deployment-controller': createEventRecorder({ ...options, component: 'deployment-controller' }),
+    'replicaset-controller': createEventRecorder({ ...options, component: 'replicaset-controller' }),
+  };
   return {
     ...options,
     keyOf,
+    recordFor: (component) => recorders[component],
     suffix: () => Array.from({ length: 5 }, () => SUFFIX_CHARS[Math.floor(random() * SUFFIX_CHARS.length)]).join(''),
     write: (type, object, manager, operations) => patch(type, object, manager, operations),
     writeStatus: async (type, object, before, status, manager) => {

@@ -18,6 +18,7 @@ export interface DeploymentControllerOptions {
   readonly signal: AbortSignal;
   /** For the names of pods. */
   readonly random: () => number;
+  readonly onTrouble: (sentence: string) => void;
 }
 
 /** Runs until the signal ends it; resolves when it has seen all objects once. */
@@ -26,6 +27,7 @@ export async function startDeploymentController({
   clock,
   signal,
   random,
+  onTrouble,
 }: DeploymentControllerOptions): Promise<void> {
   const queues: { deployment?: KeyedQueue; replicaSet?: KeyedQueue } = {};
   const addOwner = (queue: KeyedQueue | undefined, kind: string, object: KubeObject): void => {
@@ -35,7 +37,7 @@ export async function startDeploymentController({
   const inform = (
     type: typeof TYPES.pod | typeof TYPES.replicaSet | typeof TYPES.deployment,
     onChange: (object: KubeObject) => void,
-  ) => startInformer({ kube, clock, signal, type, onChange: (_change, object) => onChange(object) });
+  ) => startInformer({ kube, clock, signal, type, onTrouble, onChange: (_change, object) => onChange(object) });
 
   const deployments = inform(TYPES.deployment, (object) => queues.deployment?.add(keyOf(object)));
   const replicaSets = inform(TYPES.replicaSet, (object) => {
@@ -61,8 +63,8 @@ export async function startDeploymentController({
     syncLater: (kind, key, ms) => queues[kind]?.addAfter(key, ms),
   });
   await Promise.all([deployments.synced, replicaSets.synced, pods.synced]);
-  queues.deployment = createKeyedQueue(clock, signal, (key) => syncDeployment(context, key));
-  queues.replicaSet = createKeyedQueue(clock, signal, (key) => syncReplicaSet(context, key));
+  queues.deployment = createKeyedQueue({ clock, signal, onTrouble, run: (key) => syncDeployment(context, key) });
+  queues.replicaSet = createKeyedQueue({ clock, signal, onTrouble, run: (key) => syncReplicaSet(context, key) });
   for (const object of deployments.list()) queues.deployment.add(keyOf(object));
   for (const object of replicaSets.list()) queues.replicaSet.add(keyOf(object));
 }

@@ -55,7 +55,7 @@ export async function syncDeployment(context: ControllerContext, key: string): P
     const all = family.newest === undefined ? family.old : [family.newest, ...family.old];
     if (spec.paused || isScalingEvent(spec, all)) {
       await keepRevision(context, deployment, spec, family);
-      await resize(context, spec, scaleStep(spec, family.newest, family.old));
+      await resize(context, deployment, spec, scaleStep(spec, family.newest, family.old));
       if (spec.paused) await cleanUp(context, spec, family.old);
     } else {
       const oldPodsRun = spec.isRecreate && runsOldPods(context, family);
@@ -70,8 +70,8 @@ export async function syncDeployment(context: ControllerContext, key: string): P
       }
       const { newest, old } = family;
       await keepRevision(context, deployment, spec, family);
-      if (spec.isRecreate) await resize(context, spec, recreateStep(spec, newest, old, oldPodsRun));
-      else if (newest !== undefined) await resize(context, spec, rollingStep(spec, newest, old));
+      if (spec.isRecreate) await resize(context, deployment, spec, recreateStep(spec, newest, old, oldPodsRun));
+      else if (newest !== undefined) await resize(context, deployment, spec, rollingStep(spec, newest, old));
       if (isComplete(spec, family)) await cleanUp(context, spec, old);
     }
   }
@@ -138,7 +138,9 @@ async function createReplicaSet(
   try {
     const made = await context.kube.create(object, MANAGER, context.signal);
     context.replicaSets.assume(made);
-    return replicaSetState(made);
+    const state = replicaSetState(made);
+    if (state.replicas > 0) recordScaling(context, deployment, state.name, 0, state.replicas);
+    return state;
   } catch (thrown) {
     if (!(thrown instanceof SerinError && thrown.code === 'SERIN_E_CONFLICT')) throw thrown;
     const taken = await context.kube.get({
@@ -180,7 +182,12 @@ async function keepRevision(
   await context.annotate(TYPES.deployment, deployment, { [REVISION]: String(revision) }, MANAGER);
 }
 
-async function resize(context: ControllerContext, spec: DeploymentSpec, scalings: readonly Scaling[]): Promise<void> {
+async function resize(
+  context: ControllerContext,
+  deployment: KubeObject,
+  spec: DeploymentSpec,
+  scalings: readonly Scaling[],
+): Promise<void> {
   for (const { replicaSet, replicas } of scalings) {
     const newest = context.replicaSets.get(keyOf(replicaSet.object)) ?? replicaSet.object;
     const annotations = {
@@ -192,7 +199,20 @@ async function resize(context: ControllerContext, spec: DeploymentSpec, scalings
       { op: 'add', path: '/metadata/annotations', value: annotations },
       { op: 'add', path: '/spec/replicas', value: replicas },
     ]);
+    if (replicas !== replicaSet.replicas)
+      recordScaling(context, deployment, replicaSet.name, replicaSet.replicas, replicas);
   }
+}
+
+function recordScaling(
+  context: ControllerContext,
+  deployment: KubeObject,
+  name: string,
+  from: number,
+  to: number,
+): void {
+  const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`;
+  context.recordFor(MANAGER)(deployment, 'Normal', 'ScalingReplicaSet', message);
 }
 
 function runsOldPods(context: ControllerContext, { old }: Family): boolean {

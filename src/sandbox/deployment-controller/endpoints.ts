@@ -14,15 +14,14 @@ export interface EndpointControllerOptions {
   readonly kube: KubeClient;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly onTrouble: (sentence: string) => void;
 }
 
 const MANAGER = 'endpointslice-controller';
 
-export async function startEndpointController({ kube, clock, signal }: EndpointControllerOptions): Promise<void> {
-  const syncAll = (): void => {
-    for (const service of services.list()) queue.add(keyOf(service));
-  };
-  const queue = createKeyedQueue(clock, signal, async (key) => {
+export async function startEndpointController(options: EndpointControllerOptions): Promise<void> {
+  const { kube, signal } = options;
+  const sync = async (key: string): Promise<void> => {
     const service = services.get(key);
     if (service === undefined) return;
     const { selector = {} } = specOf<ServiceSpec>(service);
@@ -34,15 +33,22 @@ export async function startEndpointController({ kube, clock, signal }: EndpointC
       .filter((pod) => podStatus(pod).podIP !== undefined && (isActive(pod) || podStatus(pod).phase === 'Running'))
       .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
     for (const object of [sliceOf(service, own), endpointsOf(service, own)]) await put(kube, object, signal);
-  });
+  };
+  const queue = createKeyedQueue({ ...options, run: sync });
   const services = startInformer({
-    kube,
-    clock,
-    signal,
+    ...options,
     type: TYPES.service,
     onChange: (_, service) => queue.add(keyOf(service)),
   });
-  const pods = startInformer({ kube, clock, signal, type: TYPES.pod, onChange: syncAll });
+  const pods = startInformer({
+    ...options,
+    type: TYPES.pod,
+    onChange: (_, pod) => {
+      for (const service of services.list()) {
+        if (service.metadata.namespace === pod.metadata.namespace) queue.add(keyOf(service));
+      }
+    },
+  });
   await Promise.all([services.synced, pods.synced]);
 }
 

@@ -1,12 +1,21 @@
 /** Work by key: one run per key at a time, a key that comes again while it runs is run once more, failures back off. */
 import type { Clock } from '../../clock.ts';
+import { messageOf, SerinError } from '../../errors.ts';
 
 export interface KeyedQueue {
   add(key: string): void;
   addAfter(key: string, ms: number): void;
 }
 
-export function createKeyedQueue(clock: Clock, signal: AbortSignal, run: (key: string) => Promise<void>): KeyedQueue {
+export interface KeyedQueueOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly run: (key: string) => Promise<void>;
+  /** Told of anything but objects that changed or went, and an API server that does not answer, which are tried again in silence. */
+  readonly onTrouble: (sentence: string) => void;
+}
+
+export function createKeyedQueue({ clock, signal, run, onTrouble }: KeyedQueueOptions): KeyedQueue {
   const running = new Set<string>();
   const again = new Set<string>();
   const failures = new Map<string, number>();
@@ -22,7 +31,10 @@ export function createKeyedQueue(clock: Clock, signal: AbortSignal, run: (key: s
       void run(key)
         .then(
           () => failures.delete(key),
-          async () => {
+          async (thrown: unknown) => {
+            const isGone = thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND';
+            const isExpected = signal.aborted || isGone || (thrown instanceof SerinError && thrown.retryable);
+            if (!isExpected) onTrouble(`Syncing ${key}: ${messageOf(thrown)}`);
             const count = (failures.get(key) ?? 0) + 1;
             failures.set(key, count);
             again.add(key);

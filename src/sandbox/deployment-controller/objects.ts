@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { PodCondition } from '../pod.ts';
 
-export type IntOrPercent = number | string;
+type IntOrPercent = number | string;
 
 export interface PodTemplate {
   readonly metadata?: {
@@ -34,7 +34,7 @@ export interface DeploymentSpec {
   readonly revisionHistoryLimit: number;
 }
 
-export interface Counts {
+interface Counts {
   readonly replicas?: number;
   readonly readyReplicas?: number;
   readonly availableReplicas?: number;

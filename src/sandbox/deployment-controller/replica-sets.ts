@@ -20,7 +20,7 @@ export async function syncReplicaSet(context: ControllerContext, key: string): P
       await Promise.all(Array.from({ length: Math.min(missing, BURST) }, () => createPod(context, object, state)));
     } else if (missing < 0) {
       const doomed = active.toSorted(leastWorthFirst).slice(0, Math.min(-missing, BURST));
-      await Promise.all(doomed.map((pod) => context.remove(TYPES.pod, pod)));
+      await Promise.all(doomed.map((pod) => deletePod(context, object, pod)));
     }
   }
   await writeStatus(context, object, state);
@@ -64,7 +64,14 @@ async function createPod(context: ControllerContext, owner: KubeObject, { templa
     },
     spec: template.spec ?? {},
   };
-  context.pods.assume(await context.kube.create(pod, MANAGER, context.signal));
+  const made = await context.kube.create(pod, MANAGER, context.signal);
+  context.pods.assume(made);
+  context.recordFor(MANAGER)(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
+}
+
+async function deletePod(context: ControllerContext, owner: KubeObject, pod: KubeObject): Promise<void> {
+  await context.remove(TYPES.pod, pod);
+  context.recordFor(MANAGER)(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
 }
 
 /** Pods that are removed first: not placed, not running, not ready, then the youngest (`ActivePodsWithRanks`). */

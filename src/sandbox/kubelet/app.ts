@@ -23,7 +23,7 @@ export interface AppOptions {
   readonly signal: AbortSignal;
 }
 
-export interface AppAnswer {
+interface AppAnswer {
   readonly status: number;
   readonly body: string;
 }

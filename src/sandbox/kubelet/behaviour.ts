@@ -7,15 +7,15 @@ import { readDurationMs } from '../../api/units.ts';
 import { SerinError } from '../../errors.ts';
 import { normal } from '../random.ts';
 
-export const ANNOTATION_PREFIX = 'sandbox.serin.dev/';
+const ANNOTATION_PREFIX = 'sandbox.serin.dev/';
 
 /** Draws one latency in milliseconds. */
 export type Latency = (random: () => number) => number;
 
 /** A value over the life of a pod, by its age. */
-export type Schedule<T> = (ageMs: number) => T;
+type Schedule<T> = (ageMs: number) => T;
 
-export interface Call {
+interface Call {
   readonly authority: string;
   readonly path: string;
 }
@@ -58,7 +58,9 @@ export function parseBehaviour(settings: Settings, version: string): Behaviour {
     readyAfterMs: parseDuration(settings('ready-after') ?? '0s', 'ready-after'),
     crashAfterMs: crashAfter === undefined ? undefined : parseDuration(crashAfter, 'crash-after'),
     calls: list(settings('calls')).map(parseCall),
-    propagate: list(settings('propagate') ?? 'baggage, traceparent, tracestate').map((name) => name.toLowerCase()),
+    propagate: list(settings('propagate') ?? 'x-request-id, baggage, traceparent, tracestate').map((name) =>
+      name.toLowerCase(),
+    ),
   };
 }
 

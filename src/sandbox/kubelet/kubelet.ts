@@ -3,6 +3,7 @@ import { TYPES, type KubeObject } from '../../api/meta.ts';
 import type { Clock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import type { KubeClient } from '../../kube/port.ts';
+import { createEventRecorder, type RecordEvent } from '../events.ts';
 import { startInformer } from '../informer.ts';
 import { identityOf } from '../mesh/identity.ts';
 import type { Mesh } from '../mesh/mesh.ts';
@@ -39,6 +40,7 @@ export interface KubeletOptions {
 
 export interface KubeletDeps extends Pick<KubeletOptions, 'kube' | 'clock' | 'mesh' | 'nodeApi'> {
   readonly isScrapable: () => boolean;
+  readonly record: RecordEvent;
   readonly nodeName: string;
   readonly addresses: Addresses;
   readonly pacedMs: (ms: number) => number;
@@ -56,7 +58,7 @@ export interface Kubelet {
   stopped(): Promise<void>;
 }
 
-export const NODE_NAME = 'sandbox';
+const NODE_NAME = 'sandbox';
 
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { kube, clock, mesh, seed, speed, signal, nodeApi, onTargets, onTrouble } = options;
@@ -69,6 +71,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     mesh,
     nodeApi,
+    record: createEventRecorder({ kube, clock, signal, component: 'kubelet' }),
     nodeName: NODE_NAME,
     addresses: createAddresses(Math.random),
     pacedMs: (ms) => ms / speed,
@@ -104,6 +107,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     type: TYPES.pod,
     signal,
+    onTrouble,
     onChange: (change, pod) => {
       const uid = pod.metadata.uid ?? '';
       const run = runs.get(uid);

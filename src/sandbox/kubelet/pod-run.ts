@@ -60,6 +60,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
     const startedMs = deps.clock.nowMs();
     const listeners = await startApp(pod, ordinal, behaviour, startedMs, deps, picture.ip, started);
     deps.onTarget(pod, listeners.ip);
+    deps.record(pod, 'Normal', 'Started', `Started container ${container.name}`);
     set({ ip: listeners.ip, phase: 'Running', state: { kind: 'running', startedAt: timestamp(startedMs) } });
     void followReadiness({
       container,
@@ -110,6 +111,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       behaviour = parseBehaviour(settingsOf(annotations, container.env ?? []), labels['version'] ?? 'unknown');
     } catch (thrown) {
       set({ state: { kind: 'waiting', reason: 'CreateContainerConfigError', message: messageOf(thrown) } });
+      deps.record(pod, 'Warning', 'Failed', `Error: ${messageOf(thrown)}`);
       await new Promise<void>((resolve) => onAbort(AbortSignal.any([deletion.signal, life.signal]), resolve));
       return;
     }
@@ -119,6 +121,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       if (crashes > 0) {
         const message = `back-off ${Math.round(waitMs / 1_000)}s restarting failed container`;
         set({ state: { kind: 'waiting', reason: 'CrashLoopBackOff', message } });
+        deps.record(pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name}`);
       }
       const ended = AbortSignal.any([deletion.signal, life.signal]);
       await deps.clock.sleep(waitMs, ended).catch(() => undefined);

@@ -2,14 +2,14 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { podSpec, podStatus, type PodCondition } from '../pod.ts';
 
-export interface ContainerEnd {
+interface ContainerEnd {
   readonly reason: string;
   readonly exitCode: number;
   readonly startedAt: string;
   readonly finishedAt: string;
 }
 
-export type ContainerState =
+type ContainerState =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly kind: 'running'; readonly startedAt: string }
   | ({ readonly kind: 'terminated' } & ContainerEnd);

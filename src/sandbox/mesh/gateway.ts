@@ -33,7 +33,7 @@ export async function startGateway(proxy: Proxy, port = 0): Promise<Gateway> {
 }
 
 /** Passes one request on and its answer back; never throws. */
-export async function pass(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function pass(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();

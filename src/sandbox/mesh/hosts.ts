@@ -1,5 +1,5 @@
 /** Names of Services inside the cluster. */
-export const CLUSTER_DOMAIN = 'svc.cluster.local';
+const CLUSTER_DOMAIN = 'svc.cluster.local';
 
 export function serviceHost(name: string, namespace: string): string {
   return `${name}.${namespace}.${CLUSTER_DOMAIN}`;

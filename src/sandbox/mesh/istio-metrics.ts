@@ -10,7 +10,7 @@ export const BUCKETS_MS: readonly number[] = [
   3_600_000,
 ];
 
-export interface RequestRecord {
+interface RequestRecord {
   readonly reporter: 'source' | 'destination';
   readonly source: Identity;
   readonly destination: Identity;

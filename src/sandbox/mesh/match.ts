@@ -16,7 +16,7 @@ export function wholeRegex(source: string): RegExp | undefined {
 }
 
 /** An empty StringMatch asks only that the value is there, be it empty. */
-export function stringTest(match: StringMatch, ignoreCase = false): Test {
+function stringTest(match: StringMatch, ignoreCase = false): Test {
   const fold = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
   const { exact, prefix, regex } = match;
   if (exact !== undefined) return (value) => value !== undefined && fold(value) === fold(exact);

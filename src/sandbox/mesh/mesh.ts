@@ -26,9 +26,10 @@ export interface MeshOptions {
   readonly kube: KubeReader;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly onTrouble?: (sentence: string) => void;
 }
 
-export function startMesh({ kube, clock, signal }: MeshOptions): Mesh {
+export function startMesh({ kube, clock, signal, onTrouble }: MeshOptions): Mesh {
   let objects: MeshObjects | undefined;
   let routes = new WeakMap<Side, Routes>();
   const identities = new Map<string, Identity>();
@@ -40,16 +41,15 @@ export function startMesh({ kube, clock, signal }: MeshOptions): Mesh {
     routes = new WeakMap();
     hosts.clear();
   };
-  const services = startInformer({ kube, clock, signal, type: TYPES.service, onChange: forget });
-  const optional = { kube, clock, signal, isOptional: true, onChange: forget };
+  const basic = { kube, clock, signal, onTrouble, onChange: forget };
+  const services = startInformer({ ...basic, type: TYPES.service });
+  const optional = { ...basic, isOptional: true };
   const virtualServices = startInformer({ ...optional, type: TYPES.virtualService });
   const destinationRules = startInformer({ ...optional, type: TYPES.destinationRule });
   const gateways = startInformer({ ...optional, type: SANDBOX_TYPES.gateway });
   const httpRoutes = startInformer({ ...optional, type: SANDBOX_TYPES.httpRoute });
   const pods = startInformer({
-    kube,
-    clock,
-    signal,
+    ...basic,
     type: TYPES.pod,
     onChange: (change, pod) => {
       forget();

@@ -9,7 +9,7 @@ import type { IstioMetrics } from './istio-metrics.ts';
 import type { RouteDecision, Routes } from './route.ts';
 import { createUpstream, edited, type Forward, PEER_HEADER, type UpstreamAnswer } from './upstream.ts';
 
-export interface ProxyRequest {
+interface ProxyRequest {
   readonly method: string;
   readonly authority: string;
   readonly path: string;
@@ -71,7 +71,11 @@ export function createProxy({ identity, metrics, random, routes, identityAt }: P
       }
       const sent = {
         method: request.method,
-        headers: { ...withoutHops(request.headers), [PEER_HEADER]: peerName(identity) },
+        headers: {
+          'x-request-id': randomUUID(),
+          ...withoutHops(request.headers),
+          [PEER_HEADER]: peerName(identity),
+        },
         body: request.body,
       };
       if (decision.mirrors.length > 0) upstream.mirror(decision, sent);

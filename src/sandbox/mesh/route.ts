@@ -12,7 +12,7 @@ import type { ForwardAction, MeshRequest, ParsedRequest, RetryPolicy, Rule, Side
 import { ANYTHING, DEFAULT_RETRIES, findHost } from './rule.ts';
 import { virtualServiceHosts } from './virtual-service.ts';
 
-export interface Mirror {
+interface Mirror {
   readonly cluster: Cluster;
 }
 

@@ -52,7 +52,7 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs: number | undefined;
 }
 
-export type Rewrite = {
+type Rewrite = {
   readonly authority: string | undefined;
   readonly path: ((request: ParsedRequest, matched: Matched) => string) | undefined;
 };
@@ -70,13 +70,13 @@ export interface ForwardAction {
   readonly mirrors: readonly { readonly target: Target; readonly fraction: number }[];
 }
 
-export interface RespondAction {
+interface RespondAction {
   readonly kind: 'respond';
   readonly status: number;
   readonly body: string;
 }
 
-export interface RedirectAction {
+interface RedirectAction {
   readonly kind: 'redirect';
   readonly status: number;
   location(request: ParsedRequest, matched: Matched): string;

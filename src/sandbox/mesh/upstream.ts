@@ -6,7 +6,7 @@ import type { RouteDecision } from './route.ts';
 
 export type Forward = RouteDecision & { readonly kind: 'forward' };
 
-export interface UpstreamRequest {
+interface UpstreamRequest {
   readonly method: string;
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer | undefined;
