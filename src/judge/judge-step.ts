@@ -5,7 +5,8 @@
  *     more than 20 % of the last 30 intervals missing        → Inconclusive
  *     long enough, enough requests, every metric within its
  *       pass margin, and no smoke (odds below a fifth)       → Pass
- *     atMost of data without a decision                      → Inconclusive
+ *     atMost of data without a decision, or three times as
+ *       long by the clock (pods that never warm up)          → Inconclusive
  *     otherwise                                              → Continue
  */
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
@@ -17,6 +18,8 @@ import type { MetricVerdict, Outcome, StepVerdict } from './verdict.ts';
 
 /** A Pass needs odds below this part of the abort line. */
 const NO_SMOKE = 0.2;
+/** Without `atMost` of data, a step is over after this times as long. */
+const PATIENCE = 3;
 
 export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question: StepQuestion): StepVerdict {
   const metrics = evidence.metrics.map((_, k) => judgeMetric(evidence, spec, question, k));
@@ -47,6 +50,8 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
     if (metrics.length > 0 && dataMs >= atMostMs) {
       return { outcome: 'Inconclusive', reason: hasEnoughRequests ? 'TimeIsUp' : 'TooFewRequests', metric };
     }
+    if (question.nowMs - question.sinceMs >= PATIENCE * atMostMs)
+      return { outcome: 'Inconclusive', reason: 'NoData', metric };
     return { outcome: 'Continue', reason: hasEnoughRequests ? 'Judging' : 'TooFewRequests', metric };
   };
 

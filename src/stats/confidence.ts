@@ -11,11 +11,11 @@ import {
   likelihoodCurve,
 } from './likelihood.ts';
 import { brent } from './numeric.ts';
-import { type Quadrature, gaussLegendre, logIntegral, modeOf } from './quadrature.ts';
+import { gaussLegendre, logIntegral, modeOf } from './quadrature.ts';
 
 /** Standard deviation of the prior on ln ratio. */
 const PRIOR_SD = 1.2;
-const POINTS = 36;
+const RULE = gaussLegendre(36);
 const LOG_PRIOR_PEAK = -Math.log(PRIOR_SD * Math.sqrt(2 * Math.PI));
 
 export interface Bounds {
@@ -34,7 +34,6 @@ export interface Confidence {
 
 /** Both intervals at level 1 − `alpha`, with the likelihood tempered by `dispersion` ≥ 1. */
 export function confidenceOf(state: Likelihood, dispersion: number, alpha: number): Confidence {
-  const rule = gaussLegendre(POINTS);
   const curve = likelihoodCurve(state);
   const point: CurvePoint = { value: 0, requests: 0 };
   const logLikelihood = (logRatio: number): number => {
@@ -44,7 +43,7 @@ export function confidenceOf(state: Likelihood, dispersion: number, alpha: numbe
   const peak = peakOf(logLikelihood);
   const weighted = (x: number): number => logLikelihood(x) + logPrior(x);
   const mode = modeOf(weighted, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, peak);
-  const mixture = logIntegral(weighted, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, mode, rule);
+  const mixture = logIntegral(weighted, LOWEST_LOG_RATIO, HIGHEST_LOG_RATIO, mode, RULE);
   const excess = (x: number): number => mixture - logLikelihood(x) - Math.log(1 / alpha);
   const end = (edge: number): number =>
     excess(edge) < 0 || excess(peak) >= 0 ? Math.exp(edge) : Math.exp(brent(excess, edge, peak, 1e-9));
@@ -54,8 +53,8 @@ export function confidenceOf(state: Likelihood, dispersion: number, alpha: numbe
     estimate: Math.exp(peak),
     ratio: { low: end(LOWEST_LOG_RATIO), high: end(HIGHEST_LOG_RATIO) },
     difference: {
-      low: differenceBound(curve, dispersion, alpha, rule, start, 'low'),
-      high: differenceBound(curve, dispersion, alpha, rule, start, 'high'),
+      low: differenceBound(curve, dispersion, alpha, start, 'low'),
+      high: differenceBound(curve, dispersion, alpha, start, 'high'),
     },
     logMixture: mixture,
   };
@@ -80,7 +79,6 @@ function differenceBound(
   curve: LikelihoodCurve,
   dispersion: number,
   alpha: number,
-  rule: Quadrature,
   start: Start,
   side: 'low' | 'high',
 ): number {
@@ -94,7 +92,7 @@ function differenceBound(
       return (point.value - delta * Math.expm1(x) * point.requests) / dispersion + logPrior(x);
     };
     mode = modeOf(integrand, from, to, mode);
-    return logIntegral(integrand, from, to, mode, rule) - needed;
+    return logIntegral(integrand, from, to, mode, RULE) - needed;
   };
   const direction = side === 'low' ? -1 : 1;
   let inside = start.difference;

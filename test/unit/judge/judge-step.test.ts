@@ -165,6 +165,12 @@ describe('the verdict of a step', () => {
     expect(ask(run(9)).outcome).toBe('Pass');
   });
 
+  test('gives up on pods that never finish warming up', () => {
+    const verdict = ask({ intervals: 100, at: skipped('WarmingUp') }, { atMostMs: 300_000 });
+    expect(verdict).toMatchObject({ outcome: 'Inconclusive', reason: 'NoData', hadEnoughData: false });
+    expect(verdict.says).toMatch(/^Only 0 s of usable data at 10 %/);
+  });
+
   test('does not pass while there is smoke', () => {
     // Between the fail margin and a very wide pass margin: both kinds of evidence grow.
     const spec = runSpec([errorsMetric({ pass: { ratio: 3, difference: 0.05 } })]);
