@@ -6,7 +6,7 @@
 import type { Dispersion } from '../stats/dispersion.ts';
 
 /** Intervals with at least two stable pods (history and run) after which their noise counts as known. */
-export const ENOUGH_INTERVALS = 30;
+const ENOUGH_INTERVALS = 30;
 const FORCED_RATIO = 1.25;
 const FORCED_DISPERSION = 3;
 

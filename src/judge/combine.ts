@@ -5,7 +5,7 @@
 import type { Outcome } from './verdict.ts';
 
 /** Phases of an Argo-style metric, word for word Argo's. */
-export type ArgoPhase = 'Pending' | 'Running' | 'Successful' | 'Failed' | 'Error' | 'Inconclusive';
+type ArgoPhase = 'Pending' | 'Running' | 'Successful' | 'Failed' | 'Error' | 'Inconclusive';
 
 export interface ArgoMetric {
   readonly phase: ArgoPhase;

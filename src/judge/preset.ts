@@ -1,6 +1,6 @@
 /** What the three presets mean in numbers, and how the error probability of a release is split over its attempts. */
 
-export const PRESETS = ['sharp', 'recommended', 'tolerant'] as const;
+const PRESETS = ['sharp', 'recommended', 'tolerant'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 /** A margin inside: canary ≤ ratio × stable + difference, both as fractions. */

@@ -22,7 +22,7 @@ export function openLikelihood(nodes = 16): Likelihood {
 }
 
 /** ln θ of node k of n. */
-export function nodeAt(k: number, n: number): number {
+function nodeAt(k: number, n: number): number {
   const x = Math.cos((Math.PI * (2 * k + 1)) / (2 * n));
   return (LOWEST_LOG_RATIO + HIGHEST_LOG_RATIO) / 2 + ((HIGHEST_LOG_RATIO - LOWEST_LOG_RATIO) / 2) * x;
 }

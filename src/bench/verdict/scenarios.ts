@@ -56,7 +56,7 @@ export const EQUAL: readonly Scenario[] = [
   { id: 'A17', says: 'a stable pod is replaced every minute', traffic: { ...base, churn: 60, podEffect: 0.15 } },
 ];
 
-export interface Cell {
+interface Cell {
   readonly effect: string;
   readonly rps: number;
   readonly weight: number;
@@ -85,7 +85,7 @@ export const CELLS: readonly Cell[] = [10, 100, 1000].flatMap((rps) =>
   ),
 );
 
-export interface Onset {
+interface Onset {
   readonly id: string;
   readonly traffic: Traffic;
   readonly onset: number;

@@ -12,7 +12,7 @@ export interface ScoredMetric {
   readonly isMuted?: boolean;
 }
 
-export interface GroupScore {
+interface GroupScore {
   readonly name: string;
   /** 0–100; 0 without data, where it then counts as 100 in the sum, as in Kayenta. */
   readonly score: number;
