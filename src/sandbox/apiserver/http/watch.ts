@@ -49,7 +49,7 @@ export function startWatch(store: Store, request: WatchRequest, response: Server
     onEnd();
   };
   response.on('close', end);
-  if (asked !== undefined && asked !== 0 && asked < store.compactedRevision && !initialEvents) {
+  if (asked !== undefined && asked !== 0 && asked < store.oldestRevision(resource.storage) && !initialEvents) {
     response.write(failureText(`too old resource version: ${asked} (${store.revision})`));
     end();
     return end;
@@ -59,11 +59,16 @@ export function startWatch(store: Store, request: WatchRequest, response: Server
   if (initialEvents && bookmarks) stream.bookmark(store.revision, true);
   if (!fromNow) for (const event of store.eventsAfter(resource.storage, asked)) stream.event(event);
   unsubscribe = store.subscribe(resource.storage, (event) => {
+    if (!fromNow && event.revision <= asked) return;
     stream.event(event);
     if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
   });
   const seconds = Number(query.get('timeoutSeconds') ?? '0');
-  timers.push(setTimeout(end, seconds > 0 ? seconds * 1000 : DEFAULT_TIMEOUT_MS));
+  const finish = (): void => {
+    if (bookmarks) stream.bookmark(store.revision, false);
+    end();
+  };
+  timers.push(setTimeout(finish, seconds > 0 ? seconds * 1000 : DEFAULT_TIMEOUT_MS));
   if (bookmarks) timers.push(setInterval(() => stream.bookmark(store.revision, false), BOOKMARK_INTERVAL_MS));
   for (const timer of timers) timer.unref();
   return end;

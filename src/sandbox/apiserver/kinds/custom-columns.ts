@@ -35,10 +35,9 @@ function toColumn(column: JsonObject): Column {
     description,
     priority: numberAt(column, 'priority') ?? 0,
     cell: (object, nowMs) => {
-      const found = find(asJson(object));
-      const [first] = found;
+      const [first] = find(asJson(object));
       if (first === undefined) return null;
-      if (type === 'string') return found.map(textOf).join(' ');
+      if (type === 'string') return textOf(first);
       if (type === 'date') return typeof first === 'string' ? ageOf(first, nowMs) : '<invalid>';
       if (type === 'boolean') return typeof first === 'boolean' ? first : null;
       if (typeof first !== 'number') return null;

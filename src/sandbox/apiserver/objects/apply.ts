@@ -1,7 +1,7 @@
 /** Server-side apply: the configuration is merged with the live object under the rules of field ownership. */
 import { badRequest, conflict, Failure, invalid, notFound, plainError } from '../failure.ts';
-import { readManagers } from '../fields/managers.ts';
-import { afterApply, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
+import { type Managers, readManagers } from '../fields/managers.ts';
+import { afterApply, afterUpdate, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
 import { typedProblems } from '../fields/typed.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { required } from '../kinds/causes.ts';
@@ -11,7 +11,7 @@ import { commit } from './commit.ts';
 import { type Machine, present, resourceSubject, type Target, type WriteOptions } from './context.ts';
 import { insert } from './create.ts';
 import { pruneUnknown } from './decode.ts';
-import { ownershipRules, setManagers, withoutManagedFields, writerOf } from './ownership.ts';
+import { emptyObject, ownershipRules, setManagers, withoutManagedFields, writerOf } from './ownership.ts';
 import type { Updated } from './update.ts';
 
 export function apply(
@@ -68,7 +68,7 @@ function merged(
     return afterApply(
       live,
       asJson(applied),
-      readManagers(stored?.metadata.managedFields),
+      managersOf(machine, resource, stored, options),
       writerOf(machine, resource, options),
       ownershipRules(machine, resource, options.subresource),
       options.force,
@@ -77,6 +77,21 @@ function merged(
     const problem = thrown instanceof Error ? thrown.message : String(thrown);
     throw untyped(resource, applied, [problem]);
   }
+}
+
+/** Fields of an object that nobody ever managed belong to whoever was there before the first apply. */
+function managersOf(
+  machine: Machine,
+  resource: Resource,
+  stored: StoredObject | undefined,
+  options: WriteOptions,
+): Managers {
+  const managers = readManagers(stored?.metadata.managedFields);
+  if (stored === undefined || managers.size > 0) return managers;
+  const writer = writerOf(machine, resource, { ...options, subresource: '', fieldManager: 'before-first-apply' });
+  const rules = ownershipRules(machine, resource, '');
+  const before = emptyObject(resource, rules.schema);
+  return afterUpdate(before, withoutManagedFields(present(resource, stored)), managers, writer, rules);
 }
 
 function untyped(resource: Resource, { metadata }: StoredObject, problems: readonly string[]): Failure {

@@ -6,7 +6,7 @@ import { objectKey, type Resource } from '../kinds/resource.ts';
 import { copyObject, type StoredObject } from '../object.ts';
 import { kindSubject, type Machine, resourceSubject, secondsOf, toStored, type WriteOptions } from './context.ts';
 import { decode } from './decode.ts';
-import { requireNamespace } from './namespace-check.ts';
+import { requireLivingDefinition, requireNamespace } from './namespace-check.ts';
 import { recordUpdate } from './ownership.ts';
 
 export function create(
@@ -42,6 +42,7 @@ export function insert(
     object.metadata.name = `${object.metadata.generateName}${machine.newSuffix()}`;
   }
   const name = object.metadata.name ?? '';
+  if (resource.custom) requireLivingDefinition(machine, resource);
   if (resource.namespaced) requireNamespace(machine, resource, object.metadata.namespace ?? '', name);
   stamp(machine, resource, object);
   resource.applyDefaults(object);

@@ -1,10 +1,11 @@
-/** Objects are created only in namespaces that exist and are not on their way out. */
-import { forbidden, notFound } from '../failure.ts';
+/** Objects are created only in namespaces, and of kinds, that exist and are not on their way out. */
+import { Failure, forbidden, notFound } from '../failure.ts';
 import { textAt } from '../json.ts';
 import type { Resource } from '../kinds/resource.ts';
 import { type Machine, resourceSubject } from './context.ts';
 
 const NAMESPACES = 'core/namespaces';
+const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
 
 export function requireNamespace(machine: Machine, resource: Resource, namespace: string, name: string): void {
   const found = machine.store.get(NAMESPACES, namespace)?.object;
@@ -21,4 +22,13 @@ export function requireNamespace(machine: Machine, resource: Resource, namespace
       },
     ],
   );
+}
+
+export function requireLivingDefinition(machine: Machine, resource: Resource): void {
+  const definition = machine.store.get(DEFINITIONS, `${resource.plural}.${resource.group}`)?.object;
+  if (definition?.metadata.deletionTimestamp === undefined) return;
+  throw new Failure(405, 'MethodNotAllowed', `create not allowed while custom resource definition is terminating`, {
+    group: resource.group,
+    kind: resource.plural,
+  });
 }

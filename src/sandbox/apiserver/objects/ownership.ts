@@ -84,7 +84,7 @@ export function recordUpdate(
 }
 
 /** What "nothing" looks like: built-in kinds are structs, and their inner structs are there from the start. */
-function emptyObject(resource: Resource, schema: Schema | undefined): JsonObject {
+export function emptyObject(resource: Resource, schema: Schema | undefined): JsonObject {
   return resource.custom ? {} : skeleton(schema, []);
 }
 

@@ -51,6 +51,8 @@ export function remove(machine: Machine, target: Target, options: DeleteOptions)
   checkPreconditions(target, stored, options);
   const next = copyObject(stored);
   addPropagationFinalizer(next, options);
+  const isDefinition = resource.kind === 'CustomResourceDefinition' && resource.group === 'apiextensions.k8s.io';
+  if (isDefinition && stored.metadata.deletionTimestamp === undefined) addCleanup(next);
   const isNamespace = resource.kind === 'Namespace' && resource.group === '';
   const grace = resource.gracePeriodSeconds?.(stored, options.gracePeriodSeconds) ?? 0;
   const pending = (next.metadata.finalizers ?? []).length > 0 || (isNamespace && hasSpecFinalizers(next));
@@ -103,6 +105,14 @@ function addPropagationFinalizer(object: StoredObject, options: DeleteOptions): 
   else object.metadata.finalizers = finalizers;
 }
 
+/** The finalizer under which the instances of a definition are deleted first. */
+export const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
+
+function addCleanup(definition: StoredObject): void {
+  const others = (definition.metadata.finalizers ?? []).filter((name) => name !== CLEANUP);
+  definition.metadata.finalizers = [...others, CLEANUP];
+}
+
 function hasSpecFinalizers(object: StoredObject): boolean {
   const finalizers = isObject(object.spec) ? object.spec['finalizers'] : undefined;
   return Array.isArray(finalizers) && finalizers.length > 0;
@@ -116,5 +126,6 @@ function markDeleted(machine: Machine, object: StoredObject, graceSeconds: numbe
     Math.max(startMs + graceSeconds * 1000, alreadyDeleting ? machine.nowMs() : 0),
   );
   metadata.deletionGracePeriodSeconds = graceSeconds;
-  if (!alreadyDeleting && metadata.generation !== undefined) metadata.generation += 1;
+  const counts = metadata.generation !== undefined && object.kind !== 'CustomResourceDefinition';
+  if (!alreadyDeleting && counts) metadata.generation = (metadata.generation ?? 0) + 1;
 }

@@ -35,6 +35,7 @@ const DEFAULT_HISTORY = 20_000;
 
 export class Store {
   readonly #tables = new Map<string, Table>();
+  readonly #begins = new Map<string, number>();
   readonly #events = new EventEmitter();
   readonly #historyLimit: number;
   #history: StoreEvent[] = [];
@@ -50,7 +51,7 @@ export class Store {
     return this.#revision;
   }
 
-  /** Watches and lists from before this revision are answered 410. */
+  /** Lists from before this revision are answered 410. */
   get compactedRevision(): number {
     return this.#compacted;
   }
@@ -122,6 +123,16 @@ export class Store {
     const version: Version = { object, revision: this.#revision, key, texts: new Map() };
     this.#record({ type: 'DELETED', revision: this.#revision, resource, version, previous });
     return version;
+  }
+
+  /** From now on watches of this resource begin here: what it was before is not known. */
+  begin(resource: string): void {
+    this.#begins.set(resource, this.#revision);
+  }
+
+  /** Watches of this resource from before this revision are answered 410. */
+  oldestRevision(resource: string): number {
+    return Math.max(this.#compacted, this.#begins.get(resource) ?? 0);
   }
 
   /** Forgets all objects of a resource without telling watchers; for a resource that itself ceased to exist. */
