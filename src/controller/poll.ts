@@ -87,7 +87,7 @@ export function createPoll(
     const startMs = deps.clock.nowMs();
     if (startMs - instantMs > STALE_GRIDS * settings.gridMs) return undefined;
     const active = listRuns(deps.cache);
-    forgetFinished(memory, notes, active);
+    await forgetFinished(memory, notes, active);
     const mine = active.filter((run) => spread(run.metadata.uid, settings.shards) === shard);
     const pods = createPodReader(deps.cache, deps.workloadOf);
     const gather = { ...deps, memory };
@@ -147,9 +147,9 @@ function reportFailure(log: Log, run: AnalysisRun, thrown: unknown): void {
   );
 }
 
-function forgetFinished(memory: EvidenceMemory, notes: RunNotes, active: readonly AnalysisRun[]): void {
+async function forgetFinished(memory: EvidenceMemory, notes: RunNotes, active: readonly AnalysisRun[]): Promise<void> {
   const uids = new Set(active.map((run) => run.metadata.uid));
-  memory.forgetAllBut(uids);
+  await memory.forgetAllBut(uids);
   for (const kept of [notes.ledgers, notes.failures]) {
     for (const uid of kept.keys()) if (!uids.has(uid)) kept.delete(uid);
   }

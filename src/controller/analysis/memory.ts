@@ -24,8 +24,8 @@ export interface EvidenceMemory {
   load(run: AnalysisRun): Promise<Remembered>;
   /** Answers false when somebody else was faster; a store that is down counts as stored, the checkpoint carries on. */
   save(run: AnalysisRun, before: Remembered, evidence: RunEvidence, receipts: Receipts): Promise<boolean>;
-  /** Drops what is kept of runs that are no more under analysis. */
-  forgetAllBut(uids: ReadonlySet<string>): void;
+  /** Drops what is kept of runs that are no more under analysis, here and in the store. */
+  forgetAllBut(uids: ReadonlySet<string>): Promise<void>;
 }
 
 interface Parsed {
@@ -85,8 +85,11 @@ export function createEvidenceMemory(store: EvidenceStore, log: Log): EvidenceMe
       return true;
     },
 
-    forgetAllBut: (uids) => {
-      for (const uid of parsed.keys()) if (!uids.has(uid)) parsed.delete(uid);
+    forgetAllBut: async (uids) => {
+      const gone = [...parsed.keys()].filter((uid) => !uids.has(uid));
+      for (const uid of gone) parsed.delete(uid);
+      // A store that does not answer forgets by itself later.
+      await Promise.all(gone.map((uid) => store.remove(uid).catch(() => undefined)));
     },
   };
 }
