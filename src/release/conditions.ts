@@ -3,7 +3,7 @@
  * condition. `Stalled`: only when a person is needed. `lastTransitionTime` moves only with `status`.
  */
 import type { Condition } from '../api/meta.ts';
-import type { Phase, ReleaseStatus } from '../api/release.ts';
+import { type Phase, type ReleaseStatus, stepTextOf } from '../api/release.ts';
 import { reasons } from '../api/reasons.ts';
 
 /** What is known of the routes; `undefined` leaves the condition as it is. */
@@ -66,7 +66,14 @@ export function statusOf(
     const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : context.now;
     return { ...condition, observedGeneration: context.generation, lastTransitionTime };
   });
-  return { ...draft, observedGeneration: context.generation, conditions };
+  const { stepText: _before, ...rest } = draft;
+  const stepText = stepTextOf(draft.step);
+  return {
+    ...rest,
+    ...(stepText === undefined ? {} : { stepText }),
+    observedGeneration: context.generation,
+    conditions,
+  };
 }
 
 type Found = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -158,3 +158,11 @@ test('numbers of a verdict are written at once with its outcome, otherwise about
   expect(judge(world, 'Continue', { reason: 'TooFewRequests', says: 'now' }).length).toBe(1);
   expect(world.status?.message).toBe('now');
 });
+
+test('the step as kubectl shows it follows the step, and goes with it', () => {
+  const step = { index: 3, of: 6, since: context.now, waitingFor: 'judge' };
+  const during = statusOf(aDraft({ phase: 'Progressing', step }), NO_STATUS, context);
+  expect(during.stepText).toBe('3/6');
+  const { conditions: _conditions, observedGeneration: _generation, step: _step, ...draft } = during;
+  expect(statusOf(draft, during, context).stepText).toBeUndefined();
+});
