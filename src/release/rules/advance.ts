@@ -4,7 +4,6 @@
  */
 import { type Plan, weightAt } from '../plan.ts';
 import {
-  freshnessMs,
   isByReplicas,
   isFollowingSteps,
   isGoingBack,
@@ -74,11 +73,10 @@ function isPrepared(s: Situation): boolean {
 export const sinceStepMs = ({ status, nowMs }: Situation): number =>
   nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString());
 
-/** A Pass, fresh and not too early; or no decision in spite of enough data, where the spec says to go on then. */
+/** A Pass, not too early and not stale (that is blindness); or no decision in spite of enough data, where the spec says to go on then. */
 function judged(s: Situation, draft: StatusDraft, atLeastMs: number): StatusDraft | undefined {
   const { verdict } = s;
   if (verdict === undefined || sinceStepMs(s) < atLeastMs || blindSince(s) !== undefined) return undefined;
-  if (s.nowMs - verdict.intervalEndMs > freshnessMs(s.spec)) return undefined;
   const shown = { ...draft, verdict: verdictShown(verdict) };
   if (verdict.outcome === 'Pass') return { ...shown, passedWeight: s.status.weight };
   const isAllowed =

@@ -558,6 +558,14 @@ describe('the ground moves', () => {
     expect(world.status?.passedWeight).toBeUndefined();
   });
 
+  test('so does a run that somebody ends', () => {
+    const world = released();
+    const run = world.runs.get('web-ccc-1');
+    if (run !== undefined) run.isFinished = true;
+    settle(world);
+    expect(world.status).toMatchObject({ weight: 10, attempt: 2, analysisRun: 'web-ccc-2' });
+  });
+
   test('past its deadline it is held, but a Fail still aborts', () => {
     const world = released({ spec: aSpec({ progressDeadline: '1h' }) });
     pass(world, 60 * MINUTE);
