@@ -3,8 +3,9 @@ import { levelOfAttempt } from '../../../judge/preset.ts';
 import { type Delays, type Rules, delaysOf, quantile, within } from '../measure.ts';
 import { type SerinOptions, serin } from '../rules.ts';
 import { CELLS, EQUAL } from '../scenarios.ts';
-import { percent, seconds } from '../table.ts';
-import type { Section } from './section.ts';
+import { type Table, percent, seconds } from '../table.ts';
+import type { Traffic } from '../traffic.ts';
+import type { Effort, Section } from './section.ts';
 
 /** Daily life that the main tables leave out. */
 export const settings: Section = (effort) => {
@@ -34,5 +35,45 @@ export const settings: Section = (effort) => {
       ]),
       note: `${runs} equal runs, ${effort.cellRuns} with a regression.`,
     },
+    pollIntervals(effort),
   ];
 };
+
+/** The rule counts intervals, so a run at another poll interval is the same game at another pace. */
+function pollIntervals(effort: Effort): Table {
+  const paces = [2, 10, 30, 60];
+  const equals: readonly (readonly [name: string, traffic: Traffic])[] = [
+    ['0.1 %, 100 rps × 5 %', { rps: 100, p: 0.001, weightAt: () => 5 }],
+    ['bursts of 5', { rps: 100, p: 0.01, burst: 5 }],
+  ];
+  const worse = CELLS.filter(({ rps, weight }) => rps === 100 && weight === 10);
+  const rows = paces.map((intervalSeconds, k) => {
+    const intervals = 3600 / intervalSeconds;
+    const pace = { intervalSeconds, intervals, historyIntervals: 1800 / intervalSeconds };
+    const rules: Rules = { Serin: serin({ horizon: intervals }) };
+    const runs = Math.max(20, Math.round((effort.equalRuns * Math.min(1, intervalSeconds / 10)) / 2));
+    const rates = equals.map(([, traffic], j) =>
+      percent(
+        within(
+          delaysOf(rules, { ...traffic, ...pace }, runs, effort.seed + 5200 + 10 * k + j)['Serin'] as Delays,
+          3600,
+        ),
+      ),
+    );
+    const delays = worse.map(({ traffic }, j) =>
+      seconds(
+        quantile(
+          delaysOf(rules, { ...traffic, ...pace }, effort.cellRuns, effort.seed + 5300 + 10 * k + j)['Serin'] as Delays,
+          0.5,
+        ),
+      ),
+    );
+    return [`${intervalSeconds} s`, ...rates, ...delays];
+  });
+  return {
+    title: 'Poll interval: aborted within an hour (percent), and median delay at 100 rps × 10 %',
+    head: ['interval', ...equals.map(([name]) => name), ...worse.map(({ effect }) => effect)],
+    rows,
+    note: 'Half an hour of history; the horizon is an hour at every pace.',
+  };
+}
