@@ -36,7 +36,7 @@ export function register(program: Command): void {
     .command('demo')
     .description('five releases on a laptop-sized cluster: aborted, promoted, held, all on real traffic')
     .addOption(new Option('--only <story>', 'one story').choices(STORY_KEYS))
-    .option('--seed <text>', 'seed of arrivals, errors and latencies', '1')
+    .option('--seed <text>', 'seed of arrivals, errors and latencies', '7')
     .option('--speed <factor>', 'times the traffic, and so times faster verdicts', parseSpeed, 1)
     .option('--keep', 'leave everything running at the end, and say how to look around')
     .option('--prometheus <url>', 'use this Prometheus; it must scrape the targets file that the sandbox writes')

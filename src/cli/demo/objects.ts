@@ -34,16 +34,23 @@ export function profileFor(speed: number): Profile {
 
 const seconds = (ms: number): string => `${Math.max(1, Math.round(ms / 1000))}s`;
 
+/** Its pass margins are wide, so that a pass takes seconds: production would not promote a checkout with +1 pp of errors. */
 export function demoTemplate(): KubeObject {
-  const pass = { ratio: 1.5, difference: '1pp' };
   return {
     apiVersion: API_VERSION,
     kind: 'ClusterAnalysisTemplate',
     metadata: { name: 'demo' },
     spec: {
       metrics: [
-        { name: 'errors', critical: true, compare: { query: 'istio-requests', fail: { ratio: 1.1 }, pass } },
-        { name: 'latency', compare: { query: 'istio-latency', fail: { ratio: 1.1 }, pass } },
+        {
+          name: 'errors',
+          critical: true,
+          compare: { query: 'istio-requests', fail: { ratio: 1.1 }, pass: { ratio: 1.5, difference: '1pp' } },
+        },
+        {
+          name: 'latency',
+          compare: { query: 'istio-latency', fail: { ratio: 1.1 }, pass: { ratio: 1.5, difference: '3pp' } },
+        },
       ],
     },
   };
