@@ -2,6 +2,7 @@
  * What one pod's counters did in one interval, believed only as far as the ledger explains it (contracts 19). A drop needs a
  * restart; a new series needs a pod that was scraped before (then it began at zero since) or one that started so lately that its
  * counters were never read. Anything else would invent events, so the pod is called implausible.
+ * What stays unseen: a counter that restarts and passes its old value before the next scrape loses that old value.
  */
 import type { Column, Columns, PodRows } from './rows.ts';
 
@@ -26,7 +27,9 @@ export function incrementOf(rows: PodRows, explained: Explanation): Increment {
   if (reset.size > 0 && !explained.hasRestarted) return { kind: 'implausible' };
   if (largest(strange) > 0) return { kind: 'implausible' };
   if (largest(born) > 0 && !isBirthExplained(rows, explained)) return { kind: 'implausible' };
-  return { kind: 'counted', columns: sum([plain, reset, born]) };
+  const columns = sum([plain, reset, born]);
+  // A bucket that dropped while the whole did not.
+  return [...columns.values()].some((value) => value < 0) ? { kind: 'implausible' } : { kind: 'counted', columns };
 }
 
 /** Whether anything was counted at all, believable or not. */

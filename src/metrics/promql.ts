@@ -11,6 +11,9 @@
  *   fresh   number of series with a scrape inside the interval
  *   level   sum of all counters at t;  base: the same at t − Δ. base ≠ the level seen one poll earlier: samples came late
  *
+ * Buckets below +Inf are twenty times as many, so they come as plain differences only (negative where they dropped); what resets and
+ * new series of them add is a second expression, asked for the few workloads where +Inf shows either.
+ *
  * Series are read by `last_over_time(…[lookback])`: a failed scrape writes staleness markers, which would make a counter vanish and
  * come back as new; this way its increments fall into the next interval, and a pod that died keeps what it counted last.
  */
@@ -49,24 +52,38 @@ const TARGET = 'job, instance';
 /** The expression of one interval; for an instant query, or a range query whose step is the interval. */
 export function intervalExpression(query: MetricQuerySpec, options: ExpressionOptions): string {
   assertSound(query);
-  const { counts, histogram } = query;
+  const { counts } = query;
   if (counts !== undefined) {
     const total = selectorOf(query, counts.total, options);
     const bad = selectorOf(query, counts.bad, options);
     return [
-      ...incrementParts(query, 'total', total, options, []),
-      ...incrementParts(query, 'bad', bad, options, []),
+      ...incrementParts(query, 'total', total, options),
+      ...incrementParts(query, 'bad', bad, options),
       ...witnessParts(query, 'total', total, options),
     ].join('\nor\n');
   }
-  const { metric = '', match } = histogram ?? {};
-  const bucket = { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) };
-  const all = selectorOf(query, bucket, options, boundaryMatcher(options.boundaries));
-  const infinite = selectorOf(query, bucket, options, 'le="+Inf"');
+  const infinite = bucketSelector(query, options, 'le="+Inf"');
+  const { now, before } = scan(bucketSelector(query, options, finiteBoundaries(options.boundaries)), options);
   return [
-    ...incrementParts(query, 'bucket', all, options, ['le']),
+    ...incrementParts(query, 'bucket', infinite, options),
+    row('plain', 'bucket', `sum by (${[...rowLabels(query), 'le'].join(', ')}) (${now} - ${before})`),
     ...witnessParts(query, 'bucket', infinite, options),
   ].join('\nor\n');
+}
+
+/**
+ * For a histogram: what resets and new series add to the buckets below +Inf. A dropped series is in `plain` with its drop, so its
+ * reset part gives that back too. `undefined` for counts, whose expression has everything.
+ */
+export function bucketDetailExpression(query: MetricQuerySpec, options: ExpressionOptions): string | undefined {
+  assertSound(query);
+  if (query.histogram === undefined) return undefined;
+  const by = [...rowLabels(query), 'le'].join(', ');
+  const { now, before, peak } = scan(bucketSelector(query, options, finiteBoundaries(options.boundaries)), options);
+  const gained = `sum by (${by}) ((${before} > ${now}) + clamp_min(${peak} - ${before}, 0))`;
+  return [row('reset', 'bucket', gained), ...bornParts(query, 'bucket', `${now} unless ${before}`, before, by)].join(
+    '\nor\n',
+  );
 }
 
 /** Labels that rows are grouped by: namespace, workload and pod, or version where there is no pod. */
@@ -109,19 +126,20 @@ function incrementParts(
   side: Side,
   selector: string,
   options: ExpressionOptions,
-  extra: readonly string[],
 ): readonly string[] {
-  const by = [...rowLabels(query), ...extra].join(', ');
+  const by = rowLabels(query).join(', ');
   const { now, before, peak } = scan(selector, options);
-  const born = `${now} unless ${before}`;
-  const parts = [
+  return [
     // clamp_min keeps NaN, a comparison would drop it in silence.
     row('plain', side, `sum by (${by}) (clamp_min(${now} - ${before}, 0))`),
     row('reset', side, `sum by (${by}) ((${now} < ${before}) + clamp_min(${peak} - ${before}, 0))`),
+    ...bornParts(query, side, `${now} unless ${before}`, before, by),
   ];
-  if (query.labels.pod !== undefined) return [...parts, row('born', side, `sum by (${by}) (${born})`)];
+}
+
+function bornParts(query: MetricQuerySpec, side: Side, born: string, before: string, by: string): readonly string[] {
+  if (query.labels.pod !== undefined) return [row('born', side, `sum by (${by}) (${born})`)];
   return [
-    ...parts,
     row('born', side, `sum by (${by}) ((${born}) and on (${TARGET}) ${before})`),
     row('strange', side, `sum by (${by}) ((${born}) unless on (${TARGET}) ${before})`),
   ];
@@ -193,20 +211,24 @@ function anyOf(label: string, values: readonly string[]): readonly string[] {
   return [`${label}=~${quoted(distinct.map(literalRegex).join('|'))}`];
 }
 
-function boundaryMatcher(boundaries: readonly number[] | undefined): string | undefined {
-  if (boundaries === undefined) return undefined;
-  const spellings = [...boundaries, Number.POSITIVE_INFINITY].flatMap(boundarySpellings);
-  return `le=~${quoted([...new Set(spellings)].map(literalRegex).join('|'))}`;
+function bucketSelector(query: MetricQuerySpec, options: Pick<ExpressionOptions, 'workloads'>, le: string): string {
+  const { metric = '', match } = query.histogram ?? {};
+  return selectorOf(query, { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) }, options, le);
+}
+
+function finiteBoundaries(boundaries: readonly number[] | undefined): string {
+  if (boundaries === undefined) return 'le!="+Inf"';
+  const spellings = new Set(boundaries.filter(Number.isFinite).flatMap(boundarySpellings));
+  return `le=~${quoted([...spellings].map(literalRegex).join('|'))}`;
 }
 
 /** The raw samples of some workloads over `windowMs`; their times tell how often they are scraped. */
 export function scrapesExpression(query: MetricQuerySpec, workloads: readonly WorkloadKey[], windowMs: number): string {
   assertSound(query);
-  const { counts, histogram } = query;
-  const match = histogram?.match === undefined ? {} : { match: histogram.match };
+  const { counts } = query;
   const selector =
     counts === undefined
-      ? selectorOf(query, { metric: `${histogram?.metric ?? ''}_bucket`, ...match }, { workloads }, 'le="+Inf"')
+      ? bucketSelector(query, { workloads }, 'le="+Inf"')
       : selectorOf(query, counts.total, { workloads });
   return `${selector}[${windowMs}ms]`;
 }

@@ -29,6 +29,13 @@ export interface WorkloadRows {
 /** By `workloadKey`. */
 export type IntervalRows = ReadonlyMap<string, WorkloadRows>;
 
+/** Whether something only a restart or a new pod can explain happened to the workload in the interval. */
+export function hasSurprises(workload: WorkloadRows): boolean {
+  return [...workload.pods.values()].some(({ increments: { reset, born, strange } }) =>
+    [reset, born, strange].some((columns) => columns.size > 0),
+  );
+}
+
 interface MutablePod {
   increments: Record<Increments, Map<Column, number>>;
   fresh: number;

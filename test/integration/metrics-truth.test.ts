@@ -191,23 +191,27 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     await scraped();
     await poll(source, runs, await nextInstant());
     lab.start();
-    await settleAll(runs, async (k) => {
-      const all = (name: string): TrafficPod[] => {
-        const pair = pairs[name] as (typeof pairs)[string];
-        return [...pair.stable, pair.canary];
-      };
-      for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
-      if (k === 4) for (const pod of all('restarted')) pod.restart();
-      if (k === 7) pairs['restarted']?.canary.restart();
-      if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
-      if (k === 5) {
-        pairs['churned']?.canary.end();
-        pairs['churned']?.stable[0]?.end();
-        lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
-        lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
-        await rescrape();
-      }
-    });
+    await settleAll(
+      runs,
+      async (k) => {
+        const all = (name: string): TrafficPod[] => {
+          const pair = pairs[name] as (typeof pairs)[string];
+          return [...pair.stable, pair.canary];
+        };
+        for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
+        if (k === 5) for (const pod of all('restarted')) pod.restart();
+        if (k === 9) pairs['restarted']?.canary.restart();
+        if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
+        if (k === 5) {
+          pairs['churned']?.canary.end();
+          pairs['churned']?.stable[0]?.end();
+          lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
+          lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
+          await rescrape();
+        }
+      },
+      14,
+    );
     for (const run of runs) {
       const name = run.spec.release.name;
       expect({ name, arm: 'canary', ...run.seen('canary') }).toEqual({

@@ -4,9 +4,14 @@
  */
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { SerinError, messageOf } from '../../errors.ts';
-import type { MetricSource } from '../../metrics/port.ts';
-import { type WorkloadKey, intervalExpression, scrapesExpression } from '../../metrics/promql.ts';
-import { type IntervalRows, readRows, workloadKey } from '../../metrics/rows.ts';
+import type { MetricSource, QueryAnswer } from '../../metrics/port.ts';
+import {
+  bucketDetailExpression,
+  intervalExpression,
+  scrapesExpression,
+  type WorkloadKey,
+} from '../../metrics/promql.ts';
+import { hasSurprises, type IntervalRows, readRows, workloadKey } from '../../metrics/rows.ts';
 import { allLimited } from './limited.ts';
 
 const SCRAPES_WINDOW_MS = 300_000;
@@ -53,15 +58,18 @@ export async function askAll(
   const groups = new Map<string, Group>();
   for (const question of questions) join(groups, question);
   let failed = 0;
+  let queries = 0;
   let series = 0;
   await allLimited([...groups.values()], limit, async (group) => {
     try {
-      const answer = await ask(source, group, signal);
-      series += answer.series;
-      group.answer = answer.answer;
+      const asked = await ask(source, group, signal);
+      series += asked.series;
+      queries += asked.queries;
+      group.answer = asked.answer;
     } catch (thrown) {
       signal.throwIfAborted();
       failed += 1;
+      queries += 1;
       const isRefused = thrown instanceof SerinError && !thrown.retryable;
       group.answer = { kind: isRefused ? 'refused' : 'unavailable', message: messageOf(thrown) };
     }
@@ -70,7 +78,7 @@ export async function askAll(
   return {
     answer: (question) => groupOf(question)?.answer ?? { kind: 'unavailable', message: 'It was not asked.' },
     expression: (question) => groupOf(question)?.expression ?? '',
-    queries: groups.size,
+    queries,
     failed,
     series,
   };
@@ -105,31 +113,61 @@ function join(groups: Map<string, Group>, question: Question): void {
   else for (const boundary of question.boundaries) group.boundaries?.add(boundary);
 }
 
-/** Single intervals are kept apart from spans, so that one run that lags does not make all others' answers longer. */
-function keyOf({ query, intervalMs, firstMs, lastMs }: Question): string {
-  return JSON.stringify([query, intervalMs, lastMs, firstMs === lastMs]);
+/**
+ * Single intervals are kept apart from spans, and chosen boundaries from all of them, so that one run that lags or is new does not
+ * make the answers for all others longer.
+ */
+function keyOf({ query, intervalMs, firstMs, lastMs, boundaries }: Question): string {
+  return JSON.stringify([query, intervalMs, lastMs, firstMs === lastMs, boundaries === undefined]);
 }
 
-async function ask(
-  source: MetricSource,
-  group: Group,
-  signal: AbortSignal,
-): Promise<{ readonly answer: Answer; readonly series: number }> {
+interface Asking {
+  readonly answer: Answer;
+  readonly series: number;
+  readonly queries: number;
+}
+
+async function ask(source: MetricSource, group: Group, signal: AbortSignal): Promise<Asking> {
   const { query, intervalMs, firstMs, lastMs } = group;
-  group.expression = intervalExpression(query, {
+  const options = {
     intervalMs,
     lookbackMs: lookbackMs(intervalMs),
     workloads: [...group.workloads.values()],
     ...(group.boundaries === undefined ? {} : { boundaries: [...group.boundaries] }),
-  });
-  const answer =
-    firstMs === lastMs
-      ? await source.instant(group.expression, lastMs, signal)
-      : await source.range(group.expression, firstMs, lastMs, intervalMs, signal);
-  return {
-    answer: { kind: 'rows', byEnd: readRows(query, answer), warnings: answer.warnings },
-    series: answer.series.length,
   };
+  const put = (expression: string): Promise<QueryAnswer> =>
+    firstMs === lastMs
+      ? source.instant(expression, lastMs, signal)
+      : source.range(expression, firstMs, lastMs, intervalMs, signal);
+  group.expression = intervalExpression(query, options);
+  const first = await put(group.expression);
+  const byEnd = readRows(query, first);
+  const whole: Asking = {
+    answer: { kind: 'rows', byEnd, warnings: first.warnings },
+    series: first.series.length,
+    queries: 1,
+  };
+  const workloads = surprising(group, byEnd);
+  const detail = workloads.length === 0 ? undefined : bucketDetailExpression(query, { ...options, workloads });
+  if (detail === undefined) return whole;
+  const second = await put(detail);
+  const series = [...first.series, ...second.series];
+  const warnings = [...first.warnings, ...second.warnings];
+  const both = readRows(query, { series, warnings });
+  return { answer: { kind: 'rows', byEnd: both, warnings }, series: series.length, queries: 2 };
+}
+
+/** Workloads of the group in which counters began again or anew. */
+function surprising({ workloads }: Group, byEnd: ReadonlyMap<number, IntervalRows>): readonly WorkloadKey[] {
+  const intervals = [...byEnd.values()];
+  return [...workloads].flatMap(([key, workload]) =>
+    intervals.some((rows) => {
+      const found = rows.get(key);
+      return found !== undefined && hasSurprises(found);
+    })
+      ? [workload]
+      : [],
+  );
 }
 
 /** Interval ends after `fromMs` up to `toMs`, the newest `most` of them, oldest first. */
