@@ -39,13 +39,16 @@ const MOST_CONFLICTS = 5;
 const AFTER_CONFLICTS_MS = 250;
 const AFTER_OBSTACLE_MS = 15_000;
 
+/** `glance`: whether there is anything to do is found out from the cache. `fresh`: somebody knows that the cache is behind. */
+export type Look = 'glance' | 'fresh';
+
 /** For `queue('reconcile').work`: keys are `<namespace>/<name>`; a returned number asks to be called again after so many ms. */
 export function createReconcileRelease(
   deps: ReconcileDeps,
-): (key: string, signal: AbortSignal) => Promise<number | undefined> {
-  return async (key, signal) => {
+): (key: string, signal: AbortSignal, look?: Look) => Promise<number | undefined> {
+  return async (key, signal, look = 'glance') => {
     const { cache } = deps;
-    if (cache !== undefined) {
+    if (cache !== undefined && look === 'glance') {
       const seen = await gather({ ...deps, ...deps.adapters, reader: cachedReader(cache) }, key);
       const action = seen === undefined ? undefined : nextAction(seen.observed);
       if (action?.kind === 'wait') return action.requeueAfterMs;
