@@ -1,5 +1,5 @@
 /** A bare client for API servers, real or sandbox: status, headers and body of one request, and the events of a watch. */
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { parse } from 'yaml';
 
@@ -70,7 +70,7 @@ export function apiClient(kubeconfig: string): ApiClient {
   const send = secure ? httpsRequest : httpRequest;
 
   const open = (method: string, path: string, options: CallOptions) =>
-    new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+    new Promise<IncomingMessage>((resolve, reject) => {
       const text = options.text ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
       const request = send(
         base + path,
@@ -116,7 +116,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function watching(response: import('node:http').IncomingMessage): Watching {
+function watching(response: IncomingMessage): Watching {
   const lines: WatchLine[] = [];
   const listeners = new Set<() => void>();
   let rest = '';

@@ -165,7 +165,7 @@ export function onWatches(client: () => ApiClient): void {
       const since = await version();
       const watch = await suite
         .client()
-        .watch(`${maps()}?watch=1&resourceVersion=${since}&allowWatchBookmarks=true&timeoutSeconds=2`);
+        .watch(`${maps()}?watch=1&resourceVersion=${since}&allowWatchBookmarks=true&timeoutSeconds=4`);
       await suite.ok('POST', maps(), { body: configMap('marked') });
       await watch.ended;
       const last = watch.lines.at(-1);

@@ -50,6 +50,11 @@ export function listAt(value: Json | undefined, ...path: readonly (string | numb
   return Array.isArray(found) ? found : [];
 }
 
+/** The members of a list that are text, numbers or booleans, as text. */
+export function textsAt(value: Json | undefined, ...path: readonly (string | number)[]): string[] {
+  return listAt(value, ...path).flatMap((item) => (typeof item === 'object' ? [] : [String(item)]));
+}
+
 export function textAt(value: Json | undefined, ...path: readonly (string | number)[]): string | undefined {
   const found = valueAt(value, ...path);
   return typeof found === 'string' ? found : undefined;

@@ -10,6 +10,7 @@ import { keepNamespaces } from './controllers/namespaces.ts';
 import { serveDefinitions } from './controllers/definitions.ts';
 import { Dispatcher, secretPrefix } from './http/dispatch.ts';
 import { Faults } from './http/faults.ts';
+import { readMessages } from './http/protobuf.ts';
 import type { JsonObject } from './json.ts';
 import { builtinResources } from './kinds/builtin.ts';
 import { Registry } from './kinds/registry.ts';
@@ -78,7 +79,14 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   seed(machine, options.definitions ?? []);
   const token = randomBytes(24).toString('base64url');
   const faults = new Faults((fault) => dispatcher.cutWatches(fault));
-  const dispatcher = new Dispatcher({ machine, faults, token, rawSchemas: schemas.raw, version: VERSION });
+  const dispatcher = new Dispatcher({
+    machine,
+    faults,
+    token,
+    rawSchemas: schemas.raw,
+    version: VERSION,
+    messages: readMessages(),
+  });
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     void dispatcher.handle(request, response);
   });

@@ -1,5 +1,5 @@
 /** Custom resources come and go with their definitions: served once established, emptied before the definition is deleted. */
-import { equalJson, isObject, type Json, listAt } from '../json.ts';
+import { equalJson, isObject, type Json, listAt, textAt } from '../json.ts';
 import { customResources } from '../kinds/custom.ts';
 import type { Resource } from '../kinds/resource.ts';
 import { type Machine, secondsOf } from '../objects/context.ts';
@@ -76,7 +76,7 @@ function statusOf(machine: Machine, definition: StoredObject): Json {
   const before = isObject(definition.status) ? definition.status : {};
   const stored = listAt(spec, 'versions')
     .filter((version) => isObject(version) && version['storage'] === true)
-    .map((version) => (isObject(version) ? String(version['name']) : ''));
+    .map((version) => textAt(version, 'name') ?? '');
   const condition = (type: string, reason: string, message: string): Json => {
     const existing = listAt(before, 'conditions').find((item) => isObject(item) && item['type'] === type);
     if (isObject(existing) && existing['status'] === 'True') return existing;

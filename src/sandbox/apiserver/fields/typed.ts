@@ -34,7 +34,7 @@ const isFree = (schema: Schema): boolean =>
   schema.properties === undefined && schema.additionalProperties === undefined;
 
 function fits(value: Json, type: string | undefined): boolean {
-  switch (type) {
+  switch (type ?? '') {
     case 'string':
       return typeof value === 'string';
     case 'boolean':

@@ -17,6 +17,7 @@ import {
 import { type Fault, type Faults, hits, type RequestVerb } from './faults.ts';
 import { openApiDocument, openApiIndex } from './openapi.ts';
 import { handleResource, PageNotFound, verbOf } from './requests.ts';
+import { decodeProtobuf, type Messages, PROTOBUF } from './protobuf.ts';
 import { readBody, sendFailure, sendJson, sendText } from './respond.ts';
 import { review } from './reviews.ts';
 import { parseResourcePath } from './route.ts';
@@ -28,6 +29,7 @@ export interface DispatchDeps {
   readonly token: string;
   readonly rawSchemas: Readonly<Record<string, JsonObject>>;
   readonly version: JsonObject;
+  readonly messages: Messages;
 }
 
 interface OpenWatch {
@@ -45,7 +47,7 @@ export class Dispatcher {
 
   /** Cuts open watches; all of them, or those that the fault names. */
   cutWatches(fault: Fault = {}): void {
-    for (const watch of [...this.#watches]) if (hits(fault, watch.path, 'watch')) watch.cut();
+    for (const watch of this.#watches) if (hits(fault, watch.path, 'watch')) watch.cut();
   }
 
   get openWatches(): number {
@@ -89,12 +91,24 @@ export class Dispatcher {
       return;
     }
     if (verb === undefined) throw methodNotAllowed();
+    const readText = (): Promise<string> => bodyText(request, this.#deps.messages);
     const onWatch = (cut: Cut): (() => void) => {
       const watch = { path: url.pathname, cut };
       this.#watches.add(watch);
       return () => this.#watches.delete(watch);
     };
-    await handleResource(machine, { request, response, url, route, resource, verb, fault, onWatch, warnings: [] });
+    await handleResource(machine, {
+      request,
+      response,
+      url,
+      route,
+      resource,
+      verb,
+      fault,
+      onWatch,
+      warnings: [],
+      readText,
+    });
   }
 
   async #review(
@@ -104,7 +118,7 @@ export class Dispatcher {
     group: string,
     version: string,
   ): Promise<void> {
-    const answer = request.method === 'POST' ? await reviewOf(request, plural) : undefined;
+    const answer = request.method === 'POST' ? await reviewOf(request, plural, this.#deps.messages) : undefined;
     if (answer === undefined) {
       const known = this.#deps.machine.registry.all().find((item) => item.group === group && item.version === version);
       if (known === undefined || known.custom) throw new PageNotFound();
@@ -138,10 +152,17 @@ export class Dispatcher {
 /** kubectl sends no token over plain http, so its kubeconfig carries the token in the server's path instead. */
 export const secretPrefix = (token: string): string => `/sandbox-${token}`;
 
-async function reviewOf(request: IncomingMessage, plural: string): Promise<JsonObject | undefined> {
+async function reviewOf(request: IncomingMessage, plural: string, messages: Messages): Promise<JsonObject | undefined> {
   if (!plural.endsWith('reviews')) return undefined;
-  const body: unknown = JSON.parse(await readBody(request));
+  const body: unknown = JSON.parse(await bodyText(request, messages));
   return isObject(body) ? review(plural, body) : undefined;
+}
+
+/** The body as text, whatever form it came in. */
+async function bodyText(request: IncomingMessage, messages: Messages): Promise<string> {
+  const bytes = await readBody(request);
+  const isProtobuf = (request.headers['content-type'] ?? '').startsWith(PROTOBUF) && bytes.length > 0;
+  return isProtobuf ? JSON.stringify(decodeProtobuf(bytes, messages)) : bytes.toString('utf8');
 }
 
 const HEALTH = new Set(['/healthz', '/readyz', '/livez']);

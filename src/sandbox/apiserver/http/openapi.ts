@@ -75,7 +75,9 @@ function builtinName(raw: Readonly<Record<string, JsonObject>>, resource: Resour
 }
 
 const sorted = (value: Json): Json =>
-  typeof value === 'object' && value !== null ? (Object.entries(value).sort() as Json) : value;
+  typeof value === 'object' && value !== null
+    ? (Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)) as Json)
+    : value;
 
 function customSchema(resource: Resource): JsonObject {
   const schema = structuredClone(resource.schema ?? {}) as JsonObject;

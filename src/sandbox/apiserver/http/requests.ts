@@ -31,7 +31,8 @@ import { readScale, writeScale } from '../objects/scale.ts';
 import { update } from '../objects/update.ts';
 import type { Fault, RequestVerb } from './faults.ts';
 import { listPage, revisionOf } from './list.ts';
-import { addWarnings, readBody, sendJson, sendJsonText } from './respond.ts';
+import { PROTOBUF } from './protobuf.ts';
+import { addWarnings, sendJson, sendJsonText } from './respond.ts';
 import type { ResourceRoute } from './route.ts';
 import { selectionOf } from './select.ts';
 import { listItemText, objectText, textOf } from './serialise.ts';
@@ -50,6 +51,8 @@ export interface ResourceRequest {
   readonly onWatch: (cut: Cut) => () => void;
   /** Filled while the request is read; sent with the answer, good or bad. */
   readonly warnings: string[];
+  /** The body as text; a protobuf body as JSON. */
+  readonly readText: () => Promise<string>;
 }
 
 export function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): RequestVerb | undefined {
@@ -167,11 +170,13 @@ function optionsOf(call: ResourceRequest): WriteOptions {
 const OPTIONS_KIND: Readonly<Record<string, string>> = { POST: 'CreateOptions', PUT: 'UpdateOptions' };
 const FIELD_VALIDATION = ['', 'Ignore', 'Strict', 'Warn'];
 
-const mediaTypeOf = (request: IncomingMessage): string =>
-  (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+function mediaTypeOf(request: IncomingMessage): string {
+  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  return type === PROTOBUF ? 'application/json' : type;
+}
 
-async function readObject(request: IncomingMessage, kind = ''): Promise<JsonObject> {
-  const text = await readBody(request);
+async function readObject({ request, readText }: ResourceRequest, kind = ''): Promise<JsonObject> {
+  const text = await readText();
   if (text.trim() === '') return {};
   const value = decodeBody(text, mediaTypeOf(request), kind);
   if (!isObject(value)) throw badRequest('the body of the request is not an object');
@@ -269,8 +274,8 @@ async function watch(machine: Machine, call: ResourceRequest): Promise<void> {
 }
 
 async function post(machine: Machine, call: ResourceRequest): Promise<void> {
-  const { resource, route, request, response } = call;
-  const body = await readObject(request, resource.kind);
+  const { resource, route, response } = call;
+  const body = await readObject(call, resource.kind);
   const options = optionsOf(call);
   if (route.subresource === 'eviction') {
     remove(
@@ -328,8 +333,8 @@ function scheduled(machine: Machine, pod: StoredObject): JsonObject {
 }
 
 async function put(machine: Machine, call: ResourceRequest): Promise<void> {
-  const { route, request, response } = call;
-  const body = await readObject(request);
+  const { route, response } = call;
+  const body = await readObject(call);
   const options = optionsOf(call);
   const target = targetOf(call);
   if (route.subresource === 'scale') {
@@ -360,7 +365,7 @@ function finalize(machine: Machine, { resource, name }: Target, body: JsonObject
 
 async function patchCall(machine: Machine, call: ResourceRequest): Promise<void> {
   const { route, request, response, url } = call;
-  const text = await readBody(request);
+  const text = await call.readText();
   const options = optionsOf(call);
   const target = targetOf(call);
   const mediaType = mediaTypeOf(request);
@@ -392,10 +397,10 @@ async function patchCall(machine: Machine, call: ResourceRequest): Promise<void>
 }
 
 async function deleteOne(machine: Machine, call: ResourceRequest): Promise<void> {
-  const { resource, request, response, url, route } = call;
+  const { resource, response, url, route } = call;
   if (route.subresource !== undefined) throw methodNotAllowed();
   const target = targetOf(call);
-  const { object, gone } = remove(machine, target, parseDeleteOptions(await readObject(request), url.searchParams));
+  const { object, gone } = remove(machine, target, parseDeleteOptions(await readObject(call), url.searchParams));
   if (!gone || resource.returnsDeleted) {
     sendObject(machine, call, 200, object);
     return;
@@ -418,8 +423,8 @@ const deletedStatus = (resource: Resource, name: string, object: StoredObject): 
 });
 
 async function deleteMany(machine: Machine, call: ResourceRequest): Promise<void> {
-  const { resource, route, request, response, url } = call;
-  const options = parseDeleteOptions(await readObject(request), url.searchParams);
+  const { resource, route, response, url } = call;
+  const options = parseDeleteOptions(await readObject(call), url.searchParams);
   const selection = selectionOf(resource, url.searchParams, undefined);
   const page = listPage(machine.store, resource, route.namespace, selection, new URLSearchParams());
   const items = page.versions.map((version) => {

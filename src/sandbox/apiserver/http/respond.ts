@@ -51,8 +51,8 @@ export function sendFailure(response: ServerResponse, thrown: unknown): void {
   sendJson(response, failure.code, failure.toStatus());
 }
 
-/** The whole body as text; 413 beyond the real server's limit. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+/** The whole body; 413 beyond the real server's limit. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
@@ -63,5 +63,5 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

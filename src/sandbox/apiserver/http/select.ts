@@ -1,6 +1,6 @@
 /** The selectors of one list or watch request, as a test on objects. */
 import { badRequest } from '../failure.ts';
-import { isObject, type Json, valueAt } from '../json.ts';
+import { isObject, type Json, textAt, valueAt } from '../json.ts';
 import type { Resource } from '../kinds/resource.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { present } from '../objects/context.ts';
@@ -50,7 +50,7 @@ function fits(object: StoredObject, { field, equals, value }: FieldRequirement):
 }
 
 function textOf(field: string, found: Json | undefined): string {
-  if (field === 'source' && isObject(found)) return String(found['component'] ?? '');
+  if (field === 'source' && isObject(found)) return textAt(found, 'component') ?? '';
   if (found === undefined || found === null) return field.endsWith('unschedulable') ? 'false' : '';
   return typeof found === 'object' ? '' : String(found);
 }

@@ -51,7 +51,7 @@ function selects(selector: Json | undefined, labels: Readonly<Record<string, str
   return listAt(selector, 'matchExpressions').every((expression) => {
     const value = labels[textAt(expression, 'key') ?? ''];
     const values = listAt(expression, 'values');
-    switch (textAt(expression, 'operator')) {
+    switch (textAt(expression, 'operator') ?? '') {
       case 'In':
         return value !== undefined && values.includes(value);
       case 'NotIn':

@@ -1,5 +1,5 @@
 /** What `kubectl get` shows for the built-in kinds. */
-import { isObject, type Json, listAt, numberAt, objectAt, textAt, textMap, valueAt } from '../json.ts';
+import { isObject, type Json, listAt, numberAt, objectAt, textAt, textMap, textsAt, valueAt } from '../json.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { ageOf } from './age.ts';
 import { podColumns } from './pod-columns.ts';
@@ -45,7 +45,7 @@ const containers = (part: 'name' | 'image'): Cell => {
 const selectorText: Cell = (object) => {
   const labels = Object.entries(textMap(valueAt(object.spec, 'selector', 'matchLabels'))).map(([k, v]) => `${k}=${v}`);
   const expressions = listAt(object.spec, 'selector', 'matchExpressions').map((expression) => {
-    const values = listAt(expression, 'values').join(',');
+    const values = textsAt(expression, 'values').join(',');
     const operator = (textAt(expression, 'operator') ?? '').toLowerCase();
     const key = textAt(expression, 'key') ?? '';
     if (operator === 'exists') return key;

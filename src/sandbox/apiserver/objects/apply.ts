@@ -3,7 +3,7 @@ import { badRequest, conflict, Failure, invalid, notFound, plainError } from '..
 import { type Managers, readManagers } from '../fields/managers.ts';
 import { afterApply, afterUpdate, type ApplyOutcome, conflictField, type FieldConflict } from '../fields/ownership.ts';
 import { typedProblems } from '../fields/typed.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, textAt } from '../json.ts';
 import { required } from '../kinds/causes.ts';
 import { apiVersionOf, type Resource } from '../kinds/resource.ts';
 import { asJson, asObject, type StoredObject } from '../object.ts';
@@ -111,8 +111,9 @@ function checkConfiguration(target: Target, configuration: JsonObject, options: 
   const expected = apiVersionOf(target.resource);
   const given = configuration['apiVersion'];
   if (given !== expected) {
-    const [group, version] = String(given).includes('/') ? String(given).split('/') : ['', String(given)];
-    throw badRequest(`invalid object type: ${group}/${version}, Kind=${String(configuration['kind'])}`);
+    const text = textAt(configuration, 'apiVersion') ?? '';
+    const [group, version] = text.includes('/') ? text.split('/') : ['', text];
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${textAt(configuration, 'kind') ?? ''}`);
   }
   const metadata = configuration['metadata'];
   if (isObject(metadata) && metadata['managedFields'] !== undefined && metadata['managedFields'] !== null) {
@@ -147,7 +148,6 @@ function conflictLines(owner: string, all: readonly { readonly owner: string; re
 
 function ownerText({ manager }: FieldConflict): string {
   const subresource = manager.subresource === '' ? '' : ` with subresource ${JSON.stringify(manager.subresource)}`;
-  const at = manager.time === undefined ? '' : ` at ${manager.time}`;
-  const version = manager.operation === 'Update' ? ` using ${manager.apiVersion}${at}` : '';
+  const version = manager.operation === 'Update' ? ` using ${manager.apiVersion}` : '';
   return `${JSON.stringify(manager.manager)}${subresource}${version}`;
 }

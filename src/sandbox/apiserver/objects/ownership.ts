@@ -108,6 +108,6 @@ export function setManagers(object: StoredObject, managers: Managers): void {
 export function isNoop(before: StoredObject, next: StoredObject): boolean {
   if (!equalJson(withoutManagedFields(before), withoutManagedFields(next))) return false;
   const timeless = (entries: readonly ManagedFieldsEntry[] | undefined): string[] =>
-    (entries ?? []).map(({ time: _, ...entry }) => JSON.stringify(entry)).sort();
+    (entries ?? []).map((entry) => JSON.stringify({ ...entry, time: '' })).toSorted();
   return equalJson(timeless(before.metadata.managedFields), timeless(next.metadata.managedFields));
 }

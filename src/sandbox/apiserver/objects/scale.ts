@@ -1,6 +1,17 @@
 /** The scale subresource: `autoscaling/v1` Scale in front of a replica count. */
 import { badRequest, invalid, notFound } from '../failure.ts';
-import { isObject, type Json, type JsonObject, listAt, numberAt, setAt, textAt, textMap, valueAt } from '../json.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  listAt,
+  numberAt,
+  setAt,
+  textAt,
+  textMap,
+  textsAt,
+  valueAt,
+} from '../json.ts';
 import { invalidValue } from '../kinds/causes.ts';
 import { objectKey } from '../kinds/resource.ts';
 import { asJson, type StoredObject } from '../object.ts';
@@ -39,8 +50,8 @@ function selectorText(selector: Json | undefined): string {
   const equal = Object.entries(textMap(valueAt(selector, 'matchLabels'))).map(([key, value]) => `${key}=${value}`);
   const expressions = listAt(selector, 'matchExpressions').map((expression) => {
     const key = textAt(expression, 'key') ?? '';
-    const values = listAt(expression, 'values').join(',');
-    switch (textAt(expression, 'operator')) {
+    const values = textsAt(expression, 'values').join(',');
+    switch (textAt(expression, 'operator') ?? '') {
       case 'In':
         return `${key} in (${values})`;
       case 'NotIn':

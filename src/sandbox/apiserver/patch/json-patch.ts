@@ -1,7 +1,7 @@
 /** JSON patch (RFC 6902) with the answers of the real server: a patch that cannot be read is 400, one that does not fit is 422. */
 import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import { badRequest, Failure } from '../failure.ts';
-import { isObject, type Json, type JsonObject, valueAt } from '../json.ts';
+import { isObject, type Json, type JsonObject, textAt, valueAt } from '../json.ts';
 
 const MAX_OPERATIONS = 10_000;
 const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
@@ -21,7 +21,7 @@ export function jsonPatch(target: JsonObject, patch: Json): JsonObject {
     );
   }
   for (const operation of patch) {
-    if (!isObject(operation) || !OPERATIONS.has(String(operation['op']))) throw misfit();
+    if (!isObject(operation) || !OPERATIONS.has(textAt(operation, 'op') ?? '')) throw misfit();
   }
   try {
     let document = structuredClone(target);

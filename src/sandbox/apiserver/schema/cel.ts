@@ -109,7 +109,7 @@ function checkRule(
     };
   }
   const message = messageOf(compiled, context);
-  switch (rule.reason) {
+  switch (rule.reason ?? '') {
     case 'FieldValueForbidden':
       return { field, reason: 'FieldValueForbidden', message: `Forbidden: ${message}` };
     case 'FieldValueRequired':

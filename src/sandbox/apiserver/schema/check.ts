@@ -69,7 +69,7 @@ function checkEnum(value: Json, schema: Schema, path: string): FieldCause[] {
 
 function checkText(value: string, schema: Schema, path: string): FieldCause[] {
   const causes: FieldCause[] = [];
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (schema.maxLength !== undefined && length > schema.maxLength) causes.push(tooLong(path, schema.maxLength));
   if (schema.minLength !== undefined && length < schema.minLength) {
     causes.push(invalidValue(path, value, `${path} in body should be at least ${schema.minLength} chars long`));

@@ -61,7 +61,7 @@ function describe(value: Json): string {
 }
 
 function goType(schema: Schema): string {
-  switch (schema.type) {
+  switch (schema.type ?? '') {
     case 'integer':
       return schema.format === 'int64' ? 'int64' : 'int32';
     case 'boolean':
