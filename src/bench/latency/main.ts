@@ -87,11 +87,14 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
 
   const afterDue: number[] = [];
   const afterBreak: number[] = [];
+  const spent = new Map<string, number[]>();
   for (const release of releases()) {
     const { name } = release.metadata;
     const endMs = Date.parse(release.status?.verdict?.intervalEnd ?? '');
     afterDue.push((zeroAtMs.get(name) ?? Number.NaN) - (endMs + LAG_MS));
     afterBreak.push((zeroAtMs.get(name) ?? Number.NaN) - (brokenAtMs.get(name) ?? Number.NaN));
+    const parts = partsOf(service, `${release.metadata.namespace}/${name}`, endMs, zeroAtMs.get(name) ?? 0);
+    for (const [part, tookMs] of Object.entries(parts)) spent.set(part, [...(spent.get(part) ?? []), tookMs]);
     if (values.verbose) say(`${name} ${afterDue.at(-1)} ms after due, ${afterBreak.at(-1)} ms after it broke`);
   }
   const early = afterDue.filter((each) => !(each >= 0)).length;
@@ -118,11 +121,34 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
           ),
         ),
       ],
+      ...[...spent].map(([part, took]) => [`  of it ${part}, p50`, ms(percentile(took, 0.5))] as const),
       ['least possible: one query, one patch, p50', ms(percentile(least, 0.5)), 'baseline'],
       ['least possible: one query, one patch, p99', ms(percentile(least, 0.99)), 'baseline'],
       ...(early === 0 ? [] : ([['aborts before they were due', `${early}`, 'must be none']] as const)),
     ]),
   );
+}
+
+/** Where the time went, from the service's own log: its stamps are of the same clock. */
+function partsOf(
+  service: MeasuredService,
+  key: string,
+  endMs: number,
+  zeroMs: number,
+): Readonly<Record<string, number>> {
+  const poll = service.polls.find((each) => each.instantMs === endMs);
+  const acts = service.actions.filter(
+    (each) => each.release === key && each.atMs >= endMs && each.atMs <= zeroMs + 1_000,
+  );
+  const traffic = acts.find((each) => each.action === 'writeTraffic');
+  const first = acts[0];
+  if (poll === undefined || traffic === undefined || first === undefined) return {};
+  const startMs = endMs + poll.latenessMs;
+  return {
+    'waiting for the poll': startMs - endMs - LAG_MS,
+    'from the poll to the first write': first.atMs - startMs,
+    'from the first write to the routes': traffic.atMs - first.atMs,
+  };
 }
 
 /** Asks Prometheus for one canary's errors, patches one weight, and waits until a watch shows it. */

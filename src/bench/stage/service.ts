@@ -6,10 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import type { PollMeasure } from '../../controller/poll.ts';
 
+export interface ActionEntry {
+  /** `<namespace>/<name>` */
+  readonly release: string;
+  readonly action: string;
+  readonly atMs: number;
+}
+
 export interface MeasuredService {
   readonly pid: number;
   /** One entry for each poll that was done, oldest first. */
   readonly polls: readonly PollMeasure[];
+  /** Every action that reconciling carried out, oldest first. */
+  readonly actions: readonly ActionEntry[];
   /** Warnings and errors of its log. */
   readonly troubles: readonly string[];
   /** Resident memory of the process itself, MiB. */
@@ -21,11 +30,21 @@ export interface MeasuredService {
   stop(): Promise<void>;
 }
 
+interface LogEntry {
+  readonly level: number;
+  readonly time: string;
+  readonly msg: string;
+  readonly url?: string;
+  readonly release?: string;
+  readonly action?: string;
+}
+
 const main = fileURLToPath(new URL('../../main.ts', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
 export async function startMeasuredService(flags: Readonly<Record<string, string>>): Promise<MeasuredService> {
   const polls: PollMeasure[] = [];
+  const actions: ActionEntry[] = [];
   const troubles: string[] = [];
   const all = { httpHost: '127.0.0.1', httpPort: '0', logLevel: 'debug', ...flags };
   const args = Object.entries(all).flatMap(([key, value]) => [
@@ -40,9 +59,13 @@ export async function startMeasuredService(flags: Readonly<Record<string, string
   const ready = Promise.withResolvers<void>();
   child.once('exit', () => ready.reject(new Error(`serve ended before it was ready: ${troubles.join('\n')}`)));
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const entry = JSON.parse(line) as { level: number; msg: string; url?: string };
+    const entry = JSON.parse(line) as LogEntry;
     if (entry.msg === 'Serin starts.') url = entry.url ?? '';
     if (entry.msg === 'Serin works.') ready.resolve();
+    if (entry.msg === 'An action was carried out.') {
+      const { release = '', action = '' } = entry;
+      actions.push({ release, action, atMs: Date.parse(entry.time) });
+    }
     if (entry.msg === 'A poll is done.') polls.push(entry as unknown as PollMeasure);
     if (entry.level >= 40) troubles.push(line.slice(0, 400));
   });
@@ -51,6 +74,7 @@ export async function startMeasuredService(flags: Readonly<Record<string, string
   return {
     pid,
     polls,
+    actions,
     troubles,
     rssMiB: async () => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
