@@ -89,25 +89,17 @@ export async function setStage(
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
   });
   sandboxStarted();
-  let service: RunningService | undefined;
+  let starting: Promise<RunningService> | undefined;
   const stop = async (): Promise<void> => {
+    // One that is still starting ends by itself when the signal fires, or becomes ready and is stopped then.
+    const service = await starting?.catch(() => undefined);
     await service?.stop();
     await sandbox.stop();
   };
   try {
-    const objectsApplied = progress('custom resources, query library, applications and traffic');
-    await sandbox.apply(await manifests('deploy/crds'));
-    await sandbox.apply(await manifests('queries'));
-    await sandbox.apply(options.stories.flatMap(appObjects));
-    await sandbox.apply([slackSecret(`${sandbox.receiverUrl}/slack`), demoTemplate()]);
-    const trafficSinceMs = Date.now();
-    for (const story of options.stories) {
-      const rps = story.requestsPerSecond * options.speed;
-      await sandbox.startLoad({ name: story.app, rps, host: `${story.app}.${DEMO_NAMESPACE}.example` });
-    }
-    objectsApplied();
     const serviceStarted = progress('serin serve');
-    service = await startServiceProcess(
+    await sandbox.apply(await manifests('deploy/crds'));
+    starting = startServiceProcess(
       {
         dir: sandbox.dir,
         kubeconfigPath: sandbox.kubeconfigPath,
@@ -117,6 +109,18 @@ export async function setStage(
       },
       signal,
     );
+    starting.catch(() => undefined); // awaited below, when the applications are up
+    const objectsApplied = progress('query library, applications and traffic');
+    await sandbox.apply(await manifests('queries'));
+    await sandbox.apply(options.stories.flatMap(appObjects));
+    await sandbox.apply([slackSecret(`${sandbox.receiverUrl}/slack`), demoTemplate()]);
+    const trafficSinceMs = Date.now();
+    for (const story of options.stories) {
+      const rps = story.requestsPerSecond * options.speed;
+      await sandbox.startLoad({ name: story.app, rps, host: `${story.app}.${DEMO_NAMESPACE}.example` });
+    }
+    objectsApplied();
+    const service = await starting;
     await sandbox.apply(options.stories.map((story) => demoRelease(story, membersFor(story), options.profile)));
     serviceStarted();
     return { sandbox, service, trafficSinceMs, stop };
