@@ -11,13 +11,14 @@ import type { Parts } from './parts.ts';
 
 type Process = (key: string, signal: AbortSignal, payload?: string) => Promise<number | undefined>;
 
-/** Payload of jobs that know of something newer than the cache may hold: everything is read afresh. */
+/** Payload of jobs that know of something newer than the cache may hold. */
 export const FRESH = 'fresh';
 
 export function reconcilingOf(parts: Parts): Process {
   const { config, queues, cache, clock, telemetry } = parts;
   const deps = {
     kube: parts.kube,
+    cache,
     clock,
     log: parts.log,
     gridMs: config.gridMs,
@@ -34,13 +35,13 @@ export function reconcilingOf(parts: Parts): Process {
     },
     onAction: (action: Action, key: string) => countVerdict(parts, action, key),
   };
-  const [glance, look] = [createReconcileRelease({ ...deps, cache }), createReconcileRelease({ ...deps })];
+  const reconcile = createReconcileRelease(deps);
 
   return async (key, signal, payload) => {
     const startMs = clock.nowMs();
     const kind = TYPES.release.kind;
     try {
-      const again = await (payload === FRESH ? look : glance)(key, signal);
+      const again = await reconcile(key, signal, payload === FRESH ? 'fresh' : 'glance');
       telemetry.count('serin_reconcile_total', { kind, result: again === undefined ? 'done' : 'requeued' });
       return again;
     } catch (thrown) {
