@@ -18,7 +18,7 @@ export interface WatchLine {
   readonly object: any;
 }
 
-export interface Watching {
+interface Watching {
   readonly status: number;
   /** Everything seen so far. */
   readonly lines: readonly WatchLine[];

@@ -116,7 +116,7 @@ const ROOTS = [
 ];
 
 /** `core.v1.PodSpec` → `["1 volumes [core.v1.Volume", "4 terminationGracePeriodSeconds *int64", …]`: `[` repeated, `*` pointer. */
-export function protobufMessages(moduleCache: string): Record<string, string[]> {
+function protobufMessages(moduleCache: string): Record<string, string[]> {
   const messages: Record<string, string[]> = {};
   for (const path of PACKAGES) {
     const folder = `${moduleCache}/${path}`;

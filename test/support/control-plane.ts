@@ -15,7 +15,7 @@ export interface ControlPlane {
 }
 
 /** The folder with kube-apiserver, kube-controller-manager and etcd, or `undefined` where set-up has not built them. */
-export function controlPlaneFolder(): string | undefined {
+function controlPlaneFolder(): string | undefined {
   const path = toolPath('kube-apiserver');
   return path === undefined ? undefined : dirname(path);
 }

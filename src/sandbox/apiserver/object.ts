@@ -1,7 +1,7 @@
 /** A Kubernetes object as it is stored: metadata has known fields, everything else is JSON. */
-import { isObject, type Json, type JsonObject } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 
-export type OwnerReference = {
+type OwnerReference = {
   apiVersion: string;
   kind: string;
   name: string;
@@ -20,7 +20,7 @@ export type ManagedFieldsEntry = {
   subresource?: string;
 };
 
-export type Metadata = {
+type Metadata = {
   name: string;
   generateName?: string;
   namespace?: string;
@@ -59,8 +59,4 @@ export function asObject(json: JsonObject): StoredObject {
 /** Copies everything but the managed fields, which no code changes in place. */
 export function copyObject(object: StoredObject): StoredObject {
   return structuredClone(object);
-}
-
-export function statusOf(object: StoredObject): JsonObject {
-  return isObject(object.status) ? object.status : {};
 }

@@ -7,7 +7,7 @@ import { recordUpdate } from '../objects/ownership.ts';
 import { CLEANUP, remove } from '../objects/remove.ts';
 import { copyObject, type StoredObject } from '../object.ts';
 
-export const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
+const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
 
 /** Returns the function that ends it. */
 export function serveDefinitions(machine: Machine): () => void {

@@ -7,7 +7,7 @@ export type PathElement = string;
 export const fieldElement = (name: string): PathElement => `f:${name}`;
 
 /** JSON with sorted keys, so that equal values are equal strings. */
-export function canonical(value: Json | undefined): string {
+function canonical(value: Json | undefined): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (!isObject(value)) return JSON.stringify(value ?? null);
   const keys = Object.keys(value).sort();

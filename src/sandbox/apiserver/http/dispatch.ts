@@ -14,9 +14,10 @@ import {
   resourceList,
   wantsAggregated,
 } from './discovery.ts';
-import { type Fault, type Faults, hits, type RequestVerb } from './faults.ts';
+import { type Fault, type Faults, hits } from './faults.ts';
 import { openApiDocument, openApiIndex } from './openapi.ts';
-import { handleResource, PageNotFound, verbOf } from './requests.ts';
+import { PageNotFound } from './call.ts';
+import { handleResource, verbOf } from './requests.ts';
 import { decodeProtobuf, type Messages, PROTOBUF } from './protobuf.ts';
 import { readBody, sendFailure, sendJson, sendText } from './respond.ts';
 import { review } from './reviews.ts';
@@ -233,5 +234,3 @@ function failureFor(status: number): Failure {
       );
   }
 }
-
-export type { RequestVerb };

@@ -96,7 +96,7 @@ export function revisionOf(query: URLSearchParams): number | undefined {
 }
 
 /** A revision from the future: the client talks to a server that knows less than it does. */
-export function tooNew(asked: number, current: number): Failure {
+function tooNew(asked: number, current: number): Failure {
   return new Failure(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,

@@ -17,7 +17,7 @@ export function tableRequest(accept: string | undefined, query: URLSearchParams)
   return { include: include === 'None' || include === 'Object' ? include : 'Metadata' };
 }
 
-export function columnDefinitions(resource: Resource): JsonObject[] {
+function columnDefinitions(resource: Resource): JsonObject[] {
   return resource.columns.map((column) => ({
     name: column.name,
     type: column.type,

@@ -1,4 +1,4 @@
-/** The built-in kinds that the sandbox serves, in one table. */
+/** The built-in kinds that the sandbox serves. Long because it is one table, a few lines for each kind. */
 import type { StoredObject } from '../object.ts';
 import { decodeProblem } from '../schema/decode-check.ts';
 import type { Definitions } from '../schema/schema.ts';
@@ -313,7 +313,7 @@ function toResource(group: string, version: string, row: Row, definitions: Defin
   };
 }
 
-export const definitionName = (short: string): string =>
+const definitionName = (short: string): string =>
   short.startsWith('apiextensions') ? `io.k8s.${short}` : `io.k8s.api.${short}`;
 
 /** A pod that no node has, or that has ended, goes at once; otherwise its kubelet gets time. */

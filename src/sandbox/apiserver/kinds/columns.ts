@@ -1,4 +1,4 @@
-/** What `kubectl get` shows for the built-in kinds. */
+/** What `kubectl get` shows for the built-in kinds. Long because it is one table and the small functions that only it uses. */
 import { isObject, type Json, listAt, numberAt, objectAt, textAt, textMap, textsAt, valueAt } from '../json.ts';
 import { asJson, type StoredObject } from '../object.ts';
 import { ageOf } from './age.ts';
@@ -7,7 +7,7 @@ import type { Column } from './resource.ts';
 
 type Cell = Column['cell'];
 
-export const column = (name: string, cell: Cell, priority = 0, type: Column['type'] = 'string'): Column => ({
+const column = (name: string, cell: Cell, priority = 0, type: Column['type'] = 'string'): Column => ({
   name,
   type,
   priority,
@@ -22,7 +22,7 @@ export const NAME: Column = {
   priority: 0,
   cell: (object) => object.metadata.name,
 };
-export const AGE = column('Age', (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs));
+const AGE = column('Age', (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs));
 
 const at =
   (path: string, otherwise = ''): Cell =>

@@ -1,7 +1,7 @@
 /** Rules for names, labels, annotations, finalizers and owner references that hold for every kind. */
 import type { FieldCause } from '../failure.ts';
 import { equalJson, isObject, type Json, type JsonObject, textAt, textMap } from '../json.ts';
-import { asJson, type StoredObject } from '../object.ts';
+import type { StoredObject } from '../object.ts';
 import { forbiddenField, invalidValue, required, tooLong } from './causes.ts';
 import type { Resource } from './resource.ts';
 
@@ -157,5 +157,3 @@ export function checkMetadataShape(body: JsonObject): string | undefined {
   }
   return undefined;
 }
-
-export const metadataOf = (object: StoredObject): JsonObject => asJson(object)['metadata'] as JsonObject;

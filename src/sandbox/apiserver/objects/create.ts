@@ -3,7 +3,7 @@ import { alreadyExists, badRequest, invalid, plainError } from '../failure.ts';
 import type { JsonObject } from '../json.ts';
 import { checkMetadata } from '../kinds/metadata-check.ts';
 import { objectKey, type Resource } from '../kinds/resource.ts';
-import { copyObject, type StoredObject } from '../object.ts';
+import type { StoredObject } from '../object.ts';
 import { kindSubject, type Machine, resourceSubject, secondsOf, toStored, type WriteOptions } from './context.ts';
 import { decode } from './decode.ts';
 import { requireLivingDefinition, requireNamespace } from './namespace-check.ts';
@@ -82,5 +82,3 @@ function stamp(machine: Machine, resource: Resource, object: StoredObject): void
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.resourceVersion;
 }
-
-export const copyForWrite = copyObject;

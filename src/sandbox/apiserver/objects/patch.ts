@@ -20,7 +20,7 @@ export const MERGE_PATCH = 'application/merge-patch+json';
 export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
 export const APPLY_PATCH = 'application/apply-patch+yaml';
 
-export function acceptedPatches(resource: Resource): string[] {
+function acceptedPatches(resource: Resource): string[] {
   return resource.custom
     ? [JSON_PATCH, MERGE_PATCH, APPLY_PATCH, 'application/apply-patch+cbor']
     : [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH, 'application/apply-patch+cbor'];

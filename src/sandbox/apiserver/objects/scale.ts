@@ -28,7 +28,7 @@ function find(machine: Machine, { resource, namespace, name }: Target): StoredOb
   return stored.object;
 }
 
-export function scaleOf({ resource }: Target, object: StoredObject): JsonObject {
+function scaleOf({ resource }: Target, object: StoredObject): JsonObject {
   const { scale } = resource;
   if (scale === undefined) return {};
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;

@@ -1,7 +1,7 @@
 /** Label and field selectors, parsed once per request. A selector that cannot be read is 400, as on the real server. */
 import { badRequest } from '../failure.ts';
 
-export interface Requirement {
+interface Requirement {
   readonly key: string;
   readonly operator: 'in' | 'notin' | 'exists' | 'absent' | 'gt' | 'lt';
   readonly values: readonly string[];
