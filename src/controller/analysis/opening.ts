@@ -25,6 +25,8 @@ export interface Opened {
 }
 
 const BATCH = 20;
+/** Intervals of history at most: enough to know the noise, and below Prometheus' limit of 11 000 points. */
+const MOST_HISTORY = 1800;
 /** After so many failed attempts to read stable's history, a run starts without it and is uncalibrated. */
 const MOST_FAILURES = 3;
 
@@ -97,7 +99,7 @@ function readHistory(
 ): ReadonlyMap<string, readonly Observation[]> {
   const { intervalMs, historyMs } = spec.rule;
   const startMs = Math.floor(Date.parse(spec.startedAt) / intervalMs) * intervalMs;
-  const ends = endsBetween(startMs - historyMs, startMs, intervalMs, Number.POSITIVE_INFINITY);
+  const ends = endsBetween(startMs - historyMs, startMs, intervalMs, MOST_HISTORY);
   const span = { intervalMs, lookbackMs: lookbackMs(intervalMs) };
   const history = new Map<string, readonly Observation[]>();
   for (const [index, metric] of spec.metrics.entries()) {
@@ -120,7 +122,7 @@ function historyQuestions({ run, pods }: Opening, spec: AnalysisRunSpec, instant
   const { intervalMs, historyMs } = spec.rule;
   const lastMs = Math.floor(instantMs / intervalMs) * intervalMs;
   const startMs = Math.floor(Date.parse(spec.startedAt) / intervalMs) * intervalMs;
-  const [firstMs = lastMs] = endsBetween(startMs - historyMs, startMs, intervalMs, Number.POSITIVE_INFINITY);
+  const [firstMs = lastMs] = endsBetween(startMs - historyMs, startMs, intervalMs, MOST_HISTORY);
   const workloads = [{ namespace: pods.namespace, workload: run.spec.arms.stable.workload }];
   return spec.metrics.map(({ query }) => ({ query, intervalMs, firstMs, lastMs, workloads }));
 }

@@ -1,0 +1,395 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
+import {
+  askAll,
+  endsBetween,
+  lookbackMs,
+  type Question,
+  scrapeIntervals,
+} from '../../../src/controller/analysis/asking.ts';
+import { createEvidenceMemory } from '../../../src/controller/analysis/memory.ts';
+import { weightAt } from '../../../src/controller/analysis/observing.ts';
+import { isDue, isNews, isUnderAnalysis, spread, statusPatch } from '../../../src/controller/analysis/status.ts';
+import { type Trouble, verdictOf } from '../../../src/controller/analysis/verdict.ts';
+import { SerinError } from '../../../src/errors.ts';
+import { openMemoryEvidence } from '../../../src/evidence/memory.ts';
+import { serialiseEvidence } from '../../../src/judge/checkpoint.ts';
+import { observe, openEvidence, type RunEvidence } from '../../../src/judge/evidence.ts';
+import type { Observation } from '../../../src/judge/observation.ts';
+import type { StepVerdict } from '../../../src/judge/verdict.ts';
+import { silentLog } from '../../../src/logger.ts';
+import type { MetricSource } from '../../../src/metrics/port.ts';
+import { labRelease, labRun, libraryQuery } from '../../support/library.ts';
+
+const START = 1_700_000_000_000;
+const never = new AbortController().signal;
+const spec = labRun({ startedAtMs: START, gridMs: 10_000, analysis: { warmUp: '0s', dwell: '30s', minRequests: 100 } });
+const run: AnalysisRun = {
+  apiVersion: 'serin.dev/v1alpha1',
+  kind: 'AnalysisRun',
+  metadata: { name: 'web-abc-1', namespace: 'shop', uid: 'run-uid', resourceVersion: '7' },
+  spec,
+};
+const release = {
+  ...labRelease({}),
+  status: {
+    phase: 'Progressing' as const,
+    revision: { canary: 'abc', rejected: [] },
+    attempt: 1,
+    weight: 10,
+    weights: [{ since: new Date(START).toISOString(), weight: 10, step: 1 }],
+    step: { index: 2, of: 4, since: new Date(START).toISOString(), waitingFor: 'judge' },
+    analysisRun: 'web-abc-1',
+    conditions: [],
+  },
+};
+
+/** Evidence after so many intervals in which the canary has this error rate and stable 1 %. */
+function evidenceOf(canaryErrors: number, intervals: number): RunEvidence {
+  let evidence = openEvidence(spec, new Map());
+  for (let k = 1; k <= intervals; k++) {
+    const endMs = START + k * 10_000;
+    const counts = {
+      canary: { bad: 1000 * canaryErrors, total: 1000 },
+      stable: { bad: 90, total: 9000 },
+      stablePods: [1, 2, 3].map((pod) => ({ pod: `s${pod}`, bad: 30, total: 3000 })),
+    };
+    const errors: Observation = { kind: 'proportion', endMs, canaryPods: 2, counts };
+    const latency: Observation = {
+      kind: 'histogram',
+      endMs,
+      canaryPods: 2,
+      boundaries: [{ boundaryMs: 100, counts: { ...counts, canary: { bad: 10, total: 1000 } } }],
+    };
+    evidence = observe(evidence, {
+      endMs,
+      weight: 10,
+      step: 1,
+      observations: new Map<string, Observation>([
+        ['errors', errors],
+        ['latency', latency],
+      ]),
+    });
+  }
+  return evidence;
+}
+const healthy = evidenceOf(0.01, 60);
+const broken = evidenceOf(0.2, 60);
+const verdict = (evidence: RunEvidence, trouble: Partial<Trouble> = {}, nowMs = evidence.endMs + 100): StepVerdict =>
+  verdictOf(evidence, spec, release, nowMs, { isBehind: false, ...trouble });
+
+describe('the verdict of a poll', () => {
+  test('speaks of the step, weight, revision and attempt that the Release is at', () => {
+    expect(verdict(healthy)).toMatchObject({
+      outcome: 'Pass',
+      revision: 'abc',
+      attempt: 1,
+      step: 2,
+      weight: 10,
+      intervalEndMs: healthy.endMs,
+    });
+    expect(verdict(broken).outcome).toBe('Fail');
+  });
+
+  test.each<{ name: string; trouble: Partial<Trouble>; outcome: string; reason: string }>([
+    {
+      name: 'Prometheus does not answer',
+      trouble: { unavailable: 'HTTP 503.', isBehind: true },
+      outcome: 'Continue',
+      reason: 'SourceUnavailable',
+    },
+    {
+      name: 'one query of two is not answered',
+      trouble: { unavailable: 'HTTP 503.' },
+      outcome: 'Continue',
+      reason: 'SourceUnavailable',
+    },
+    { name: 'the newest interval is not in', trouble: { isBehind: true }, outcome: 'Continue', reason: 'Judging' },
+    {
+      name: 'a metric cannot be judged as written',
+      trouble: { finding: { reason: 'InvalidSpec', message: 'le.' } },
+      outcome: 'Inconclusive',
+      reason: 'InvalidSpec',
+    },
+  ])('never passes while $name, and never forgets a Fail', ({ trouble, outcome, reason }) => {
+    expect(verdict(healthy, trouble)).toMatchObject({
+      outcome,
+      reason,
+      hadEnoughData: trouble.isBehind === true && reason === 'Judging',
+    });
+    expect(verdict(broken, trouble).outcome).toBe('Fail');
+  });
+
+  test('says what is missing and since when', () => {
+    const blind = verdict(healthy, { unavailable: 'Prometheus answers HTTP 503. Check it.', isBehind: true });
+    expect(blind.blindSinceMs).toBe(healthy.endMs);
+    expect(blind.says).toBe(
+      `Prometheus answers HTTP 503. Check it. No data since ${new Date(healthy.endMs).toISOString()}; nothing advances or aborts until it answers.`,
+    );
+  });
+});
+
+describe('the status of a run', () => {
+  const known = (change: Partial<StepVerdict> = {}, intervalEnd = healthy.endMs): AnalysisRun => ({
+    ...run,
+    status: {
+      phase: 'Running',
+      verdict: { ...verdict(healthy), ...change },
+      intervalEnd: new Date(intervalEnd).toISOString(),
+    },
+  });
+
+  test.each<{ change: Partial<StepVerdict>; news: boolean }>([
+    { change: {}, news: false },
+    { change: { odds: 7, says: 'other numbers' }, news: false },
+    { change: { outcome: 'Continue' }, news: true },
+    { change: { reason: 'Judging' }, news: true },
+    { change: { step: 1 }, news: true },
+    { change: { blindSinceMs: 5 }, news: true },
+  ])('is news where the outcome, its reason or its identity differ: $change', ({ change, news }) => {
+    expect(isNews(known(change), verdict(healthy))).toBe(news);
+  });
+
+  test('without a verdict any verdict is news', () => {
+    expect(isNews(run, verdict(healthy))).toBe(true);
+  });
+
+  test('is renewed once a minute, at a moment that differs between runs', () => {
+    const writes = Array.from({ length: 60 }, (_, k) => START + k * 10_000).filter((endMs, k, ends) =>
+      isDue(
+        { ...run, status: { phase: 'Running', intervalEnd: new Date(ends[k - 1] ?? endMs).toISOString() } },
+        { ...healthy, endMs },
+      ),
+    );
+    expect(writes).toHaveLength(10);
+    const phases = new Set(Array.from({ length: 50 }, (_, n) => spread(`uid-${n}`, 60_000) % 60_000));
+    expect(phases.size).toBeGreaterThan(40);
+  });
+
+  test('is only written over the version that was read', () => {
+    const report = {
+      evidence: healthy,
+      verdict: verdict(healthy),
+      ledger: [],
+      queries: ['up'],
+      measured: [],
+      leftOut: '',
+    };
+    const patch = statusPatch(run, report);
+    expect(patch).toMatchObject({ kind: 'json', subresource: 'status' });
+    expect(patch.kind === 'json' ? patch.operations[0] : undefined).toEqual({
+      op: 'test',
+      path: '/metadata/resourceVersion',
+      value: '7',
+    });
+  });
+
+  test.each([
+    { phase: undefined, isActive: true },
+    { phase: 'Running', isActive: true },
+    { phase: 'Terminated', isActive: false },
+    { phase: 'Failed', isActive: false },
+  ])('a run in phase $phase is under analysis: $isActive', ({ phase, isActive }) => {
+    const status = phase === undefined ? {} : { status: { phase } as AnalysisRun['status'] };
+    expect(isUnderAnalysis({ ...run, ...status } as AnalysisRun)).toBe(isActive);
+  });
+});
+
+describe('intervals', () => {
+  test('between two instants are whole, ascending, the newest ones, and end at the last', () => {
+    const intervalMs = fc.integer({ min: 1, max: 100 }).map((n) => n * 1000);
+    fc.assert(
+      fc.property(intervalMs, fc.nat(50), fc.nat(20), (interval, count, most) => {
+        const fromMs = 7 * interval;
+        const ends = endsBetween(fromMs, fromMs + count * interval, interval, most);
+        expect(ends).toHaveLength(Math.min(count, most));
+        if (ends.length > 0) expect(ends.at(-1)).toBe(fromMs + count * interval);
+        expect(ends.every((endMs, k) => k === 0 || endMs - (ends[k - 1] ?? 0) === interval)).toBe(true);
+      }),
+    );
+  });
+
+  test.each([
+    [1000, 60_000],
+    [10_000, 60_000],
+    [30_000, 180_000],
+    [120_000, 300_000],
+    [300_000, 600_000],
+  ])('of %d ms remember counters for %d ms', (intervalMs, expected) => {
+    expect(lookbackMs(intervalMs)).toBe(expected);
+  });
+
+  test('belong to the weight that was in force when they began', () => {
+    const weights = [10, 25].map((weight, k) => ({
+      since: new Date(START + k * 60_000).toISOString(),
+      weight,
+      step: 2 * k + 1,
+    }));
+    expect(weightAt(weights, START - 1)).toEqual({ weight: 0, step: 0 });
+    expect(weightAt(weights, START + 59_999)).toEqual({ weight: 10, step: 1 });
+    expect(weightAt(weights, START + 60_000)).toEqual({ weight: 25, step: 3 });
+    expect(weightAt(undefined, START)).toEqual({ weight: 0, step: 0 });
+  });
+});
+
+describe('the questions of a poll', () => {
+  /** Answers nothing and remembers what it was asked. */
+  function listener(fault?: (promql: string) => Error | undefined) {
+    const asked: { promql: string; from: number; to: number }[] = [];
+    const answer = (promql: string, from: number, to: number) => {
+      asked.push({ promql, from, to });
+      const error = fault?.(promql);
+      return error === undefined ? Promise.resolve({ series: [], warnings: [] }) : Promise.reject(error);
+    };
+    const source: MetricSource = {
+      instant: (promql, timeMs) => answer(promql, timeMs, timeMs),
+      range: (promql, startMs, endMs) => answer(promql, startMs, endMs),
+    };
+    return { asked, source };
+  }
+  const question = (name: string, change: Partial<Question> = {}): Question => ({
+    query: libraryQuery('istio-requests'),
+    intervalMs: 10_000,
+    firstMs: START,
+    lastMs: START,
+    workloads: [{ namespace: 'shop', workload: name }],
+    ...change,
+  });
+
+  test('are asked once for all releases that share a query', async () => {
+    const { asked, source } = listener();
+    const questions = Array.from({ length: 500 }, (_, n) => [
+      question(`w${n}`),
+      question(`w${n}`, { query: libraryQuery('istio-latency') }),
+    ]).flat();
+    const { queries, failed } = await askAll(source, questions, 4, never);
+    expect({ queries, failed, asked: asked.length }).toEqual({ queries: 2, failed: 0, asked: 2 });
+  });
+
+  test('of releases that lag are one range beside the instant of the others', async () => {
+    const { asked, source } = listener();
+    const lag = (n: number): Question => question(`late${n}`, { firstMs: START - n * 10_000 });
+    await askAll(source, [question('a'), question('b'), lag(3), lag(5)], 4, never);
+    expect(asked.map(({ from, to }) => [from, to])).toEqual([
+      [START, START],
+      [START - 50_000, START],
+    ]);
+  });
+
+  test('that fail say so by themselves: outside trouble is retried, a wrong query is named', async () => {
+    const { source } = listener((promql) =>
+      promql.includes('duration')
+        ? new SerinError('SERIN_E_QUERY', 'Wrong. Correct it.')
+        : new SerinError('SERIN_E_PROMETHEUS', 'Down. Check it.'),
+    );
+    const [one, two] = [question('a'), question('a', { query: libraryQuery('istio-latency') })];
+    const asked = await askAll(source, [one, two], 4, never);
+    expect(asked.answer(one)).toEqual({ kind: 'unavailable', message: 'Down. Check it.' });
+    expect(asked.answer(two)).toEqual({ kind: 'refused', message: 'Wrong. Correct it.' });
+    expect(asked.failed).toBe(2);
+  });
+
+  test('end with the signal', async () => {
+    const abort = new AbortController();
+    const { source } = listener(() => {
+      abort.abort();
+      return new SerinError('SERIN_E_ABORTED', 'Cancelled. Fine.');
+    });
+    await expect(askAll(source, [question('a')], 4, abort.signal)).rejects.toThrow();
+  });
+
+  test('tell how often a workload is scraped, by the median gap', async () => {
+    const times = [0, 15, 30, 45, 105, 120].map((second) => ({ timeMs: START + second * 1000, value: 1 }));
+    const labels = { destination_workload_namespace: 'shop', destination_workload: 'a' };
+    const source: MetricSource = {
+      ...listener().source,
+      instant: () => Promise.resolve({ series: [{ labels, samples: times }], warnings: [] }),
+    };
+    const query = libraryQuery('istio-requests');
+    const workload = { namespace: 'shop', workload: 'a' };
+    const scrapes = await scrapeIntervals(source, [{ query, workload }], START, 4, never);
+    expect(scrapes(query, workload)).toBe(15_000);
+    expect(scrapes(query, { ...workload, workload: 'b' })).toBeUndefined();
+  });
+});
+
+describe('remembered evidence', () => {
+  const receipts = {
+    errors: {
+      endMs: healthy.endMs,
+      weight: 10,
+      levels: { canary: 5 },
+      taken: { kind: 'skipped', endMs: 1, reason: 'NoData' },
+    },
+  } as const;
+  const nothing = { storedEndMs: 0, receipts: {} };
+
+  test('comes back as it was, with what it was made of', async () => {
+    const store = openMemoryEvidence();
+    expect(await createEvidenceMemory(store, silentLog).save(run, nothing, healthy, receipts)).toBe(true);
+    const back = await createEvidenceMemory(store, silentLog).load(run);
+    expect(back.receipts).toEqual(receipts);
+    expect(back.evidence === undefined ? '' : serialiseEvidence(back.evidence)).toBe(serialiseEvidence(healthy));
+  });
+
+  test('is not overwritten by who came second', async () => {
+    const store = openMemoryEvidence();
+    const [one, two] = [createEvidenceMemory(store, silentLog), createEvidenceMemory(store, silentLog)];
+    expect(await one.save(run, nothing, healthy, {})).toBe(true);
+    expect(await two.save(run, nothing, broken, {})).toBe(false);
+    expect((await two.load(run)).evidence?.failed).toBeUndefined();
+  });
+
+  test.each([
+    {
+      name: 'the checkpoint where the store is empty',
+      stored: undefined,
+      checkpoint: healthy,
+      expected: healthy.endMs,
+    },
+    {
+      name: 'the checkpoint where it is newer',
+      stored: evidenceOf(0.01, 10),
+      checkpoint: healthy,
+      expected: healthy.endMs,
+    },
+    { name: 'the store where it is newer', stored: healthy, checkpoint: evidenceOf(0.01, 10), expected: healthy.endMs },
+  ])('is $name', async ({ stored, checkpoint, expected }) => {
+    const store = openMemoryEvidence();
+    if (stored !== undefined) await createEvidenceMemory(store, silentLog).save(run, nothing, stored, {});
+    const status: AnalysisRun['status'] = {
+      phase: 'Running',
+      checkpoint: serialiseEvidence(checkpoint),
+      intervalEnd: new Date(checkpoint.endMs).toISOString(),
+    };
+    const { evidence, storedEndMs } = await createEvidenceMemory(store, silentLog).load({ ...run, status });
+    expect(evidence?.endMs).toBe(expected);
+    expect(storedEndMs).toBe(stored?.endMs ?? 0);
+  });
+
+  test('starts again where everything is damaged, and a store that is down is no reason to stop', async () => {
+    const store = openMemoryEvidence();
+    await store.compareAndSet('run-uid', 0, { intervalEndMs: 5, checkpoint: '{"evidence":"x"}' });
+    const memory = createEvidenceMemory(store, silentLog);
+    expect(await memory.load({ ...run, status: { phase: 'Running', checkpoint: 'x' } })).toEqual({
+      storedEndMs: 5,
+      receipts: {},
+    });
+    const down = () => Promise.reject(new SerinError('SERIN_E_QUEUE', 'Down. Check it.'));
+    const deaf = createEvidenceMemory({ ...store, load: down, compareAndSet: down, remove: down }, silentLog);
+    expect(await deaf.load(run)).toEqual(nothing);
+    expect(await deaf.save(run, nothing, healthy, {})).toBe(true);
+    await deaf.forgetAllBut(new Set());
+  });
+
+  test('of a finished run is given up in the store too', async () => {
+    const store = openMemoryEvidence();
+    const memory = createEvidenceMemory(store, silentLog);
+    await memory.save(run, nothing, healthy, {});
+    await memory.forgetAllBut(new Set(['run-uid']));
+    expect(await store.load('run-uid')).toBeDefined();
+    await memory.forgetAllBut(new Set());
+    expect(await store.load('run-uid')).toBeUndefined();
+  });
+});
