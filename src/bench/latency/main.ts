@@ -97,6 +97,7 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
     for (const [part, tookMs] of Object.entries(parts)) spent.set(part, [...(spent.get(part) ?? []), tookMs]);
     if (values.verbose) say(`${name} ${afterDue.at(-1)} ms after due, ${afterBreak.at(-1)} ms after it broke`);
   }
+  if (values.verbose) say(await service.heap());
   const early = afterDue.filter((each) => !(each >= 0)).length;
   const least = await leastPossible(stage, apps.slice(0, 50));
   process.stdout.write(

@@ -85,7 +85,9 @@ export async function startMeasuredService(flags: Readonly<Record<string, string
       return text
         .split('\n')
         .filter((line) =>
-          /^(nodejs_heap_size|nodejs_external|process_resident|nodejs_gc_duration_seconds_(sum|count))/.test(line),
+          /^(nodejs_heap_size|nodejs_external|process_resident|nodejs_gc_duration_seconds_(sum|count)|serin_(provider|reconcile|poll)\w*_(sum|count))/.test(
+            line,
+          ),
         )
         .join('\n');
     },
