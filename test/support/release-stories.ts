@@ -19,8 +19,13 @@ export interface Stage {
 }
 
 /** A clock that moves by hand, and workers on the cluster. */
-export function stageOn(kube: KubeClient, settle: Settle, remove: () => Promise<void>): Stage {
-  let nowMs = Date.parse('2026-01-01T00:00:00Z');
+export function stageOn(
+  kube: KubeClient,
+  settle: Settle,
+  remove: () => Promise<void>,
+  startMs = Date.parse('2026-01-01T00:00:00Z'),
+): Stage {
+  let nowMs = startMs;
   const clock = { nowMs: () => nowMs, pass: (ms: number) => void (nowMs += ms) };
   return { kube, settle, clock, remove, worker: (client = kube) => releaseCluster(client, settle, { clock }) };
 }
