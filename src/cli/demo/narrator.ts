@@ -85,9 +85,11 @@ export function createNarrator(options: NarratorOptions): Narrator {
     stories.map(({ app }) => {
       const status = audience.release(app)?.status;
       const phase = status?.phase ?? '…';
-      const bar = '━'.repeat(Math.round((status?.weight ?? 0) / 5)).padEnd(20, '╌');
+      // Once promoted the new version is stable and there is no canary: what it has is everything.
+      const share = phase === 'Promoted' ? 100 : (status?.weight ?? 0);
+      const bar = '━'.repeat(Math.round(share / 5)).padEnd(20, '╌');
       const mark = app === spotlight ? '▸' : ' ';
-      return ` ${mark} ${padEnd(app, 9)}${paint(toneOf(phase), padEnd(phase, 12))}${paint('magenta', bar)} ${padEnd(`${status?.weight ?? 0} %`, 6)}${padEnd(status?.verdict?.outcome ?? '', 13)}${padEnd(status?.verdict?.odds ?? '', 14)}${status?.reason ?? ''}`;
+      return ` ${mark} ${padEnd(app, 9)}${paint(toneOf(phase), padEnd(phase, 12))}${paint('magenta', bar)} ${padEnd(`${share} %`, 6)}${padEnd(status?.verdict?.outcome ?? '', 13)}${padEnd(status?.verdict?.odds ?? '', 14)}${status?.reason ?? ''}`;
     });
   const redraw = (): void => {
     const nowMs = options.nowMs();

@@ -3,7 +3,7 @@ import type { MetricVerdict } from '../../judge/verdict.ts';
 import { formatCount, formatInterval, formatOdds, formatPercent, formatRatio } from '../../judge/format.ts';
 import { renderEvidence, renderMeter, renderSparkline } from '../../judge/render-terminal.ts';
 import { elapsed, milliseconds } from './numbers.ts';
-import { padEnd, padStart, type Paint, type Tone } from './style.ts';
+import { padEnd, padStart, type Paint, type Tone, wrap } from './style.ts';
 import type { ArmNumbers, ReleaseView } from './view.ts';
 
 const TONES: Readonly<Record<string, Tone>> = {
@@ -120,6 +120,7 @@ export function renderRelease(view: ReleaseView, width: number, paint: Paint): r
     ...(metrics.length === 0 ? [paint('dim', ' no verdict yet')] : []),
     evidenceLine(view, paint),
     '',
-    ` ${paint(toneOf(view.phase), view.reason === '' ? view.phase : `${view.phase} (${view.reason})`)}  ${says}`,
+    ` ${paint(toneOf(view.phase), view.reason === '' || view.reason === view.phase ? view.phase : `${view.phase} (${view.reason})`)}`,
+    ...wrap(says, width - 3, 3).map((line) => `   ${line}`),
   ];
 }

@@ -32,3 +32,14 @@ export function fit(line: string, width: number): string {
   const bare = Array.from(stripVTControlCharacters(line));
   return `${bare.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
+
+/** Breaks plain text into lines of at most `width` columns, at spaces; at most `most` lines, the last one cut. */
+export function wrap(text: string, width: number, most: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), fit(lines.slice(most - 1).join(' '), width)];
+}

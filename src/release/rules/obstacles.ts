@@ -61,10 +61,20 @@ function showObstacle(s: Situation, obstacle: Finding): ReturnType<Rule> {
   return write(s, next, obstacle.reason);
 }
 
-/** Held where it is; people are told once for each reason. */
+const WANT_OF_DATA: ReadonlySet<string> = new Set(['NoData', 'SourceUnavailable', 'ImplausibleCounter']);
+const UNDECIDED: ReadonlySet<string> = new Set(['TimeIsUp', 'TooFewRequests', 'Inconclusive']);
+
+/** Data that comes and goes while a release is held changes nothing for people; that a person is needed does. */
+function isOldNews(told: string, now: string): boolean {
+  if (told === now) return true;
+  if (UNDECIDED.has(now)) return UNDECIDED.has(told);
+  return WANT_OF_DATA.has(now) && (WANT_OF_DATA.has(told) || UNDECIDED.has(told));
+}
+
+/** Held where it is; people are told once for each kind of reason. */
 export function held(s: Situation, why: Finding, waitingFor?: string): StatusDraft {
   const draft = draftOf(s);
-  const isSame = s.status.phase === 'Held' && s.status.reason === why.reason;
+  const isSame = s.status.phase === 'Held' && isOldNews(s.status.reason ?? '', why.reason);
   const heldSince = s.status.phase === 'Held' ? (s.status.heldSince ?? s.now) : s.now;
   const step = draft.step === undefined || waitingFor === undefined ? {} : { step: { ...draft.step, waitingFor } };
   const next: StatusDraft = {

@@ -258,6 +258,20 @@ describe('no decision', () => {
     expect(said(world)).toBe('Progressing 25 Judging');
   });
 
+  test.each([
+    { reasons: ['TooFewRequests', 'TimeIsUp', 'SourceUnavailable', 'NoData'], told: 1 },
+    { reasons: ['SourceUnavailable', 'NoData', 'SourceUnavailable'], told: 1 },
+    { reasons: ['NoData', 'TooFewRequests'], told: 2 },
+  ])(
+    'held on $reasons is told $told times: data that comes and goes is no news, a person being needed is',
+    ({ reasons, told }) => {
+      const world = released();
+      for (const reason of reasons) judge(world, 'Inconclusive', { reason, hadEnoughData: false });
+      expect(said(world)).toBe(`Held 10 ${reasons.at(-1)}`);
+      expect(toldOf(world).filter((what) => what === 'held')).toHaveLength(told);
+    },
+  );
+
   test('a missed poll is no hold; blindness is, and it ends by itself', () => {
     const world = released();
     const blind = { reason: 'SourceUnavailable', says: 'Prometheus does not answer.' };
