@@ -165,6 +165,15 @@ describeWith(['prometheus'], 'the poll job', () => {
     expect(lab.verdict('good')?.says).toMatch(/503|refuses/);
   });
 
+  test('an SLO between two boundaries is held and its neighbours are named, however good the canary is', async () => {
+    const { analysis, ...rest } = pair('good');
+    await lab.add({ ...rest, analysis: { ...analysis, args: [{ name: 'slo-ms', value: '77' }] } });
+    const poll = lab.worker();
+    for (let k = 0; k < 6; k++) await poll(await nextInstant());
+    expect(lab.verdict('good')).toMatchObject({ outcome: 'Inconclusive', reason: 'InvalidSpec' });
+    expect(lab.verdict('good')?.says).toMatch(/le is 77ms.*Use 50ms or 100ms/);
+  });
+
   test('one query that fails keeps only its own metric from being judged', async () => {
     await lab.add(pair('bad'));
     const broken = (promql: string): boolean => promql.includes('duration') && promql.includes('serin_part');
