@@ -48,6 +48,7 @@ export const reasons = {
   StableChanged: 'The stable version itself was changed, so what was compared with it is void.',
   PlanChanged: 'The steps were edited during the release; it goes on where the new ones allow without a raise.',
   EvidenceLost: 'The AnalysisRun was deleted or ended during the release; its evidence starts afresh.',
+  NotGivenBack: 'A deleted Release went although not everything it took could be given back.',
   GivingBack: 'Traffic and replicas are being given back.',
   TrafficContested: 'A steered route is changed again and again; fix its owner.',
   RequestRefused: 'A request does not fit the current revision or phase.',

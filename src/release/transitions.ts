@@ -208,14 +208,27 @@ export function ended(
 export const reachedWeight = (draft: StatusDraft): number =>
   Math.max(0, ...(draft.weights ?? []).map(({ weight }) => weight));
 
-/** Adds what people are to be told; `suffix` makes the id unique within this attempt. */
-export function told(s: Situation, draft: StatusDraft, what: Transition, suffix: string): StatusDraft {
+/**
+ * Adds what people are to be told; `suffix` makes the id unique within this attempt. Reason and message are the draft's own,
+ * unless something beside the course of the release is told.
+ */
+export function told(
+  s: Situation,
+  draft: StatusDraft,
+  what: Transition,
+  suffix: string,
+  why: Pick<StatusDraft, 'reason' | 'message'> = draft,
+): StatusDraft {
+  const { uid } = s.observed.release.metadata;
   const announcement: Announcement = {
-    id: `${s.observed.release.metadata.uid}/${draft.revision.canary ?? draft.revision.stable ?? 'none'}/${draft.attempt ?? 0}/${suffix}`,
+    id: `${uid}/${draft.revision.canary ?? draft.revision.stable ?? 'none'}/${draft.attempt ?? 0}/${suffix}`.slice(
+      0,
+      512,
+    ),
     what,
     severity: WARNINGS.has(what) ? 'Warning' : 'Normal',
-    reason: (draft.reason ?? draft.phase).slice(0, 128),
-    message: (draft.message ?? '').slice(0, 2048),
+    reason: (why.reason ?? draft.phase).slice(0, 128),
+    message: (why.message ?? '').slice(0, 2048),
   };
   const earlier = (draft.unannounced ?? []).filter(({ id }) => id !== announcement.id);
   return { ...draft, unannounced: [...earlier, announcement].slice(-MAX_UNANNOUNCED) };

@@ -91,7 +91,9 @@ function suite({ stories, every }: Deaths, start: () => Promise<ReleaseServer>):
       await together();
     }
     expect(await endOf(stage)).toBe('Promoted 0/100');
-    const events = (await stage.kube.list(TYPES.event, { namespace: 'shop' })).items.map(({ action }) => action);
+    const events = (await stage.kube.list(TYPES.event, { namespace: 'shop' })).items.map(({ action }) =>
+      String(action),
+    );
     expect(events.toSorted()).toEqual(['advanced', 'advanced', 'promoted', 'started']);
   });
 }

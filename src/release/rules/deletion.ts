@@ -1,7 +1,7 @@
 /** A Release that is being deleted gives everything back first; it never keeps its namespace from going. */
 import { FINALIZER } from '../../api/meta.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
-import { aborting, draftOf, NOT_ROUTED, told, write } from '../transitions.ts';
+import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
 
 /** After this long the finalizer goes, whatever could not be given back: a stuck namespace helps nobody. */
@@ -15,6 +15,7 @@ export const giveBackOnDeletion: Rule = (s) => {
   if (!finalizers?.includes(FINALIZER)) return { kind: 'wait' };
   const waitedMs = s.nowMs - Date.parse(deletionTimestamp);
   if (isNothingLeft(s, waitedMs)) return goneAfterTelling(s);
+  if (waitedMs >= DELETION_DEADLINE_MS) return giveUp(s);
   if (isUnderWay(s.status) && s.status.phase !== 'Aborting') {
     const message = 'The Release is being deleted; traffic goes back to stable.';
     const draft = aborting(s, draftOf(s), { reason: 'Deleted', message, isRejected: false });
@@ -31,7 +32,7 @@ export const giveBackOnDeletion: Rule = (s) => {
 };
 
 function isNothingLeft({ status, observed, workload }: Situation, waitedMs: number): boolean {
-  if (status.taken === undefined || observed.conflict !== undefined || waitedMs >= DELETION_DEADLINE_MS) return true;
+  if (status.taken === undefined || observed.conflict !== undefined) return true;
   return (
     workload === undefined &&
     waitedMs >= MISSING_WORKLOAD_MS &&
@@ -42,4 +43,12 @@ function isNothingLeft({ status, observed, workload }: Situation, waitedMs: numb
 
 function goneAfterTelling(s: Situation): ReturnType<Rule> {
   return tell(s) ?? { kind: 'removeFinalizer' };
+}
+
+/** Says what stays as it is, then lets go. */
+function giveUp(s: Situation): ReturnType<Rule> {
+  if (s.status.reason === 'NotGivenBack') return goneAfterTelling(s);
+  const message = 'The Release goes although not all of its routes and replicas could be given back; look after them.';
+  const draft: StatusDraft = { ...draftOf(s), reason: 'NotGivenBack', message };
+  return write(s, told(s, draft, 'invalid', 'not-given-back'), 'deadline');
 }

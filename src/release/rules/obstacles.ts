@@ -49,10 +49,20 @@ function waitFor(s: Situation, obstacle: Finding | undefined): ReturnType<Rule> 
   return showObstacle(s, obstacle) ?? tell(s) ?? { kind: 'wait', requeueAfterMs: RETRY_MS };
 }
 
+/** On its way to an end that it cannot reach: its course stays, but people are told at once. */
+function stuck(s: Situation, obstacle: Finding): StatusDraft {
+  const isKnown = s.status.conditions.some(
+    ({ type, reason }) => type === 'TrafficRouted' && reason === obstacle.reason,
+  );
+  const why = { reason: obstacle.reason, message: `${s.status.phase} is stuck: ${obstacle.message}` };
+  return isKnown ? draftOf(s) : told(s, draftOf(s), 'invalid', `stuck/${obstacle.reason}/${s.now}`, why);
+}
+
 function showObstacle(s: Situation, obstacle: Finding): ReturnType<Rule> {
   const routed = outOfReach(s) === undefined ? undefined : ({ status: 'Unknown', reason: obstacle.reason } as const);
   if (isFollowingSteps(s)) return write(s, held(s, obstacle), obstacle.reason, routed);
-  if (isUnderWay(s.status)) return write(s, draftOf(s), obstacle.reason, { status: 'False', reason: obstacle.reason });
+  if (isUnderWay(s.status))
+    return write(s, stuck(s, obstacle), obstacle.reason, { status: 'False', reason: obstacle.reason });
   const draft: StatusDraft = { ...draftOf(s), reason: obstacle.reason, message: obstacle.message };
   const isNew = s.status.reason !== obstacle.reason;
   const next = isNew

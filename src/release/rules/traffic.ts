@@ -48,26 +48,10 @@ export function noteDrift(s: Situation): ReturnType<Rule> {
   const isForgotten = !isUnderWay(s.status) && s.nowMs - lastMs > FORGET_MS;
   const count = (isForgotten ? 0 : (s.status.driftRepairs ?? 0)) + 1;
   const what = s.traffic?.drift.join(' ') ?? '';
-  const message =
-    `Routes were changed${what === '' ? '' : `: ${what}`}; they are put back (${count} of ${MAX_DRIFT_REPAIRS} times).`.slice(
-      0,
-      2048,
-    );
-  const { reason, message: kept, ...draft } = draftOf(s);
-  const telling = told(
-    s,
-    { ...draft, reason: 'TrafficDrift', message },
-    'driftRepaired',
-    `driftRepaired/${count}/${s.now}`,
-  );
-  const { reason: _r, message: _m, ...rest } = telling;
-  const next = {
-    ...rest,
-    ...(reason === undefined ? {} : { reason }),
-    ...(kept === undefined ? {} : { message: kept }),
-    driftRepairs: count,
-    lastDriftRepair: s.now,
-  };
+  const message = `Routes were changed${what === '' ? '' : `: ${what}`}; they are put back (${count} of ${MAX_DRIFT_REPAIRS} times).`;
+  const draft = { ...draftOf(s), driftRepairs: count, lastDriftRepair: s.now };
+  const why = { reason: 'TrafficDrift', message };
+  const next = told(s, draft, 'driftRepaired', `driftRepaired/${count}/${s.now}`, why);
   return write(s, next, 'drift', { status: 'False', reason: 'TrafficDrift' });
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   anAnalysis,
+  apply,
   ask,
   aSpec,
   aWorld,
@@ -723,12 +724,12 @@ describe('deletion', () => {
     remove(world);
     const stuck = { ...observe(world), workload: { reason: 'PermissionMissing', message: 'No.' } };
     expect(nextAction({ ...stuck, nowMs: world.nowMs + 9 * MINUTE }).kind).not.toBe('removeFinalizer');
-    const late = nextAction({
-      ...stuck,
-      nowMs: world.nowMs + 10 * MINUTE,
-      release: { ...stuck.release, status: { ...stuck.release.status!, unannounced: [] } },
-    });
-    expect(late.kind).toBe('removeFinalizer');
+    const late = nextAction({ ...stuck, nowMs: world.nowMs + 10 * MINUTE });
+    if (late.kind !== 'writeStatus') throw new Error(late.kind);
+    expect(late.status.unannounced).toMatchObject([{ what: 'invalid', severity: 'Warning', reason: 'NotGivenBack' }]);
+    const { unannounced: _told, ...status } = late.status;
+    const release = { ...stuck.release, status };
+    expect(nextAction({ ...stuck, release, nowMs: world.nowMs + 10 * MINUTE })).toEqual({ kind: 'removeFinalizer' });
   });
 });
 
@@ -775,6 +776,23 @@ describe('obstacles', () => {
     };
     const action = nextAction({ ...observe(world), obstacle });
     expect(action).toMatchObject({ kind: 'writeStatus', status: { phase: 'Held', reason: 'PermissionMissing' } });
+  });
+
+  test('an abort that cannot reach the routes says so at once, and once', () => {
+    const world = released();
+    world.abortRevision = 'ccc';
+    apply(world, observe(world), nextAction(observe(world)));
+    expect(said(world)).toBe('Aborting 0 AbortedByPerson');
+    const obstacle = { reason: 'PermissionMissing', message: 'No.' };
+    for (const kind of ['writeStatus', 'announce', 'wait']) {
+      const seen = { ...observe(world), obstacle };
+      const action = nextAction(seen);
+      expect(action.kind).toBe(kind);
+      apply(world, seen, action);
+    }
+    expect(said(world)).toBe('Aborting 0 AbortedByPerson');
+    expect(conditionOf(world, 'Stalled')).toBe('True AbortedByPerson');
+    expect(world.told.at(-1)).toMatchObject({ reason: 'PermissionMissing', message: 'Aborting is stuck: No.' });
   });
 
   test('the younger of two claimants waits, and starts nothing', () => {
