@@ -31,7 +31,7 @@ export interface ResolveRunInput {
 }
 
 /** Where Release and preset are silent. A metric that is rarer than the interval is stretched at run time (contracts 20). */
-export const RULE_DEFAULTS = {
+const RULE_DEFAULTS = {
   falseAbort: 0.05,
   falsePass: 0.05,
   warmUpMs: 90_000,

@@ -42,7 +42,7 @@ export const PART = 'serin_part';
 export const SIDE = 'serin_side';
 export const PARTS = ['plain', 'reset', 'born', 'strange', 'silent', 'fresh', 'level', 'base'] as const;
 export type Part = (typeof PARTS)[number];
-export type Side = 'total' | 'bad' | 'bucket';
+type Side = 'total' | 'bad' | 'bucket';
 
 /** More names than this make the expression longer than the work they save. */
 const MOST_NAMES = 40;

@@ -8,7 +8,7 @@ import { PART, type Part, PARTS, SIDE } from './promql.ts';
 export type Column = 'total' | 'bad' | number;
 export type Columns = ReadonlyMap<Column, number>;
 
-export type Increments = 'plain' | 'reset' | 'born' | 'strange';
+type Increments = 'plain' | 'reset' | 'born' | 'strange';
 
 export interface PodRows {
   readonly increments: Readonly<Record<Increments, Columns>>;

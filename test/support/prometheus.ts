@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { requireTool } from './tools.ts';
 
 /** One scrape target: text exposition, made at every scrape. `undefined` answers 500. */
-export type Exposition = () => string | undefined;
+type Exposition = () => string | undefined;
 
 export interface ExporterLab {
   readonly port: number;

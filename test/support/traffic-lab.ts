@@ -5,7 +5,7 @@
 import type { Arm, LedgerPod } from '../../src/metrics/ledger.ts';
 import type { ExporterLab } from './prometheus.ts';
 
-export const BOUNDARIES = [25, 50, 100, 250, 500] as const;
+const BOUNDARIES = [25, 50, 100, 250, 500] as const;
 
 export interface ArmTruth {
   total: number;

@@ -27,7 +27,7 @@ export interface Question {
   readonly boundaries?: readonly number[];
 }
 
-export type Answer =
+type Answer =
   | { readonly kind: 'rows'; readonly byEnd: ReadonlyMap<number, IntervalRows>; readonly warnings: readonly string[] }
   /** Outside trouble; ask again later. */
   | { readonly kind: 'unavailable'; readonly message: string }

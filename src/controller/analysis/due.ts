@@ -29,7 +29,7 @@ export interface DueRun extends Candidate {
   readonly openTrouble?: Trouble;
 }
 
-export interface MetricAnswer {
+interface MetricAnswer {
   readonly expression: string;
   /** Why it was not answered. */
   readonly unavailable?: string;

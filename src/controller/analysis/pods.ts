@@ -10,7 +10,7 @@ import type { ArmState } from '../../release/observed.ts';
 import type { ObjectSet, WorkloadAdapter } from '../../workloads/port.ts';
 
 export type WorkloadOf = (spec: ReleaseSpec) => WorkloadAdapter | Finding;
-export type LivePods = Readonly<Record<Arm, readonly LivePod[]>>;
+type LivePods = Readonly<Record<Arm, readonly LivePod[]>>;
 
 /** Answers with the pods of both arms, or `undefined` while the workload cannot be read. */
 export type PodReader = (release: Release, run: AnalysisRunSpec, nowMs: number) => LivePods | undefined;

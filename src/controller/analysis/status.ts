@@ -70,7 +70,7 @@ export function statusPatch(run: AnalysisRun, report: RunReport): Patch {
   };
 }
 
-export function statusOf(run: AnalysisRun, report: RunReport): AnalysisRunStatus {
+function statusOf(run: AnalysisRun, report: RunReport): AnalysisRunStatus {
   const { evidence, verdict } = report;
   const checkpoint = evidence.endMs > 0 ? serialiseEvidence(evidence) : undefined;
   const queries = report.queries.filter((query) => query.length > 0 && query.length <= LONGEST_QUERY).slice(0, 64);
