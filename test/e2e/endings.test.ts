@@ -26,7 +26,7 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
 
   const replicasOf = async (name: string): Promise<number> => {
     const found = await stand.sandbox.kube.get({ type: TYPES.deployment, namespace: stand.namespace, name });
-    return (found?.['spec'] as { replicas: number }).replicas;
+    return (found?.['spec'] as { replicas: number } | undefined)?.replicas ?? -1;
   };
 
   test.concurrent('of a version with errors is aborted: routes are as they were, and everybody is told', async () => {
@@ -38,7 +38,7 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
     const before = JSON.stringify((await web.virtualService())['spec']);
     await web.letOut('v2', '1', BROKEN);
     await web.until('the canary has requests', isJudging);
-    expect(weightsOf(await web.virtualService())).toEqual({ v1: 75, v2: 25 });
+    expect(weightsOf(await web.virtualService())).toEqual({ v1: 60, v2: 40 });
 
     const waited = await stand.kubectl('wait', '--for=condition=Completed', '--timeout=150s', 'release/web');
     expect(waited).toMatchObject({ code: 0, stdout: 'release.serin.dev/web condition met\n' });
@@ -49,7 +49,7 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
       weight: 0,
       attempt: 1,
       verdict: { outcome: 'Fail', metric: 'errors' },
-      history: [{ outcome: 'Aborted', metric: 'errors', weight: 25, attempt: 1 }],
+      history: [{ outcome: 'Aborted', metric: 'errors', weight: 40, attempt: 1 }],
     });
     expect(JSON.stringify((await web.virtualService())['spec'])).toBe(before);
 
@@ -58,10 +58,10 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
       return found.some(({ reason }) => reason === 'ErrorsAboveStable') && found;
     });
     expect(events.map(({ reason }) => reason)).toEqual(['NewRevision', 'Advanced', 'ErrorsAboveStable']);
-    expect(events.at(-1)).toMatchObject({ type: 'Warning', message: expect.stringContaining('Aborted at 25 %') });
+    expect(events.at(-1)).toMatchObject({ type: 'Warning', message: expect.stringContaining('Aborted at 40 %') });
     const told = await until('Slack is told', async () => {
       const messages = await stand.sandbox.messages();
-      return messages.find(({ path, body }) => path === '/slack' && body.includes('shop/web aborted at 25 %'));
+      return messages.find(({ path, body }) => path === '/slack' && body.includes('shop/web aborted at 40 %'));
     });
     expect(told.body).toContain('errors: canary');
 
@@ -80,7 +80,7 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
     const { stdout: wide } = await stand.kubectl('get', 'rel', 'web', '-o', 'wide');
     expect(wide).toContain('["web-v1","web-v2"]');
     const { stdout: described } = await stand.kubectl('describe', 'release', 'web');
-    expect(described).toMatch(/Message:\s+Aborted at 25 %: errors: canary \d+(\.\d)? % against stable/);
+    expect(described).toMatch(/Message:\s+Aborted at 40 %: errors: canary \d+(\.\d)? % against stable/);
     expect(described).toMatch(/Warning\s+ErrorsAboveStable\s+.*serin/);
     expect(described).not.toMatch(/undefined|NaN|\[object/);
   });

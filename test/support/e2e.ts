@@ -170,7 +170,7 @@ export interface App {
 }
 
 export interface AppOptions {
-  /** Requests per second (default 60). */
+  /** Requests per second (default 80). */
   readonly rps?: number;
   /** Put over the usual spec; `undefined` takes a field away. */
   readonly spec?: Partial<Record<keyof ReleaseSpec, unknown>>;
@@ -194,7 +194,7 @@ export function releaseFor(app: string, namespace: string, options: AppOptions =
   const spec: Record<string, unknown> = {
     workload: { pair: { members: [`${app}-v1`, `${app}-v2`] } },
     traffic: { istio: { virtualService: { name: app }, destinationRule: { name: app } } },
-    strategy: { canary: { stepWeights: [25, 50] } },
+    strategy: { canary: { stepWeights: [40, 60] } },
     analysis: { ...QUICK_ANALYSIS, ...options.analysis },
     notify: [{ slack: { secretRef: { name: 'slack', key: 'url' } } }],
     ...options.spec,
@@ -215,7 +215,7 @@ export async function startApp(stand: Stand, name: string, options: AppOptions =
     versions: { v1: { replicas: replicas.v1, behaviour }, v2: { replicas: replicas.v2, behaviour } },
   });
   await sandbox.apply(objects.map(edit));
-  await sandbox.startLoad({ name, rps: options.rps ?? 60, host: `${name}.${namespace}.example` });
+  await sandbox.startLoad({ name, rps: options.rps ?? 80, host: `${name}.${namespace}.example` });
   await sandbox.apply([edit(releaseFor(name, namespace, options))]);
   const app = appOf(stand, name);
   await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
@@ -301,22 +301,35 @@ export async function until<T>(
   seen: () => string = () => '',
   withinMs = WITHIN_MS,
 ): Promise<T> {
-  let trouble: unknown;
+  let trouble = '';
   for (const endMs = Date.now() + withinMs; Date.now() < endMs; ) {
     try {
       const found = await look();
       if (found !== undefined && found !== false) return found;
     } catch (thrown) {
-      trouble = thrown;
+      trouble = thrown instanceof Error ? thrown.message : 'a throw';
     }
     await pause(150);
   }
-  throw new Error(
-    `Waited ${withinMs / 1000} s until ${what}.\n${seen()}\n${trouble === undefined ? '' : String(trouble)}`,
-  );
+  throw new Error(`Waited ${withinMs / 1000} s until ${what}.\n${seen()}\n${trouble}`);
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The weights a release had, each with its step: `25@1`. */
+export const courseOf = ({ weights = [] }: ReleaseStatus): readonly string[] =>
+  weights.map(({ weight, step }) => `${weight}@${step}`);
+
+/** What must come out the same, whatever happened to Serin on the way. */
+export const endOf = (status: ReleaseStatus): unknown => ({
+  phase: status.phase,
+  reason: status.reason,
+  attempt: status.attempt,
+  weight: status.weight,
+  course: courseOf(status),
+  outcomes: status.history?.map(({ outcome, attempt, weight }) => ({ outcome, attempt, weight })),
+  completed: status.conditions.find(({ type }) => type === 'Completed')?.status,
+});
 
 export const isPromoted = ({ phase }: ReleaseStatus): boolean => phase === 'Promoted';
 export const isAborted = ({ phase }: ReleaseStatus): boolean => phase === 'Aborted';

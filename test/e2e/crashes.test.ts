@@ -1,0 +1,166 @@
+/** Serin dies, doubles and forgets in the middle of releases; they end as if nothing had happened. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { ReleaseStatus } from '../../src/api/release.ts';
+import {
+  type App,
+  BROKEN,
+  endOf,
+  HEALTHY,
+  isAborted,
+  isJudging,
+  isPromoted,
+  pause,
+  type Stand,
+  startApp,
+  startStand,
+  until,
+  weightsOf,
+} from '../support/e2e.ts';
+import { seeded } from '../support/random.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import type { ServeProcess } from '../support/serve.ts';
+import { describeWith } from '../support/tools.ts';
+
+const KILLS = 10;
+
+/** As it comes out undisturbed: compared in the first test with a release that really is. */
+const PROMOTED = {
+  phase: 'Promoted',
+  reason: 'Promoted',
+  attempt: 1,
+  weight: 0,
+  course: ['0@0', '40@1', '40@2', '60@3', '60@4', '60@4', '100@4'],
+  outcomes: [{ outcome: 'Promoted', attempt: 1, weight: 100 }],
+  completed: 'True',
+};
+const ABORTED = {
+  phase: 'Aborted',
+  reason: 'ErrorsAboveStable',
+  attempt: 1,
+  weight: 0,
+  course: ['0@0', '40@1', '40@2', '0@2'],
+  outcomes: [{ outcome: 'Aborted', attempt: 1, weight: 40 }],
+  completed: 'True',
+};
+
+describeWith(['prometheus', 'kubectl', 'redis'], 'a release comes to the same end', () => {
+  let stand: Stand;
+  let redis: TestRedis;
+  const services = new Set<ServeProcess>();
+  beforeAll(async () => {
+    [stand, redis] = await Promise.all([startStand({ seed: 'crashes' }), startRedis()]);
+  });
+  afterEach(async () => {
+    for (const service of services) await kill(service);
+  });
+  afterAll(async () => {
+    await stand.stop();
+    await redis.stop();
+  });
+
+  const start = async (identity: string): Promise<ServeProcess> => {
+    const service = await stand.startService({ redisUrl: redis.url, identity });
+    services.add(service);
+    return service;
+  };
+  const kill = async (service: ServeProcess): Promise<void> => {
+    services.delete(service);
+    service.signal('SIGKILL');
+    await service.exit;
+  };
+  /** One that is fine and one with errors, both on their way. */
+  const twoReleases = async (name: string, dwell: string): Promise<readonly [App, App]> => {
+    const apps = await Promise.all([
+      startApp(stand, `${name}-good`, { analysis: { dwell } }),
+      startApp(stand, `${name}-bad`, { analysis: { dwell } }),
+    ]);
+    await apps[0].letOut('v2', '1', HEALTHY);
+    await apps[1].letOut('v2', '1', BROKEN);
+    return apps;
+  };
+  const bothEnd = async ([good, bad]: readonly [App, App]): Promise<readonly [ReleaseStatus, ReleaseStatus]> =>
+    await Promise.all([good.until('promoted', isPromoted), bad.until('aborted', isAborted)]);
+  /** Each transition was told once, each run made once, the routes are where they belong, and no request was lost. */
+  const expectTidy = async ([good, bad]: readonly [App, App]): Promise<void> => {
+    await until('the Events are there', async () => {
+      const [promoted, aborted] = await Promise.all([good.events(), bad.events()]);
+      return promoted.some(({ reason }) => reason === 'Promoted') && aborted.length >= 3;
+    });
+    const told = async (app: App): Promise<readonly string[]> =>
+      (await app.events()).map(({ reason }) => reason).filter((reason) => reason !== 'Resumed' && reason !== 'NoData');
+    expect(await told(good)).toEqual(['NewRevision', 'Advanced', 'Advanced', 'Promoted']);
+    expect(await told(bad)).toEqual(['NewRevision', 'Advanced', 'ErrorsAboveStable']);
+    expect(weightsOf(await good.virtualService())).toEqual({ v1: 0, v2: 100 });
+    expect(weightsOf(await bad.virtualService())).toEqual({ v1: 100, v2: 0 });
+    const { stdout } = await stand.kubectl('get', 'analysisruns', '-o', 'name');
+    for (const app of [good, bad]) expect(stdout.split(`/${app.name}-`)).toHaveLength(2);
+    const counts = await stand.sandbox.loadCounts();
+    for (const app of [good, bad]) expect(counts[app.name]).toMatchObject({ failed: 0 });
+  };
+
+  test('undisturbed', async () => {
+    await start('one');
+    const apps = await twoReleases('calm', '3s');
+    const [good, bad] = await bothEnd(apps);
+    expect(endOf(good)).toEqual(PROMOTED);
+    expect(endOf(bad)).toEqual(ABORTED);
+    await expectTidy(apps);
+  });
+
+  test(`when serve is killed ${KILLS} times at random moments, half of them with what Redis held`, async () => {
+    const random = seeded(20_261_121);
+    const first = await start('one');
+    const apps = await twoReleases('killed', '6s');
+    await kill(first);
+    let isOver = false;
+    const ending = bothEnd(apps).finally(() => {
+      isOver = true;
+    });
+    let kills = 1;
+    for (; kills < KILLS || !isOver; kills += 1) {
+      const service = await start('one');
+      await pause(100 + 2_500 * random.next());
+      await kill(service);
+      if (kills % 2 === 0) await redis.flush();
+    }
+    const [good, bad] = await ending;
+    expect(endOf(good)).toEqual(PROMOTED);
+    expect(endOf(bad)).toEqual(ABORTED);
+    await start('one');
+    await expectTidy(apps);
+  });
+
+  test('when two instances run at once and the leader is killed', async () => {
+    const pair = await Promise.all([start('a'), start('b')]);
+    const apps = await twoReleases('two', '3s');
+    const ending = bothEnd(apps);
+    await apps[0].until('it is judged', isJudging);
+    const holder = async (): Promise<string> =>
+      (await stand.kubectl('-n', 'default', 'get', 'lease', 'serin', '-o', 'jsonpath={.spec.holderIdentity}')).stdout;
+    const leader = await holder();
+    expect(['a', 'b']).toContain(leader);
+    await kill(pair[leader === 'a' ? 0 : 1]);
+    const [good, bad] = await ending;
+    expect(await holder()).toBe(leader === 'a' ? 'b' : 'a');
+    expect(endOf(good)).toEqual(PROMOTED);
+    expect(endOf(bad)).toEqual(ABORTED);
+    await expectTidy(apps);
+  });
+
+  test('when Redis is flushed again and again', async () => {
+    await start('one');
+    const apps = await twoReleases('flushed', '4s');
+    let isOver = false;
+    const ending = bothEnd(apps).finally(() => {
+      isOver = true;
+    });
+    for (let flushes = 0; flushes < 3 || !isOver; flushes += 1) {
+      await redis.flush();
+      await pause(3_000);
+    }
+    const [good, bad] = await ending;
+    expect(endOf(good)).toEqual(PROMOTED);
+    expect(endOf(bad)).toEqual(ABORTED);
+    await expectTidy(apps);
+  });
+});
