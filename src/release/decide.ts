@@ -25,7 +25,7 @@ import { untilNextLook } from './rules/waiting.ts';
 import { type Rule, situationOf } from './situation.ts';
 
 /** Order is precedence; `test/unit/release/decide.test.ts` has a row for each rule that must beat a later one. */
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   // Nothing holds up giving back or giving up.
   giveBackOnDeletion,
   startAborting,

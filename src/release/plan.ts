@@ -15,7 +15,7 @@ export type PlanStep =
   | { readonly kind: 'setReplicas'; readonly replicas: Replicas };
 
 /** Pods of the canary: a number, or a fraction of stable's. */
-export type Replicas = { readonly count: number } | { readonly fraction: number };
+type Replicas = { readonly count: number } | { readonly fraction: number };
 
 export interface Plan {
   readonly kind: 'plan';
@@ -29,9 +29,9 @@ export interface Plan {
 }
 
 /** How long each weight of a timetable lasts when nothing is said (statistics.md 5.2, shortest dwell). */
-export const UNJUDGED_DWELL_MS = 3 * 60_000;
+const UNJUDGED_DWELL_MS = 3 * 60_000;
 /** Blind this long: back to the last passed weight (contracts 17). */
-export const RETREAT_AFTER_MS = 30 * 60_000;
+const RETREAT_AFTER_MS = 30 * 60_000;
 
 /** The plan of a spec, or a finding that names the field and the fix. */
 export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: undefined }) {

@@ -58,7 +58,7 @@ export function situationOf(observed: Observed): Situation {
 }
 
 /** The verdict, if every field of its identity matches this fresh read; a verdict of another step cannot decide this one. */
-export function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepVerdict | undefined {
+function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepVerdict | undefined {
   const verdict = run?.verdict;
   if (verdict === undefined || run?.name !== status.analysisRun || status.step === undefined) return undefined;
   const isThisOne =

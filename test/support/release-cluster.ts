@@ -24,8 +24,8 @@ import { workloadAdapterOf } from '../../src/workloads/registry.ts';
 import type { MemoryKube } from './memory-kube.ts';
 import { childrenOf, deployment, destinationRule, service, virtualService } from './objects.ts';
 
-export const KEY = 'shop/web';
-export const GRID_MS = 10_000;
+const KEY = 'shop/web';
+const GRID_MS = 10_000;
 
 export const istioSpec: ReleaseSpec = {
   workload: { pair: { members: ['web-v1', 'web-v2'] } },

@@ -19,13 +19,13 @@ export const NOT_READY_MS = 10 * 60_000;
 /** No ready pod while it has requests: they fail. */
 export const NOT_SERVING_MS = 60_000;
 
-export interface Cause {
+interface Cause {
   readonly reason: string;
   readonly message: string;
 }
 
 /** Why the release must be given up now, if it must. The order is the order of precedence. */
-export function abortCause(s: Situation): Cause | undefined {
+function abortCause(s: Situation): Cause | undefined {
   return abortedByPerson(s) ?? crashLooping(s) ?? judgedFail(s) ?? notReady(s) ?? inconclusivePolicy(s);
 }
 

@@ -70,7 +70,7 @@ function isPrepared(s: Situation): boolean {
   return hasRun && (isByReplicas(s) || isReady(s.canary));
 }
 
-export const sinceStepMs = ({ status, nowMs }: Situation): number =>
+const sinceStepMs = ({ status, nowMs }: Situation): number =>
   nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString());
 
 /** A Pass, not too early and not stale (that is blindness); or no decision in spite of enough data, where the spec says to go on then. */

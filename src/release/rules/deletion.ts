@@ -5,7 +5,7 @@ import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '..
 import { tell } from './telling.ts';
 
 /** After this long the finalizer goes, whatever could not be given back: a stuck namespace helps nobody. */
-export const DELETION_DEADLINE_MS = 10 * 60_000;
+const DELETION_DEADLINE_MS = 10 * 60_000;
 /** How long a missing workload may come back before its routes are left as they are. */
 const MISSING_WORKLOAD_MS = 60_000;
 

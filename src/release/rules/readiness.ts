@@ -16,7 +16,7 @@ export const watchReadiness: Rule = (s) => {
 };
 
 /** The pods that step `index` at `weight` needs: what the plan asks for, at 100 % as many as stable, else at least one. */
-export function neededReplicas(s: Situation, index: number, weight: number): number {
+function neededReplicas(s: Situation, index: number, weight: number): number {
   const stable = Math.max(1, s.workload?.stable.desiredReplicas ?? 1);
   const asked = s.plan === undefined ? undefined : replicasAt(s.plan, index, stable);
   if (weight === 100) return Math.max(stable, asked ?? 0);

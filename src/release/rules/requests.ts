@@ -21,7 +21,7 @@ import {
 import { isContested, isPastDeadline } from './holds.ts';
 
 /** Retries of one revision where the spec does not say. */
-export const RETRY_LIMIT = 3;
+const RETRY_LIMIT = 3;
 
 /** What a request comes to: the status it leads to, or the sentence why not. */
 type Answer = { readonly draft: StatusDraft; readonly routed?: Routed } | { readonly refused: string };
