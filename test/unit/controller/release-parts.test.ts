@@ -171,7 +171,12 @@ describe('messages', () => {
       weight: 25,
       elapsedMs: 20_000,
       timeMs: world.nowMs,
-      facts: ['errors: canary 5.06 % against stable 0.50 % (10.1×, at least 8.00×) · odds 3 100 : 1'],
+      // Groups of three may be set apart by a space that does not break.
+      facts: [
+        expect.stringMatching(
+          /^errors: canary 5\.06 % against stable 0\.50 % \(10\.1×, at least 8\.00×\) · odds 3\s100 : 1$/,
+        ),
+      ],
     });
   });
 
