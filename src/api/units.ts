@@ -182,31 +182,3 @@ export function formatDuration(ms: number): string {
     .map(([unit, amount]) => `${amount}${unit}`)
     .join('');
 }
-
-/** `5.06 %`, `0.50 %`: a fraction for people. NaN becomes `–`. */
-export function formatPercent(fraction: number, digits = 2): string {
-  return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(digits)} %` : '–';
-}
-
-/** `+0.13 pp`: a difference of fractions for people. NaN becomes `–`. */
-export function formatPoints(fraction: number, digits = 2): string {
-  if (!Number.isFinite(fraction)) return '–';
-  const text = (fraction * 100).toFixed(digits);
-  return `${fraction >= 0 && !text.startsWith('-') ? '+' : ''}${text} pp`;
-}
-
-/** `18 204`: digits in groups of three, separated by a space. */
-export function formatCount(count: number): string {
-  if (!Number.isFinite(count)) return '–';
-  return Math.round(count)
-    .toString()
-    .replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
-}
-
-/** Odds E against a healthy canary: `3 : 1`, `1.2 : 1`, `3 100 : 1`; two significant digits, beyond a million `> 1 000 000 : 1`. */
-export function formatOdds(odds: number): string {
-  if (Number.isNaN(odds) || odds < 0) return '–';
-  if (odds > 1_000_000) return `> ${formatCount(1_000_000)} : 1`;
-  if (odds < 10) return `${Number(odds.toFixed(1))} : 1`;
-  return `${formatCount(odds < 100 ? odds : Number(odds.toPrecision(2)))} : 1`;
-}

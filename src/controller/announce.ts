@@ -1,8 +1,7 @@
 /** Telling people of transitions: an Event each, and messages to those the Release names. Repeating it is harmless by id. */
 import type { NotifySink, Release } from '../api/release.ts';
-import { formatOdds } from '../api/units.ts';
 import type { Clock } from '../clock.ts';
-import { formatRatio } from '../judge/format.ts';
+import { formatOdds, formatRatio } from '../judge/format.ts';
 import { rates } from '../judge/render-sentence.ts';
 import type { MetricVerdict, StepVerdict } from '../judge/verdict.ts';
 import type { KubeClient } from '../kube/port.ts';

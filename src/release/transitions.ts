@@ -6,7 +6,8 @@
  *              └───────────┴──────────┴─────────┴──▶ Aborting ─▶ Aborted
  */
 import type { Transition } from '../api/release.ts';
-import { formatDuration, formatOdds } from '../api/units.ts';
+import { formatDuration } from '../api/units.ts';
+import { formatOdds } from '../judge/format.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
 import type { Action, Announcement } from './action.ts';
 import { type Routed, type StatusDraft, statusOf } from './conditions.ts';

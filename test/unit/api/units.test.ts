@@ -2,11 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SerinError } from '../../../src/errors.ts';
 import {
-  formatCount,
   formatDuration,
-  formatOdds,
-  formatPercent,
-  formatPoints,
   parseDurationMs,
   parsePercent,
   parsePoints,
@@ -64,28 +60,5 @@ describe('units', () => {
     const junk = `${'1'.repeat(100_000)}x`;
     for (const [, unit] of rows) expect(unit.read(junk)).toBeUndefined();
     expect(quote(junk).length).toBeLessThanOrEqual(60);
-  });
-
-  test.each([
-    [0.4, '0.4 : 1'],
-    [1.24, '1.2 : 1'],
-    [3, '3 : 1'],
-    [9.96, '10 : 1'],
-    [20, '20 : 1'],
-    [37.4, '37 : 1'],
-    [3123, '3 100 : 1'],
-    [1e300, '> 1 000 000 : 1'],
-    [Number.POSITIVE_INFINITY, '> 1 000 000 : 1'],
-    [Number.NaN, '–'],
-  ])('odds %d are shown as %s', (odds, shown) => {
-    expect(formatOdds(odds)).toBe(shown);
-  });
-
-  test('percentages, points and counts are shown the way the screens show them', () => {
-    expect(formatPercent(0.0506)).toBe('5.06 %');
-    expect(formatPoints(0.0013)).toBe('+0.13 pp');
-    expect(formatPoints(-0.0013)).toBe('-0.13 pp');
-    expect(formatCount(18_204)).toBe('18 204');
-    expect([formatPercent(Number.NaN), formatPoints(Number.NaN), formatCount(Number.NaN)]).toEqual(['–', '–', '–']);
   });
 });
