@@ -37,7 +37,10 @@ export function planRequest(
   const where = `${release.metadata.namespace}/${release.metadata.name}`;
   const status = release.status;
   const rejected = status?.revision.rejected.at(-1);
-  const current = status?.revision.canary ?? (verb === 'retry' ? rejected : undefined);
+  const previous = status?.revision.previousStable;
+  // Going back: the revision that was stable before may be promoted when nothing is under way.
+  const isGoingBack = verb.startsWith('promote') && asked !== undefined && asked === previous;
+  const current = status?.revision.canary ?? (verb === 'retry' ? rejected : isGoingBack ? previous : undefined);
   if (status === undefined || current === undefined) {
     const what = verb === 'retry' ? 'no revision that was rejected' : 'no release under way';
     throw new SerinError(
@@ -113,10 +116,15 @@ const VERBS: readonly { readonly verb: Verb; readonly summary: string }[] = [
   { verb: 'skip-step', summary: 'leave the current step out' },
 ];
 
+const revisionHelp = (verb: Verb): string =>
+  verb === 'promote'
+    ? 'refuse unless this is the current revision; the previous stable one goes back to it'
+    : 'refuse unless this is the current revision';
+
 export function register(program: Command): void {
   for (const { verb, summary } of VERBS) {
     const command = withConnection(program.command(`${verb} <release>`).description(summary))
-      .option('--revision <revision>', 'refuse unless this is the current revision')
+      .option('--revision <revision>', revisionHelp(verb))
       .option('--dry-run', 'say what would be asked, write nothing');
     if (verb === 'promote') command.option('--full', 'all the way to 100 %, without further judging');
     command.action((name: string, flags: ActFlags) =>
