@@ -19,7 +19,7 @@ import { describeWith } from '../support/tools.ts';
 import { type ArmTruth, TrafficLab, TrafficPod } from '../support/traffic-lab.ts';
 
 const GRID_MS = 1000;
-const SCRAPE_MS = 250;
+const SCRAPE_MS = 400;
 const never = new AbortController().signal;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

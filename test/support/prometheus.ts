@@ -8,15 +8,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTool } from './tools.ts';
 
-/** One scrape target: text exposition, made at every scrape. `undefined` answers 500. */
-type Exposition = () => string | undefined;
+/** One scrape target: what it exposes at a scrape. `undefined` answers 500. */
+type Exposition = () => string | Exposed | undefined;
+
+export interface Exposed {
+  readonly text: string;
+  /** Called when the whole text was sent; not when the scraper gave up before. */
+  readonly onSent: () => void;
+}
 
 export interface ExporterLab {
   readonly port: number;
   /** By pod name. */
   readonly pods: Map<string, Exposition>;
-  /** Called with the pod's name and the text right after each scrape was answered. */
-  onScrape: ((pod: string, text: string) => void) | undefined;
   /** Delays answers, as a busy pod does. */
   delayMs: number;
   close(): Promise<void>;
@@ -27,10 +31,11 @@ export async function startExporter(): Promise<ExporterLab> {
   const server: Server = createServer((request, response) => {
     const pod = decodeURIComponent((request.url ?? '').split('/')[1] ?? '');
     setTimeout(() => {
-      const text = pods.get(pod)?.();
+      const exposed = pods.get(pod)?.();
+      const text = typeof exposed === 'object' ? exposed.text : exposed;
       response.writeHead(text === undefined ? 500 : 200, { 'content-type': 'text/plain; version=0.0.4' });
+      response.on('finish', () => typeof exposed === 'object' && !response.destroyed && exposed.onSent());
       response.end(text ?? 'down');
-      if (text !== undefined) lab.onScrape?.(pod, text);
     }, lab.delayMs);
   });
   server.listen(0, '127.0.0.1');
@@ -38,7 +43,6 @@ export async function startExporter(): Promise<ExporterLab> {
   const lab: ExporterLab = {
     port: (server.address() as AddressInfo).port,
     pods,
-    onScrape: undefined,
     delayMs: 0,
     close: async () => {
       server.closeAllConnections();

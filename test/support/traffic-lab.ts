@@ -3,7 +3,7 @@
  * so is every event that was never scraped because its pod died first: no one could count that.
  */
 import type { Arm, LedgerPod } from '../../src/metrics/ledger.ts';
-import type { ExporterLab } from './prometheus.ts';
+import type { Exposed, ExporterLab } from './prometheus.ts';
 
 const BOUNDARIES = [25, 50, 100, 250, 500] as const;
 
@@ -15,6 +15,13 @@ export interface ArmTruth {
 }
 
 type Counters = Map<string, number>;
+
+/** From one start of a pod to the next. */
+interface Life {
+  counted: ArmTruth;
+  /** What the newest scrape has seen of it. */
+  scraped: ArmTruth;
+}
 
 const nothing = (): ArmTruth => ({ total: 0, bad: 0, slow: 0 });
 
@@ -35,9 +42,8 @@ export class TrafficPod {
   #requests: Counters = new Map();
   #buckets: Counters = new Map();
   #sum = 0;
-  /** What it counted since it started, and of that, what a scrape has seen. */
-  #counted = nothing();
-  #scraped = nothing();
+  #lives: Life[] = [];
+  #life: Life = { counted: nothing(), scraped: nothing() };
 
   constructor(name: string, workload: string, arm: Arm, errorRate: number) {
     this.name = name;
@@ -56,13 +62,15 @@ export class TrafficPod {
       for (const boundary of BOUNDARIES) if (ms <= boundary) bump(this.#buckets, String(boundary));
       bump(this.#buckets, '+Inf');
       this.#sum += ms;
-      this.#counted.total += 1;
-      if (isBad) this.#counted.bad += 1;
-      if (ms > 100) this.#counted.slow += 1;
+      this.#life.counted.total += 1;
+      if (isBad) this.#life.counted.bad += 1;
+      if (ms > 100) this.#life.counted.slow += 1;
     }
   }
 
-  expose(): string {
+  expose(): Exposed {
+    const life = this.#life;
+    const counted = { ...life.counted };
     const base = `reporter="destination",destination_workload="${this.workload}",destination_workload_namespace="shop"${this.relabelled}`;
     const lines = [...this.#requests].map(([code, n]) => {
       const value = this.isBroken && code !== '200' ? 'NaN' : n;
@@ -77,24 +85,18 @@ export class TrafficPod {
       lines.push(`istio_request_duration_milliseconds_sum{${base}} ${this.#sum}`);
       lines.push(`istio_request_duration_milliseconds_count{${base}} ${this.#buckets.get('+Inf') ?? 0}`);
     }
-    return `${lines.join('\n')}\n`;
+    return { text: `${lines.join('\n')}\n`, onSent: () => void (life.scraped = counted) };
   }
 
-  /** Called when a scrape was answered. */
-  noteScrape(): void {
-    this.#scraped = { ...this.#counted };
-  }
-
-  /** Everything that any scrape could have seen; what was counted after the last scrape before a restart is lost. */
+  /** Everything that a scrape has seen or will see; what was counted after the last scrape before a restart is lost. */
   get truth(): ArmTruth {
-    return add(this.#past, this.endedAtMs === undefined ? this.#counted : this.#scraped);
+    const last = this.endedAtMs === undefined ? this.#life.counted : this.#life.scraped;
+    return this.#lives.map(({ scraped }) => scraped).reduce(add, last);
   }
-  #past = nothing();
 
   restart(): void {
-    this.#past = add(this.#past, this.#scraped);
-    this.#counted = nothing();
-    this.#scraped = nothing();
+    this.#lives.push(this.#life);
+    this.#life = { counted: nothing(), scraped: nothing() };
     this.#requests = new Map();
     this.#buckets = new Map();
     this.restartedAtMs = Date.now();
@@ -125,7 +127,6 @@ export class TrafficLab {
   constructor(exporter: ExporterLab, random: () => number) {
     this.#exporter = exporter;
     this.#random = random;
-    exporter.onScrape = (name) => this.pods.get(name)?.noteScrape();
   }
 
   add(pod: TrafficPod): TrafficPod {
