@@ -1,0 +1,81 @@
+/** Values of flags that `analyze` and `plan` share, and the files they name. A wrong one is a wrong command line. */
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import type { MetricQuerySpec } from '../../api/metric-query.ts';
+import { quote, readDurationMs, readPercent } from '../../api/units.ts';
+import { messageOf, SerinError } from '../../errors.ts';
+import { readInstant } from './measurements.ts';
+
+/** Milliseconds, more than 0. */
+export function parseDurationFlag(written: string, flag: string): number {
+  const ms = readDurationMs(written);
+  if (ms !== undefined && ms >= 1) return ms;
+  throw usage(`${flag} is ${quote(written)}. Write a duration such as 10s, 90s or 1h30m.`);
+}
+
+/** A fraction 0–1. */
+export function parsePercentFlag(written: string, flag: string): number {
+  const part = readPercent(written);
+  if (part !== undefined) return part;
+  throw usage(`${flag} is ${quote(written)}. Write a percentage such as 5% or 0.05%.`);
+}
+
+export function parseNumberFlag(written: string, flag: string, least: number, most: number): number {
+  const value = written.trim() === '' ? Number.NaN : Number(written);
+  if (value >= least && value <= most) return value;
+  throw usage(`${flag} is ${quote(written)}. Write a number from ${least} to ${most}.`);
+}
+
+/** A time as in files, or a duration: so long ago. */
+export function parseTimeFlag(written: string, flag: string, nowMs: number): number {
+  if (written === 'now') return nowMs;
+  const agoMs = readDurationMs(written.replace(/^-/, ''));
+  if (agoMs !== undefined && !/^\d+$/.test(written)) return nowMs - agoMs;
+  const number = /^\d+(\.\d+)?$/.test(written) ? Number(written) : Number.NaN;
+  const ms = Number.isFinite(number) ? Math.round(number < 1e11 ? number * 1000 : number) : readInstant(written);
+  if (ms !== undefined && ms > 0) return ms;
+  throw usage(
+    `${flag} is ${quote(written)}. Write a time such as 2026-01-05T12:00:00Z, seconds since 1970, or a duration such as 2h (ago).`,
+  );
+}
+
+/** The text of a file; `-` is stdin. */
+export async function readInput(file: string, flag: string): Promise<string> {
+  try {
+    return file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
+  } catch (thrown) {
+    throw usage(`${flag} ${file} cannot be read: ${messageOf(thrown)}. Check the path.`);
+  }
+}
+
+/** The one document of a YAML file. */
+export async function readYaml(file: string, flag: string): Promise<Readonly<Record<string, unknown>>> {
+  const { parse } = await import('yaml');
+  const text = await readInput(file, flag);
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (thrown) {
+    throw usage(`${flag} ${file} is no YAML: ${messageOf(thrown).split('\n')[0] ?? ''}. Correct it there.`);
+  }
+  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return { ...document };
+  throw usage(`${flag} ${file} holds no object. Write one Kubernetes object in YAML.`);
+}
+
+/** A MetricQuery object, or only its spec. */
+export async function readQuery(file: string): Promise<MetricQuerySpec> {
+  const { validateQuery } = await import('../../api/validate-query.ts');
+  const document = await readYaml(file, '--query');
+  const { kind } = document;
+  if (kind !== undefined && kind !== 'MetricQuery') {
+    throw usage(`--query ${file} is a ${quote(kind)}. Give a MetricQuery, such as those under queries/.`);
+  }
+  const spec = kind === undefined ? document : document['spec'];
+  const [finding] = validateQuery(spec, kind === undefined ? file : `${file}: spec`);
+  if (finding !== undefined) throw usage(finding.message);
+  return spec as MetricQuerySpec; // just validated
+}
+
+function usage(message: string): SerinError {
+  return new SerinError('SERIN_E_USAGE', message);
+}
