@@ -5,13 +5,14 @@
  *   list ──▶ watch ──ended──▶ watch …      410, silence, time ──▶ list      404 ──▶ empty, tried again slowly
  *             └──broken──▶ wait (full jitter) ──▶ watch
  */
-import type { KubeObject, ResourceType } from '../api/meta.ts';
+import type { ResourceType } from '../api/meta.ts';
 import type { Clock } from '../clock.ts';
 import { SerinError } from '../errors.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { KubeReader } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
 import { createBackoff } from './backoff.ts';
+import { slim } from './slim.ts';
 import { ObjectStore } from './store.ts';
 
 export interface InformerTelemetry {
@@ -287,13 +288,3 @@ const causeOf = (thrown: unknown): unknown => (thrown instanceof WatchBroken ? t
 
 const isSlow = (thrown: unknown): boolean =>
   thrown instanceof SerinError && (thrown.code === 'SERIN_E_NOT_FOUND' || thrown.code === 'SERIN_E_FORBIDDEN');
-
-/** Kinds whose field managers are read (who changed a steered route). */
-const KEEPS_MANAGERS = new Set(['VirtualService', 'DestinationRule']);
-
-/** Without `managedFields`, a good half of most objects that nobody reads. */
-function slim(object: KubeObject): KubeObject {
-  if (KEEPS_MANAGERS.has(object.kind) || !('managedFields' in object.metadata)) return object;
-  const { managedFields: _, ...metadata } = object.metadata as KubeObject['metadata'] & { managedFields: unknown };
-  return { ...object, metadata };
-}

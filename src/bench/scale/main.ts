@@ -19,6 +19,7 @@ const { values } = parseArgs({
     queue: { type: 'string', default: 'redis' },
     grid: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
+    'node-flag': { type: 'string', multiple: true },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -43,13 +44,16 @@ const redis = values.queue === 'redis' ? await startOwnRedis(stage.dir) : undefi
 let service: MeasuredService | undefined;
 try {
   say(`${releases} apps with ${releases * 3} pods are up`);
-  service = await startMeasuredService({
-    kubeconfig: stage.kubeconfig,
-    prometheusUrl: stage.prometheusUrl,
-    grid: `${gridMs}ms`,
-    leaseNamespace: 'default',
-    ...(redis === undefined ? { queue: 'embedded' } : { redisUrl: redis.url }),
-  });
+  service = await startMeasuredService(
+    {
+      kubeconfig: stage.kubeconfig,
+      prometheusUrl: stage.prometheusUrl,
+      grid: `${gridMs}ms`,
+      leaseNamespace: 'default',
+      ...(redis === undefined ? { queue: 'embedded' } : { redisUrl: redis.url }),
+    },
+    values['node-flag'],
+  );
   await measure(stage, service);
 } finally {
   await service?.stop();
@@ -67,7 +71,7 @@ async function measure({ cache, releaseAll, prometheusUrl, apps }: Stage, serve:
   say(`adopted after ${ms(adoptedMs)}; idle with ${Math.round(await serve.rssMiB())} MiB`);
   const releasedAtMs = Date.now();
   await releaseAll();
-  await until('all releases are under analysis', () => count('Progressing') === releases, 300_000);
+  await until('all releases are under analysis', () => count('Progressing') === releases, 900_000);
   say(`all under analysis after ${((Date.now() - releasedAtMs) / 1_000).toFixed(0)} s`);
   const opened = (): boolean => (serve.polls.at(-1)?.runs ?? 0) >= releases && serve.polls.at(-1)?.caughtUp === 0;
   await until('all runs are opened and none has to catch up', opened, 600_000);

@@ -41,8 +41,13 @@ interface LogEntry {
 
 const main = fileURLToPath(new URL('../../main.ts', import.meta.url));
 const TICKS_PER_SECOND = 100;
+/** As in the image, in a container that may have 512 MiB. */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--max-old-space-size=320'];
 
-export async function startMeasuredService(flags: Readonly<Record<string, string>>): Promise<MeasuredService> {
+export async function startMeasuredService(
+  flags: Readonly<Record<string, string>>,
+  nodeFlags: readonly string[] = NODE_FLAGS,
+): Promise<MeasuredService> {
   const polls: PollMeasure[] = [];
   const actions: ActionEntry[] = [];
   const troubles: string[] = [];
@@ -51,7 +56,7 @@ export async function startMeasuredService(flags: Readonly<Record<string, string
     `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`,
     value,
   ]);
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', main, 'serve', ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, main, 'serve', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
