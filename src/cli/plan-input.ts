@@ -1,0 +1,143 @@
+/** Flags, or a Release and flags, as what the planner needs. Pure but for the flags' parsers, which only throw. */
+import type { ReleaseSpec } from '../api/release.ts';
+import type { Finding } from '../api/meta.ts';
+import { SerinError } from '../errors.ts';
+import { planOf } from '../release/plan.ts';
+import type { PlanInput, PlannedStep } from '../stats/planner.ts';
+import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
+import { resolveOneMetric } from './analyze/rule.ts';
+
+export interface PlanFlags {
+  readonly rps?: string;
+  readonly baseline?: string;
+  readonly weights?: string;
+  readonly step?: string;
+  readonly dispersion: string;
+  readonly interval?: string;
+  readonly preset?: string;
+  readonly falseAbort?: string;
+  readonly critical?: boolean;
+  readonly share: string;
+}
+
+/** `where` names the Release in messages. */
+export function planInputOf(
+  flags: PlanFlags,
+  release?: { readonly where: string; readonly spec: ReleaseSpec },
+): PlanInput {
+  const requestsPerSecond = parseNumberFlag(
+    needed(flags.rps, '--rps', 'requests per second of the whole workload now, e.g. 120'),
+    '--rps',
+    1e-6,
+    1e9,
+  );
+  const badShare = parsePercentFlag(
+    needed(flags.baseline, '--baseline', 'the share of bad requests now, e.g. 0.5%'),
+    '--baseline',
+  );
+  const { rule, metrics } = resolveOneMetric({
+    metric: 'errors',
+    isCritical: flags.critical === true,
+    analysis: {
+      ...release?.spec.analysis,
+      ...presetFlag(flags.preset),
+      ...(flags.falseAbort === undefined ? {} : { falseAbort: flags.falseAbort }),
+      ...(flags.interval === undefined ? {} : { interval: flags.interval }),
+    },
+  });
+  const [metric] = metrics;
+  if (metric === undefined) throw usage('There is no metric to plan for.');
+  const steps =
+    flags.weights === undefined && release !== undefined
+      ? stepsOf(release.where, release.spec, rule.atMostMs, flags.step)
+      : stepsOfFlags(flags, rule.atMostMs);
+  return {
+    requestsPerSecond,
+    badShare,
+    dispersion: parseNumberFlag(flags.dispersion, '--dispersion', 1, 1000),
+    // A minute-long grid would be the service's; without one the usual ten seconds.
+    intervalMs:
+      flags.interval === undefined && release?.spec.analysis?.interval === undefined ? 10_000 : rule.intervalMs,
+    horizonMs: rule.horizonMs,
+    fail: metric.fail,
+    pass: metric.pass,
+    falseAbort: rule.falseAbort,
+    falsePass: rule.falsePass,
+    share: parseNumberFlag(flags.share, '--share', 0.001, 1),
+    steps,
+  };
+}
+
+const PRESETS = ['sharp', 'recommended', 'tolerant'] as const;
+
+function presetFlag(written: string | undefined): { readonly preset?: (typeof PRESETS)[number] } {
+  if (written === undefined) return {};
+  const preset = PRESETS.find((name) => name === written);
+  if (preset === undefined) throw usage(`--preset ${written} is not known. Use one of: ${PRESETS.join(', ')}.`);
+  return { preset };
+}
+
+function stepsOfFlags(flags: PlanFlags, atMostMs: number): readonly PlannedStep[] {
+  const written = needed(
+    flags.weights,
+    '--weights',
+    'the canary’s weights in percent, e.g. 5,25,50, or -f FILE with a Release',
+  ).split(',');
+  const weights = written.map((text) => parseNumberFlag(text.replace(/%$/, ''), '--weights', 0.1, 99));
+  if (weights.some((weight, k) => k > 0 && weight <= (weights[k - 1] ?? 0))) {
+    throw usage(
+      `--weights ${flags.weights ?? ''} do not rise. Write them from the smallest to the largest, each once.`,
+    );
+  }
+  const durations = durationsOf(flags.step, weights.length) ?? weights.map(() => atMostMs);
+  return weights.map((weight, k) => ({ weight, durationMs: durations[k] ?? atMostMs }));
+}
+
+/** One duration for all steps, or one for each. */
+function durationsOf(written: string | undefined, count: number): readonly number[] | undefined {
+  if (written === undefined) return undefined;
+  const durations = written.split(',').map((text) => parseDurationFlag(text.trim(), '--step'));
+  const [only] = durations;
+  if (only !== undefined && durations.length === 1) return Array.from({ length: count }, () => only);
+  if (durations.length === count) return durations;
+  throw usage(
+    `--step ${written} has ${durations.length} durations for ${count} weights. Write one for all, or one for each.`,
+  );
+}
+
+/** Each weight lasts as long as the steps behind it allow: `judge.atMost`, and pauses that end by themselves. */
+function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
+  const plan = planOf(spec);
+  if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
+  const steps: { weight: number; durationMs: number }[] = [];
+  for (const planned of plan.steps) {
+    if (planned.kind === 'setWeight') steps.push({ weight: planned.weight, durationMs: 0 });
+    const last = steps.at(-1);
+    if (last === undefined) continue;
+    if (planned.kind === 'judge') last.durationMs += planned.atMostMs ?? atMostMs;
+    if (planned.kind === 'pause') last.durationMs += planned.durationMs ?? 0;
+  }
+  const judged = steps.filter(({ weight }) => weight > 0 && weight < 100);
+  if (judged.length === 0)
+    throw usage(
+      `${where} has no step with a weight from 1 to 99, so there is nothing to plan. Add one to spec.strategy.canary.`,
+    );
+  const durations = durationsOf(step, judged.length);
+  return judged.map(({ weight, durationMs }, k) => ({
+    weight,
+    durationMs: durations?.[k] ?? (durationMs || atMostMs),
+  }));
+}
+
+function refusalOf(finding: Finding): string {
+  return finding.message;
+}
+
+function needed(value: string | undefined, flag: string, what: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw usage(`${flag} is missing. Give ${what}.`);
+}
+
+function usage(message: string): SerinError {
+  return new SerinError('SERIN_E_USAGE', message);
+}
