@@ -5,14 +5,25 @@
  */
 import { Command, CommanderError } from 'commander';
 import { register as registerAct } from './cli/act.ts';
+import { register as registerAnalyze } from './cli/analyze.ts';
 import { register as registerConfig } from './cli/config.ts';
 import { register as registerDemo } from './cli/demo.ts';
+import { register as registerPlan } from './cli/plan.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
 import { register as registerVersion } from './cli/version.ts';
 import { errorCatalogue, messageOf, SerinError } from './errors.ts';
 
-const commands = [registerDemo, registerServe, registerConfig, registerStatus, registerAct, registerVersion];
+const commands = [
+  registerDemo,
+  registerServe,
+  registerConfig,
+  registerStatus,
+  registerAct,
+  registerAnalyze,
+  registerPlan,
+  registerVersion,
+];
 
 /** Data goes to stdout, errors to stderr; what the program ends with is documented in `errors.ts`. */
 function exitCodeOf(thrown: unknown): number {
