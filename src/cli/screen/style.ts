@@ -26,11 +26,24 @@ export function padStart(text: string, width: number): string {
   return ' '.repeat(Math.max(0, width - widthOf(text))) + text;
 }
 
-/** Cuts a line that would wrap; colour codes are dropped from a line that had to be cut in the middle of one. */
+// oxlint-disable-next-line no-control-regex -- colour codes begin with ESC
+const COLOUR = /(\u001b\[[0-9;]*m)/;
+
+/** Cuts a line that would wrap, and keeps its colours. */
 export function fit(line: string, width: number): string {
   if (widthOf(line) <= width) return line;
-  const bare = Array.from(stripVTControlCharacters(line));
-  return `${bare.slice(0, Math.max(0, width - 1)).join('')}…`;
+  let left = Math.max(0, width - 1);
+  let isColoured = false;
+  const kept = line.split(COLOUR).map((part, index) => {
+    if (index % 2 === 1) {
+      isColoured = true;
+      return part;
+    }
+    const shown = Array.from(part).slice(0, left);
+    left -= shown.length;
+    return shown.join('');
+  });
+  return `${kept.join('')}${isColoured ? '\u001b[0m' : ''}…`;
 }
 
 /** Breaks plain text into lines of at most `width` columns, at spaces; at most `most` lines, the last one cut. */

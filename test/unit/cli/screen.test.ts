@@ -5,7 +5,7 @@ import { slackLines } from '../../../src/cli/demo/slack-lines.ts';
 import { STORIES, type Story } from '../../../src/cli/demo/stories.ts';
 import { endingOf, hasEnded, summaryTable } from '../../../src/cli/demo/summary.ts';
 import { renderRelease } from '../../../src/cli/screen/release-screen.ts';
-import { fit, plain, widthOf, wrap } from '../../../src/cli/screen/style.ts';
+import { coloured, fit, plain, widthOf, wrap } from '../../../src/cli/screen/style.ts';
 import type { ReleaseView } from '../../../src/cli/screen/view.ts';
 import { exitCodeOf, statusTable } from '../../../src/cli/status.ts';
 import { formatAge } from '../../../src/cli/table.ts';
@@ -100,6 +100,14 @@ describe('the release screen', () => {
   test('says that there is no verdict yet', () => {
     const { verdict: _verdict, ...early } = view;
     expect(renderRelease(early, 100, plain).join('\n')).toContain('no verdict yet');
+  });
+
+  test('a line that is cut keeps its colours and its width', () => {
+    const line = `${coloured('red', 'Aborted')} ${'x'.repeat(50)}`;
+    expect(widthOf(fit(line, 20))).toBe(20);
+    expect(fit(line, 20)).toContain(coloured('red', 'Aborted'));
+    expect(fit(line, 5)).toMatch(/Abor.*…$/);
+    expect(fit('short', 20)).toBe('short');
   });
 
   test('long sentences wrap at spaces and end with an ellipsis after three lines', () => {
