@@ -130,7 +130,7 @@ async function fromPrometheus(flags: AnalyzeFlags, url: string, intervalMs: numb
         fromMs,
         toMs,
         intervalMs: intervalMs ?? 10_000,
-        warmUpMs: parseDurationFlag(flags.warmUp ?? '90s', '--warm-up'),
+        warmUpMs: parseDurationFlag(flags.warmUp ?? '90s', '--warm-up', 0),
       },
       stop.signal,
     );

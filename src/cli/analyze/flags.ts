@@ -6,10 +6,10 @@ import { quote, readDurationMs, readPercent } from '../../api/units.ts';
 import { messageOf, SerinError } from '../../errors.ts';
 import { readInstant } from './measurements.ts';
 
-/** Milliseconds, more than 0. */
-export function parseDurationFlag(written: string, flag: string): number {
+/** Milliseconds, at least `leastMs`. */
+export function parseDurationFlag(written: string, flag: string, leastMs = 1): number {
   const ms = readDurationMs(written);
-  if (ms !== undefined && ms >= 1) return ms;
+  if (ms !== undefined && ms >= leastMs) return ms;
   throw usage(`${flag} is ${quote(written)}. Write a duration such as 10s, 90s or 1h30m.`);
 }
 

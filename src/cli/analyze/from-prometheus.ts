@@ -124,8 +124,9 @@ function podsOf(
     for (const endMs of ends) {
       for (const [name, rows] of byEnd.get(endMs)?.get(key)?.pods ?? []) {
         if (ledger.has(name)) continue;
-        // Seen with a value from before the interval: it is older than what is looked at.
-        const isOld = endMs === ends[0] || rows.increments.plain.size > 0;
+        // Seen with a value from before the interval: it is older. Otherwise its first value may hold its whole past, which only a
+        // warm-up leaves out; without one the interval is skipped as implausible.
+        const isOld = rows.increments.plain.size > 0 || range.warmUpMs === 0;
         const startedAtMs = isOld ? 0 : endMs - intervalMs;
         ledger.set(name, { name, uid: name, arm, startedAtMs });
       }
