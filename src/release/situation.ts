@@ -65,10 +65,15 @@ function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepVerdict 
     verdict.revision === status.revision.canary &&
     verdict.attempt === status.attempt &&
     verdict.step === status.step.index &&
-    verdict.weight === status.weight &&
-    verdict.intervalEndMs > Date.parse(status.step.since);
-  return isThisOne ? verdict : undefined;
+    verdict.weight === status.weight;
+  return isThisOne && (verdict.intervalEndMs > Date.parse(status.step.since) || isBlindOnly(verdict))
+    ? verdict
+    : undefined;
 }
+
+/** It says that there is no data, and nothing of the canary: true from the first moment of a step, and it raises nothing. */
+const isBlindOnly = ({ outcome, blindSinceMs }: StepVerdict): boolean =>
+  blindSinceMs !== undefined && outcome !== 'Pass' && outcome !== 'Fail';
 
 /** A verdict older than this raises nothing: whoever judges may have stopped. Three polls, and never under three minutes. */
 export function freshnessMs(spec: ReleaseSpec): number {

@@ -287,6 +287,18 @@ describe('no decision', () => {
     expect(toldOf(world).slice(-2)).toEqual(['held', 'resumed']);
   });
 
+  test('blindness from the first moment of a step is no less blindness', () => {
+    const world = released();
+    const beforeStepMs = Date.parse(world.status?.step?.since ?? '') - 1;
+    const blind = { reason: 'SourceUnavailable', blindSinceMs: beforeStepMs, intervalEndMs: beforeStepMs };
+    pass(world, MINUTE);
+    judge(world, 'Continue', blind);
+    expect(said(world)).toBe('Held 10 SourceUnavailable');
+    for (const outcome of ['Pass', 'Fail'] as const) judge(world, outcome, blind);
+    expect(world.status?.weight).toBe(10);
+    expect(world.status?.phase).toBe('Held');
+  });
+
   test('a judge that is silent is blindness too', () => {
     const world = released();
     pass(world, 4 * MINUTE);
