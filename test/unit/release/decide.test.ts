@@ -295,7 +295,7 @@ describe('no decision', () => {
     judge(world, 'Continue', blind);
     expect(said(world)).toBe('Held 10 SourceUnavailable');
     for (const outcome of ['Pass', 'Fail'] as const) judge(world, outcome, blind);
-    expect(said(world)).toBe('Progressing 10 Judging');
+    expect(world.status).toMatchObject({ phase: 'Progressing', weight: 10 });
   });
 
   test('a judge that is silent is blindness too', () => {
