@@ -247,7 +247,7 @@ const secretKey = (description: string) =>
     },
     { description },
   );
-export const SecretKey = secretKey('A key of a Secret.');
+const SecretKey = secretKey('A key of a Secret.');
 
 export const NotifySink = Type.Object(
   {

@@ -9,9 +9,9 @@ import { releaseKind } from '../../src/api/release.ts';
 
 export const specOf = (kind: KindDefinition): Fields => (parse(kind.example) as { spec: Fields }).spec;
 
-export const releaseSpec = (): Fields => specOf(releaseKind);
-export const templateSpec = (): Fields => specOf(analysisTemplateKind);
-export const querySpec = (): Fields => specOf(metricQueryKind);
+const releaseSpec = (): Fields => specOf(releaseKind);
+const templateSpec = (): Fields => specOf(analysisTemplateKind);
+const querySpec = (): Fields => specOf(metricQueryKind);
 
 export const objectWith = (kind: KindDefinition, spec: unknown): Fields => ({
   ...(parse(kind.example) as Fields),
