@@ -247,7 +247,6 @@ const secretKey = (description: string) =>
     },
     { description },
   );
-const SecretKey = secretKey('A key of a Secret.');
 
 export const NotifySink = Type.Object(
   {

@@ -1,17 +1,10 @@
 /** Specs that work, to be broken one field at a time. */
 import { parse } from 'yaml';
-import { analysisTemplateKind } from '../../src/api/analysis-template.ts';
 import type { Fields } from '../../src/api/fields.ts';
 import { isFields } from '../../src/api/fields.ts';
 import type { KindDefinition } from '../../src/api/kind.ts';
-import { metricQueryKind } from '../../src/api/metric-query.ts';
-import { releaseKind } from '../../src/api/release.ts';
 
 export const specOf = (kind: KindDefinition): Fields => (parse(kind.example) as { spec: Fields }).spec;
-
-const releaseSpec = (): Fields => specOf(releaseKind);
-const templateSpec = (): Fields => specOf(analysisTemplateKind);
-const querySpec = (): Fields => specOf(metricQueryKind);
 
 export const objectWith = (kind: KindDefinition, spec: unknown): Fields => ({
   ...(parse(kind.example) as Fields),
