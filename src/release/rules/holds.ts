@@ -113,12 +113,16 @@ function blind(s: Situation): ReturnType<typeof holdCause> {
   const since = blindSince(s);
   const graceMs = 3 * (readDurationMs(s.spec.analysis?.interval) ?? GRID_MS);
   if (since === undefined || s.nowMs - since < graceMs) return undefined;
+  const { reason = 'NoData' } = s.verdict ?? {};
   return {
-    reason: s.verdict?.reason ?? 'NoData',
+    reason: SAYS_OF_DATA.has(reason) ? 'NoData' : reason,
     message: `No usable data since ${new Date(since).toISOString()}. ${s.verdict?.says ?? 'No verdict came.'}`,
     waitingFor: 'judge',
   };
 }
+
+/** Reasons of verdicts on data there was; a hold for want of data has another. */
+const SAYS_OF_DATA: ReadonlySet<string> = new Set(['Judging', 'TooFewRequests', 'WithinMargin', 'TimeIsUp']);
 
 function inconclusive(s: Situation): ReturnType<typeof holdCause> {
   if (s.step?.kind !== 'judge' || s.verdict?.outcome !== 'Inconclusive') return undefined;

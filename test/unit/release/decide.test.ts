@@ -210,7 +210,7 @@ describe('a verdict counts only for what it judged', () => {
     };
     pass(world, 4 * MINUTE);
     settle(world);
-    expect(said(world)).toBe('Held 10 WithinMargin');
+    expect(said(world)).toBe('Held 10 NoData');
     judge(world, 'Pass');
     expect(said(world)).toBe('Progressing 25 Judging');
   });
@@ -285,6 +285,13 @@ describe('no decision', () => {
     judge(world, 'Continue');
     expect(said(world)).toBe('Progressing 10 Judging');
     expect(toldOf(world).slice(-2)).toEqual(['held', 'resumed']);
+  });
+
+  test.each(['Judging', 'TooFewRequests'])('blindness while the last word was %s needs no person', (reason) => {
+    const world = released();
+    judge(world, 'Continue', { reason, blindSinceMs: world.nowMs - 30_000 });
+    expect(said(world)).toBe('Held 10 NoData');
+    expect(conditionOf(world, 'Stalled')).toBe('False NoData');
   });
 
   test('blindness from the first moment of a step is no less blindness', () => {
