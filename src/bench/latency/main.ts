@@ -65,7 +65,7 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
   await until('all releases are adopted', () => releases().every((each) => each.status !== undefined), 120_000);
   // So that the noise of stable pods is known.
   await systemClock.sleep(30_000);
-  await stage.releaseAll();
+  await stage.releaseAll(10);
   await until('all releases are under analysis', () => count('Progressing') === apps.length, 120_000);
   await until('all runs are judged', () => (service.polls.at(-1)?.runs ?? 0) >= apps.length, 60_000);
   await systemClock.sleep(10_000);

@@ -36,7 +36,7 @@ const stage = await setStage({
   scrapeIntervalMs: gridMs,
   stepWeights: [20],
   // Long enough that nothing ends while it is measured.
-  analysis: { dwell: '4h', atMost: '8h', warmUp: '0s' },
+  analysis: { dwell: '4h', atMost: '8h', warmUp: '0s', history: '2m', falseAbort: '0.01%' },
   prometheusBinary: programPath('prometheus'),
   seed: values.seed,
 });
@@ -64,14 +64,14 @@ try {
 async function measure({ cache, releaseAll, prometheusUrl, apps }: Stage, serve: MeasuredService): Promise<void> {
   const phases = (): readonly (string | undefined)[] =>
     (cache.list(TYPES.release) as unknown as readonly Release[]).map((release) => release.status?.phase);
-  const count = (phase: string): number => phases().filter((each) => each === phase).length;
+  const isJudged = (phase: string | undefined): boolean => phase === 'Progressing' || phase === 'Held';
   const startedMs = Date.now();
   await until('all releases are adopted', () => phases().every((phase) => phase !== undefined), 120_000);
   const adoptedMs = Date.now() - startedMs;
   say(`adopted after ${ms(adoptedMs)}; idle with ${Math.round(await serve.rssMiB())} MiB`);
   const releasedAtMs = Date.now();
-  await releaseAll();
-  await until('all releases are under analysis', () => count('Progressing') === releases, 900_000);
+  await releaseAll(5);
+  await until('all releases are under analysis', () => phases().filter(isJudged).length === releases, 900_000);
   say(`all under analysis after ${((Date.now() - releasedAtMs) / 1_000).toFixed(0)} s`);
   const opened = (): boolean => (serve.polls.at(-1)?.runs ?? 0) >= releases && serve.polls.at(-1)?.caughtUp === 0;
   await until('all runs are opened and none has to catch up', opened, 600_000);

@@ -50,8 +50,8 @@ export interface Stage {
   readonly kubeconfig: string;
   readonly prometheusUrl: string;
   readonly dir: string;
-  /** Changes the idle version of every app: each Release starts. */
-  readonly releaseAll: () => Promise<void>;
+  /** Changes the idle version of every app, so many a second: each Release starts. */
+  readonly releaseAll: (perSecond: number) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -120,10 +120,15 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     kubeconfig,
     prometheusUrl: prometheus.url,
     dir,
-    releaseAll: () =>
-      inParallel(apps, async (app) => {
-        await apply([webDeployment(app, 'v2', canaryOf(options, 'new'))]);
-      }),
+    releaseAll: async (perSecond) => {
+      for (let at = 0; at < apps.length; at += perSecond) {
+        const wave = apps.slice(at, at + perSecond);
+        await Promise.all([
+          systemClock.sleep(1_000),
+          ...wave.map((app) => apply([webDeployment(app, 'v2', canaryOf(options, 'new'))])),
+        ]);
+      }
+    },
     close: () => resources.disposeAsync(),
   };
 }
