@@ -133,3 +133,16 @@ export function expected(key: ConfigKey): string {
     ? `an address such as ${pattern.includes('redis') ? 'redis' : 'http'}://host:port`
     : `text${pattern === '' ? '' : ` that matches ${pattern}`}`;
 }
+
+/** The reference table of settings, in Markdown. */
+export function settingsMarkdown(): string {
+  const before = defaults({ POD_NAME: 'the pod’s name' });
+  const rows = CONFIG_KEYS.map((key) => {
+    const value = before[key];
+    const shown =
+      value === undefined || (Array.isArray(value) && value.length === 0) ? '' : `\`${formatSetting(key, value)}\``;
+    return `| \`${key}\` | \`${flagOf(key)}\` | \`${envOf(key)}\` | ${shown} | ${String(keywordsOf(key)['description'])}; ${expected(key)} |`;
+  });
+  const head = ['| in the file | flag | variable | default | meaning |', '|---|---|---|---|---|'];
+  return [...head, ...rows, ''].join('\n');
+}

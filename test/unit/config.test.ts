@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Config, type ConfigSources, loadConfig, printConfig } from '../../src/config.ts';
-import { CONFIG_KEYS, ConfigSchema, envOf, flagOf } from '../../src/config-settings.ts';
+import { CONFIG_KEYS, ConfigSchema, envOf, flagOf, settingsMarkdown } from '../../src/config-settings.ts';
 import { SerinError } from '../../src/errors.ts';
 
 const env = { SERIN_PROMETHEUS_URL: 'http://prometheus:9090' };
@@ -182,4 +182,12 @@ test('every setting has a flag, a variable, a description and a limit', () => {
   expect(flagOf('prometheusBearerTokenFile')).toBe('--prometheus-bearer-token-file');
   expect(envOf('prometheusBearerTokenFile')).toBe('SERIN_PROMETHEUS_BEARER_TOKEN_FILE');
   for (const key of CONFIG_KEYS) expect(ConfigSchema.properties[key], key).toHaveProperty('description');
+});
+
+test('the table of settings has a line for each, with its default and limits', () => {
+  const lines = settingsMarkdown().trim().split('\n').slice(2);
+  expect(lines).toHaveLength(CONFIG_KEYS.length);
+  expect(lines).toContain(
+    '| `grid` | `--grid` | `SERIN_GRID` | `10s` | Polls happen at whole multiples of this; a duration from 100ms to 1h, such as 10s |',
+  );
 });
