@@ -8,7 +8,7 @@ import { weightAt } from '../plan.ts';
 import { freshnessMs, isFollowingSteps, type Rule, type Situation } from '../situation.ts';
 import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
 import { held } from './obstacles.ts';
-import { MAX_DRIFT_REPAIRS } from './traffic.ts';
+import { driftSaid, MAX_DRIFT_REPAIRS } from './traffic.ts';
 
 /** The metrics' interval where neither spec nor template says: the default grid (architecture.md). */
 const GRID_MS = 10_000;
@@ -78,7 +78,7 @@ export function blindSince(s: Situation): number | undefined {
 
 function contested(s: Situation): ReturnType<typeof holdCause> {
   if (!isContested(s)) return undefined;
-  const what = s.traffic?.drift.join(' ') ?? '';
+  const what = driftSaid(s);
   return {
     reason: 'TrafficContested',
     message: `Routes were changed ${MAX_DRIFT_REPAIRS} times during this release${what === '' ? '' : ` (${what})`}. Make their owner leave the weights alone, then resume.`,

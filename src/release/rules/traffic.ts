@@ -42,12 +42,15 @@ export const steerTraffic: Rule = (s) => {
 /** Where weights are replicas, a weight is in force when its pods are ready. */
 const isInForce = (s: Situation): boolean => !isByReplicas(s) || s.status.weight === 0 || isReady(s.canary);
 
+/** What was changed, to stand within a sentence. */
+export const driftSaid = ({ traffic }: Situation): string => (traffic?.drift.join(' ') ?? '').replace(/\.$/, '');
+
 /** Counted before it is put back: the next pass sees that the routes are not as they should be and writes them. */
 export function noteDrift(s: Situation): ReturnType<Rule> {
   const lastMs = Date.parse(s.status.lastDriftRepair ?? '1970-01-01T00:00:00Z');
   const isForgotten = !isUnderWay(s.status) && s.nowMs - lastMs > FORGET_MS;
   const count = (isForgotten ? 0 : (s.status.driftRepairs ?? 0)) + 1;
-  const what = s.traffic?.drift.join(' ') ?? '';
+  const what = driftSaid(s);
   const message = `Routes were changed${what === '' ? '' : `: ${what}`}; they are put back (${count} of ${MAX_DRIFT_REPAIRS} times).`;
   const draft = { ...draftOf(s), driftRepairs: count, lastDriftRepair: s.now };
   const why = { reason: 'TrafficDrift', message };
