@@ -119,7 +119,7 @@ describeWith(['prometheus', 'kubectl'], 'a release', () => {
     await Promise.all([good.letOut('v2', '1', HEALTHY), bad.letOut('v2', '1', BROKEN)]);
     const ends = Promise.all([good.until('promoted', isPromoted), bad.until('aborted', isAborted)]);
     for (const { fault } of FAULTS) {
-      await stand.sandbox.setApiFault({ ...fault, path: '/serin.dev/' });
+      await stand.sandbox.setApiFault(fault);
       await pause(1_500);
       await stand.sandbox.setApiFault();
       await pause(1_000);

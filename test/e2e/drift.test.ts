@@ -132,6 +132,8 @@ describeWith(['prometheus', 'kubectl'], 'a route that others change', () => {
     });
     await pay.letOut('v2', '1', HEALTHY);
     await pay.until('it waits at 40 %', ({ phase, reason }) => phase === 'Held' && reason === 'Paused');
+    // Creation times have whole seconds.
+    await pause(1_100);
     const young = releaseFor('pay', stand.namespace, { spec: { strategy: WAITS_AT_40 } });
     await stand.sandbox.apply([{ ...young, metadata: { name: 'pay-too', namespace: stand.namespace } }]);
     const statusOf = async (name: string) =>
