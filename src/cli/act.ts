@@ -71,9 +71,12 @@ export function planRequest(
   const pending = annotations[ANNOTATIONS.request]?.split('/');
   const isPending = pending?.[0] === verb && pending[1] === current && pending[2] !== status.handledRequest?.id;
   if (isPending) return { kind: 'already', says: `${where}: ${verb} of ${current} is already asked for` };
+  // What is applied replaces what was applied before: an abort that nobody has seen yet must not go. A retry takes it back.
+  const asksToAbort = annotations[ANNOTATIONS.abort];
+  const sticky = verb === 'retry' || asksToAbort === undefined ? {} : { [ANNOTATIONS.abort]: asksToAbort };
   return {
     kind: 'write',
-    annotations: { [ANNOTATIONS.request]: `${verb}/${current}/${id}`, [ANNOTATIONS.actor]: actor },
+    annotations: { ...sticky, [ANNOTATIONS.request]: `${verb}/${current}/${id}`, [ANNOTATIONS.actor]: actor },
     says: `${where}: ${verb} of ${current} asked for`,
   };
 }

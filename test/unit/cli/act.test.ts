@@ -70,6 +70,16 @@ describe('what a request writes', () => {
   });
 });
 
+test.each([
+  { verb: 'pause', kept: { 'serin.dev/abort': 'new' } },
+  { verb: 'retry', kept: {} },
+] as const)('$verb after an abort keeps $kept', ({ verb, kept }) => {
+  const asked = aRelease({ phase: 'Aborting' }, { 'serin.dev/abort': 'new' });
+  const annotations = { ...kept, 'serin.dev/request': `${verb}/new/id1`, 'serin.dev/actor': 'ann' };
+  expect(planRequest(asked, verb, undefined, 'id1', 'ann')).toMatchObject({ kind: 'write' });
+  expect(planRequest(asked, verb, undefined, 'id1', 'ann')).toHaveProperty('annotations', annotations);
+});
+
 describe('what is refused, in words', () => {
   test.each([
     { verb: 'promote', asked: 'old', release: aRelease(), says: 'is at revision new, not old' },
