@@ -31,7 +31,11 @@ describeWith(['prometheus'], 'the demo', () => {
     { moment: 'while it runs', text: 'stable serves everybody' },
   ])('leaves no process and no folder behind after Ctrl-C $moment', async ({ text }) => {
     const demo = await startDemo();
-    await until(`it says "${text}"`, () => Promise.resolve(demo.output().includes(text)), demo.output);
+    await until(
+      `it says "${text}"`,
+      () => Promise.resolve(demo.output().includes(text)),
+      () => demo.output(),
+    );
     demo.interrupt();
     expect(await demo.exit).toBe(130);
     expect(demo.output()).toContain('Stopped.');

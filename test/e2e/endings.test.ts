@@ -1,13 +1,13 @@
 /** How a release ends, as its users see it: in the routes, in kubectl, in Events and in messages. */
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ANNOTATIONS, FIELD_MANAGERS, type KubeObject, TYPES } from '../../src/api/meta.ts';
+import { FIELD_MANAGERS, type KubeObject, TYPES } from '../../src/api/meta.ts';
 import {
   BROKEN,
   HEALTHY,
   isAborted,
   isJudging,
   isPromoted,
-  request,
   type Stand,
   startApp,
   startStand,
@@ -116,10 +116,10 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
     await pay.letOut('v2', '1', HEALTHY);
     const { revision } = await pay.until('promoted', isPromoted);
     const before = revision.previousStable ?? '';
-    await pay.annotate({ ...request('promote', before, 'back-1'), [ANNOTATIONS.actor]: 'ada' });
+    expect(await stand.serin('promote', 'pay', '--revision', before)).toMatchObject({ code: 0, stderr: '' });
     const status = await pay.until('back', ({ pair, phase }) => phase === 'Promoted' && pair?.live === 'pay-v1');
     expect(status).toMatchObject({
-      handledRequest: { id: 'back-1', action: 'promote', actor: 'ada', result: 'done' },
+      handledRequest: { action: 'promote', actor: userInfo().username, result: 'done' },
       revision: { stable: before, previousStable: revision.stable },
     });
     expect(status.history?.map(({ outcome, reason }) => [outcome, reason])).toEqual([
