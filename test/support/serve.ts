@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from './redis.ts';
+import { freePort } from '../../src/sandbox/free-port.ts';
 
 export interface ServeProcess {
   readonly pid: number;

@@ -1,10 +1,10 @@
 /** External programs of the benchmarks, found by the set-up. */
 import { spawn } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import { connectRedis } from '../../queue/redis-store.ts';
+import { freePort } from '../../sandbox/free-port.ts';
 import { readRecord } from '../../setup/tools.mjs';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -40,12 +40,4 @@ export async function startOwnRedis(dir: string): Promise<{ readonly url: string
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -1,11 +1,11 @@
 /** `serin serve` as the demo runs it: the same program in a process of its own, with its log in the sandbox's folder. */
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
+import { freePort } from '../../sandbox/free-port.ts';
 import type { Profile } from './objects.ts';
 
 export interface ServiceOptions {
@@ -25,15 +25,6 @@ export interface RunningService {
 }
 
 const READY_WITHIN_MS = 60_000;
-
-/** A free port: taken and given back, so that the address can be told before the process listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 export function serveArguments(options: ServiceOptions, port: number): readonly string[] {
   const flags: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 /** A real Prometheus as a child process, on data of its own that survives being stopped, killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
+import { freePort } from '../free-port.ts';
 import { prometheusConfig, type ScrapeTarget, targetsFile } from './config.ts';
 
 export interface PrometheusOptions {
@@ -116,25 +116,12 @@ export async function createPrometheus(options: PrometheusOptions): Promise<Prom
   };
 }
 
+/** Ready, by its own words: another program on this port would also answer something. */
 async function isUp(url: string): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(1_000) });
-    await answer.body?.cancel();
-    return answer.ok;
+    return answer.ok && (await answer.text()).includes('Prometheus');
   } catch {
     return false;
   }
-}
-
-/** A port that nobody listens on now; Prometheus cannot tell which one the system chose for it. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
