@@ -18,6 +18,9 @@ export interface Receipt {
   readonly carried?: Observation;
 }
 
+/** By metric. */
+export type Receipts = Readonly<Record<string, Receipt>>;
+
 export type Lateness = 'none' | 'late' | 'receded';
 
 const ARMS: readonly Arm[] = ['stable', 'canary'];

@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { AnalysisRunSpec } from '../../src/api/analysis-run.ts';
-import { askAll, lookbackMs } from '../../src/controller/analysis/asking.ts';
-import { lateMetrics, type Measured, observeRun, readRun } from '../../src/controller/analysis/observing.ts';
-import type { Receipts } from '../../src/controller/analysis/memory.ts';
+import { askAll, lookbackMs } from '../../src/metrics/asking.ts';
+import { lateMetrics, type Measured, observeRun, readRun } from '../../src/metrics/observing.ts';
+import type { Receipts } from '../../src/metrics/late.ts';
 import { openEvidence, type RunEvidence } from '../../src/judge/evidence.ts';
 import { readInterval } from '../../src/metrics/intervals.ts';
 import type { PodLedger } from '../../src/metrics/ledger.ts';

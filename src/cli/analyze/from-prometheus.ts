@@ -5,8 +5,8 @@
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { formatDuration } from '../../api/units.ts';
-import { askAll, endsBetween, lookbackMs, scrapeIntervals } from '../../controller/analysis/asking.ts';
-import { observeRun, readRun } from '../../controller/analysis/observing.ts';
+import { askAll, endsBetween, lookbackMs, scrapeIntervals } from '../../metrics/asking.ts';
+import { observeRun, readRun } from '../../metrics/observing.ts';
 import { SerinError } from '../../errors.ts';
 import { openEvidence } from '../../judge/evidence.ts';
 import type { Observation } from '../../judge/observation.ts';

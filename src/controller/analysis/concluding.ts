@@ -3,10 +3,10 @@ import type { AnalysisRun } from '../../api/analysis-run.ts';
 import type { Clock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import type { KubeWriter } from '../../kube/port.ts';
-import type { Asked } from './asking.ts';
+import type { Asked } from '../../metrics/asking.ts';
 import { observeDue, type ReadRun, specOf, troubleOf } from './due.ts';
 import type { EvidenceMemory } from './memory.ts';
-import type { RunObserved } from './observing.ts';
+import type { RunObserved } from '../../metrics/observing.ts';
 import { isDue, isNews, type RunReport, statusPatch } from './status.ts';
 import { verdictOf } from './verdict.ts';
 

@@ -4,9 +4,9 @@ import type { Release } from '../../api/release.ts';
 import type { RunEvidence } from '../../judge/evidence.ts';
 import { unitMs } from '../../judge/query-shape.ts';
 import { type Reading, type RunPods, type Span, readInterval } from '../../metrics/intervals.ts';
-import { type Asked, endsBetween, lookbackMs, type Question } from './asking.ts';
+import { type Asked, endsBetween, lookbackMs, type Question } from '../../metrics/asking.ts';
 import type { Remembered } from './memory.ts';
-import { lateMetrics, observeRun, readRun, type RunObserved, type RunReadings } from './observing.ts';
+import { lateMetrics, observeRun, readRun, type RunObserved, type RunReadings } from '../../metrics/observing.ts';
 import type { Opened } from './opening.ts';
 import type { Trouble } from './verdict.ts';
 

@@ -6,7 +6,7 @@ import type { ObjectCache } from '../../kube/cache.ts';
 import { parseLedger, type PodLedger, updateLedger } from '../../metrics/ledger.ts';
 import type { MetricSource } from '../../metrics/port.ts';
 import { type Candidate, type DueRun, dueRun, firstStartMs } from './due.ts';
-import { allLimited } from './limited.ts';
+import { allLimited } from '../../metrics/limited.ts';
 import type { EvidenceMemory } from './memory.ts';
 import { openRuns } from './opening.ts';
 import type { PodReader } from './pods.ts';

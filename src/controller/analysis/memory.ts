@@ -7,10 +7,8 @@ import { messageOf } from '../../errors.ts';
 import type { EvidenceStore } from '../../evidence/port.ts';
 import { parseEvidence, serialiseEvidence } from '../../judge/checkpoint.ts';
 import type { RunEvidence } from '../../judge/evidence.ts';
-import type { Receipt } from '../../metrics/late.ts';
+import type { Receipts } from '../../metrics/late.ts';
 import type { Log } from '../../logger.ts';
-
-export type Receipts = Readonly<Record<string, Receipt>>;
 
 export interface Remembered {
   /** What the store held when it was read; 0: nothing. The precondition of the next write. */

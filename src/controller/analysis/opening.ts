@@ -8,7 +8,7 @@ import { openEvidence, type RunEvidence } from '../../judge/evidence.ts';
 import type { Observation } from '../../judge/observation.ts';
 import { readInterval, type RunPods } from '../../metrics/intervals.ts';
 import type { MetricSource } from '../../metrics/port.ts';
-import { type Asked, askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from './asking.ts';
+import { type Asked, askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from '../../metrics/asking.ts';
 import type { Trouble } from './verdict.ts';
 
 export interface Opening {

@@ -10,7 +10,7 @@ import type { RunEvidence } from '../../judge/evidence.ts';
 import type { Observation } from '../../judge/observation.ts';
 import type { StepVerdict } from '../../judge/verdict.ts';
 import { formatLedger, type PodLedger } from '../../metrics/ledger.ts';
-import type { Measured } from './observing.ts';
+import type { Measured } from '../../metrics/observing.ts';
 
 export interface RunReport {
   readonly evidence: RunEvidence;

@@ -1,15 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
-import {
-  askAll,
-  endsBetween,
-  lookbackMs,
-  type Question,
-  scrapeIntervals,
-} from '../../../src/controller/analysis/asking.ts';
+import { askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from '../../../src/metrics/asking.ts';
 import { createEvidenceMemory } from '../../../src/controller/analysis/memory.ts';
-import { weightAt } from '../../../src/controller/analysis/observing.ts';
+import { weightAt } from '../../../src/metrics/observing.ts';
 import { isDue, isNews, isUnderAnalysis, spread, statusPatch } from '../../../src/controller/analysis/status.ts';
 import { type Trouble, verdictOf } from '../../../src/controller/analysis/verdict.ts';
 import { SerinError } from '../../../src/errors.ts';

@@ -1,15 +1,14 @@
 /** Answers → batches → evidence, for one run. Pure; the same answers give the same evidence in every process. */
-import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import type { Finding } from '../../api/meta.ts';
-import type { ReleaseStatus } from '../../api/release.ts';
-import { type RunEvidence, observe } from '../../judge/evidence.ts';
-import type { Observation } from '../../judge/observation.ts';
-import { type Reading, type RunPods, type Span, readInterval } from '../../metrics/intervals.ts';
-import { lateCounts, latenessOf, plus, type Receipt, withoutSeen } from '../../metrics/late.ts';
-import { adoptByName, type PodLedger } from '../../metrics/ledger.ts';
-import type { IntervalRows } from '../../metrics/rows.ts';
-import { checkSlo } from '../../metrics/slo.ts';
-import type { Receipts } from './memory.ts';
+import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import type { Finding } from '../api/meta.ts';
+import type { ReleaseStatus } from '../api/release.ts';
+import { type RunEvidence, observe } from '../judge/evidence.ts';
+import type { Observation } from '../judge/observation.ts';
+import { type Reading, type RunPods, type Span, readInterval } from './intervals.ts';
+import { lateCounts, latenessOf, plus, type Receipt, type Receipts, withoutSeen } from './late.ts';
+import { adoptByName, type PodLedger } from './ledger.ts';
+import type { IntervalRows } from './rows.ts';
+import { checkSlo } from './slo.ts';
 
 /** Rows of a metric at an interval end; `failed` where its query was not answered. */
 export type RowsOf = (metric: string, endMs: number) => IntervalRows | undefined | 'failed';

@@ -2,16 +2,11 @@
  * The queries of one poll: equal ones are asked once for all runs that need them (contracts 26). Runs that are up to date share an
  * instant query; runs that missed intervals share a range query whose step is the interval, so nothing is ever merged.
  */
-import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import { SerinError, messageOf } from '../../errors.ts';
-import type { MetricSource, QueryAnswer } from '../../metrics/port.ts';
-import {
-  bucketDetailExpression,
-  intervalExpression,
-  scrapesExpression,
-  type WorkloadKey,
-} from '../../metrics/promql.ts';
-import { hasSurprises, type IntervalRows, readRows, workloadKey } from '../../metrics/rows.ts';
+import type { MetricQuerySpec } from '../api/metric-query.ts';
+import { SerinError, messageOf } from '../errors.ts';
+import type { MetricSource, QueryAnswer } from './port.ts';
+import { bucketDetailExpression, intervalExpression, scrapesExpression, type WorkloadKey } from './promql.ts';
+import { hasSurprises, type IntervalRows, readRows, workloadKey } from './rows.ts';
 import { allLimited } from './limited.ts';
 
 const SCRAPES_WINDOW_MS = 300_000;
