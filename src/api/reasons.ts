@@ -52,6 +52,7 @@ export const reasons = {
   GivingBack: 'Traffic and replicas are being given back.',
   TrafficContested: 'A steered route is changed again and again; fix its owner.',
   RequestRefused: 'A request does not fit the current revision or phase.',
+  NotDelivered: 'A message to people could not be delivered; the service goes on without it.',
   SecretForbidden: 'A Secret may not be read; the message prints the Role that allows it.',
 } as const;
 

@@ -1,0 +1,29 @@
+/** Reference pages that come from code outside the API: what can be set, and what is measured. */
+import { settingsMarkdown } from '../config-settings.ts';
+import { metricsMarkdown } from '../telemetry-table.ts';
+
+const MADE = '<!-- Made by `npm run generate`; edit the code, not this file. -->';
+
+const SETTINGS = `# Settings of \`serin serve\`
+
+${MADE}
+
+A flag goes before a variable, a variable before the file that \`--config\` or \`SERIN_CONFIG\` names, the file before the default.
+Nothing is started while one of them is wrong; every mistake is told at once. \`serin config print\` shows what is in force.
+
+`;
+
+const METRICS = `# Metrics of \`serin serve\`
+
+${MADE}
+
+Served in Prometheus' text format under \`/metrics\`. Times are seconds. No label takes its values from users' free text.
+
+`;
+
+/** Path below the repository → content. */
+export const generatedPages = (): ReadonlyMap<string, string> =>
+  new Map([
+    ['deploy/docs/settings.md', SETTINGS + settingsMarkdown()],
+    ['deploy/docs/metrics.md', METRICS + metricsMarkdown()],
+  ]);
