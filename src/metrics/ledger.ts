@@ -48,8 +48,8 @@ export function updateLedger(
         uid: pod.uid,
         // The arm of a pod never changes: its template does not.
         arm: known?.arm ?? arm,
-        ...defined('startedAtMs', pod.startedAtMs ?? known?.startedAtMs),
-        ...defined('restartedAtMs', pod.restartedAtMs ?? known?.restartedAtMs),
+        ...defined('startedAtMs', notAhead(pod.startedAtMs, known?.startedAtMs, nowMs)),
+        ...defined('restartedAtMs', notAhead(pod.restartedAtMs, known?.restartedAtMs, nowMs)),
       });
     }
   }
@@ -57,6 +57,15 @@ export function updateLedger(
     seen.has(keyOf(pod)) || pod.endedAtMs !== undefined || pod.uid === '' ? pod : { ...pod, endedAtMs: nowMs },
   );
   return bounded(pods);
+}
+
+/**
+ * A node whose clock is ahead tells of starts that are still to come, and its pods would never be through their warm-up: what has
+ * happened by then happened when it was first seen.
+ */
+function notAhead(toldMs: number | undefined, knownMs: number | undefined, nowMs: number): number | undefined {
+  if (toldMs === undefined) return knownMs;
+  return toldMs <= nowMs ? toldMs : (knownMs ?? nowMs);
 }
 
 /**

@@ -18,6 +18,7 @@ import { startMesh } from '../mesh/mesh.ts';
 import { podTarget, targetsFile, type ScrapeTarget } from '../prometheus/config.ts';
 import { createPrometheus, type Prometheus } from '../prometheus/prometheus.ts';
 import { createRandom } from '../random.ts';
+import { createSkewedClock } from '../skewed-clock.ts';
 import { createApplier } from './apply.ts';
 import type { SandboxAddresses, SandboxControls, SandboxOptions } from './controls.ts';
 import { meshDefinitions } from './definitions.ts';
@@ -62,7 +63,9 @@ async function build(
   const troubles: string[] = [];
   const onTrouble = (sentence: string): void => void troubles.push(sentence);
 
-  const apiServer = options.kubeconfig === undefined ? await startApiServer() : undefined;
+  const nodeClock = createSkewedClock(clock);
+  const apiServer =
+    options.kubeconfig === undefined ? await startApiServer({ nowMs: () => nodeClock.nowMs() }) : undefined;
   if (apiServer !== undefined) endings.push(() => apiServer.stop());
   const kubeconfigPath = join(dir, 'kubeconfig');
   if (apiServer !== undefined) await writeFile(kubeconfigPath, apiServer.kubeconfig, { mode: 0o600 });
@@ -77,7 +80,7 @@ async function build(
 
   // The real control plane brings its own workload controllers.
   if (options.kubeconfig === undefined) {
-    await startDeploymentController({ kube, clock, signal, onTrouble, random: createRandom(seed, 'names') });
+    await startDeploymentController({ kube, clock: nodeClock, signal, onTrouble, random: createRandom(seed, 'names') });
     await startEndpointController({ kube, clock, signal, onTrouble });
   }
   const mesh = startMesh({ kube, clock, signal, onTrouble });
@@ -101,7 +104,7 @@ async function build(
   await setTargets([]);
   const kubelet = await startKubelet({
     kube,
-    clock,
+    clock: nodeClock,
     mesh,
     seed,
     speed,
@@ -148,6 +151,7 @@ async function build(
       if (fault === undefined) faults.clear();
       else faults.set(fault);
     },
+    setClockSkew: async (ms) => nodeClock.setSkew(ms),
     messages: async () => receiver.messages(),
     answerMessagesWith: async (status) => receiver.answerWith(status),
     troubles: async () => [...troubles],

@@ -28,6 +28,8 @@ export interface SandboxControls {
   crashPod(namespace: string, name: string): Promise<boolean>;
   /** Absent: no fault any more. Refused where the API server is not the sandbox's own. */
   setApiFault(fault?: ApiFault): Promise<void>;
+  /** The API server's and the node's clock go this many ms ahead (negative: behind) of Prometheus' and everyone else's. */
+  setClockSkew(ms: number): Promise<void>;
   messages(): Promise<readonly ReceivedMessage[]>;
   /** Status with which the webhook receiver answers from now on. */
   answerMessagesWith(status: number): Promise<void>;
@@ -48,6 +50,7 @@ export const CONTROL_NAMES = [
   'breakScrapes',
   'crashPod',
   'setApiFault',
+  'setClockSkew',
   'messages',
   'answerMessagesWith',
   'troubles',

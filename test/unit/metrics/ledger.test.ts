@@ -29,6 +29,15 @@ describe('the pod ledger', () => {
     expect(updateLedger(before, { stable: [pod('b')], canary: [] }, 6000)[0]?.arm).toBe('canary');
   });
 
+  test('a start that lies ahead, on a node with a wrong clock, counts from when it was first seen', () => {
+    const early = pod('a', 4_000_000);
+    const first = updateLedger([], { stable: [early], canary: [] }, 5000);
+    const second = updateLedger(first, { stable: [{ ...early, restartedAtMs: 4_100_000 }], canary: [] }, 9000);
+    const third = updateLedger(second, { stable: [{ ...early, restartedAtMs: 4_100_000 }], canary: [] }, 12_000);
+    expect([first, second, third].map(([each]) => each?.startedAtMs)).toEqual([5000, 5000, 5000]);
+    expect([second, third].map(([each]) => each?.restartedAtMs)).toEqual([9000, 9000]);
+  });
+
   test('a name that is used again belongs to the newest pod that had started by then', () => {
     const ledger: PodLedger = [
       { name: 'web-0', uid: 'old', arm: 'stable', startedAtMs: 1000, endedAtMs: 5000 },
