@@ -5,7 +5,7 @@
 import { checkExpression } from './check.ts';
 import { type Budget, DEFAULT_BUDGET, type Environment, functionNamed } from './environment.ts';
 import { PREDICATE_USAGE } from './functions/builtins.ts';
-import { elementAt } from './functions/lists.ts';
+import { elementAt, fieldOf } from './functions/lists.ts';
 import { CallFailed } from './functions/signature.ts';
 import { binaryOf, compareBy, sliceOf } from './operations.ts';
 import { goThrough, type Turn } from './predicates.ts';
@@ -163,7 +163,7 @@ class Walk {
     const of = this.visit(node.of);
     if (of === null && node.isOptional) throw new NilReached();
     const key = this.visit(node.property);
-    if (isMap(of)) return of.get(key) ?? null;
+    if (isMap(of)) return this.#at(node, () => fieldOf(of, key));
     if (!isArray(of)) {
       throw new Refusal(
         node,

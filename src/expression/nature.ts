@@ -1,5 +1,5 @@
 /** What is known of a value before it is there (expr-lang's checker/nature): mistakes are found although no series answered yet. */
-import { Instant, isArray, isMap, Span, type Value } from './value.ts';
+import { typeName, type Value } from './value.ts';
 
 export type Nature =
   | { readonly kind: 'unknown' | 'nil' | 'bool' | 'int' | 'float' | 'string' | 'time' | 'duration' | 'map' }
@@ -26,21 +26,8 @@ export const isNumeric = ({ kind }: Nature): boolean => kind === 'int' || kind =
 
 /** What can be known of a value that is there; elements of lists are looked at when they are used. */
 export function natureOf(value: Value): Nature {
-  if (value === null) return NIL;
-  switch (typeof value) {
-    case 'boolean':
-      return BOOL;
-    case 'bigint':
-      return INT;
-    case 'number':
-      return FLOAT;
-    case 'string':
-      return STRING;
-    default:
-      if (value instanceof Instant) return TIME;
-      if (value instanceof Span) return DURATION;
-      return isArray(value) ? ARRAY : isMap(value) ? MAP : UNKNOWN;
-  }
+  const kind = typeName(value);
+  return kind === 'array' ? ARRAY : { kind };
 }
 
 /** Go's assignability between the types that expressions know. */

@@ -43,22 +43,17 @@ export const isMap = (value: Value): value is ReadonlyMap<Value, Value> => value
 export const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 
 /** The type's name in messages. */
-export function typeName(value: Value): string {
+export function typeName(
+  value: Value,
+): 'nil' | 'bool' | 'int' | 'float' | 'string' | 'time' | 'duration' | 'array' | 'map' {
   if (value === null) return 'nil';
-  switch (typeof value) {
-    case 'boolean':
-      return 'bool';
-    case 'number':
-      return 'float';
-    case 'bigint':
-      return 'int';
-    case 'string':
-      return 'string';
-    default:
-      if (value instanceof Instant) return 'time';
-      if (value instanceof Span) return 'duration';
-      return isArray(value) ? 'array' : 'map';
-  }
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return 'float';
+  if (typeof value === 'bigint') return 'int';
+  if (typeof value === 'string') return 'string';
+  if (value instanceof Instant) return 'time';
+  if (value instanceof Span) return 'duration';
+  return isArray(value) ? 'array' : 'map';
 }
 
 /** As Go's `==` of expr-lang: numbers by value, whatever their kind; lists element by element; maps by exact type and value. */

@@ -64,6 +64,12 @@ export function elementAt(list: readonly Value[], index: bigint): Value {
   return list.at(Number(index)) ?? null;
 }
 
+/** Nil where there is none. Names of fields are strings; only `groupBy` makes maps that have other keys. */
+export function fieldOf(map: ReadonlyMap<Value, Value>, key: Value): Value {
+  if (map.has(key) || typeof key === 'string') return map.get(key) ?? null;
+  throw new CallFailed(`cannot use ${typeName(key)} to get an element from a map`);
+}
+
 function lengthOf(value: Value): number {
   if (typeof value === 'string') return Array.from(value).length;
   if (isArray(value)) return value.length;
@@ -72,7 +78,7 @@ function lengthOf(value: Value): number {
 }
 
 function get(from: Value, key: Value): Value {
-  if (isMap(from)) return from.get(key) ?? null;
+  if (isMap(from)) return fieldOf(from, key);
   return isArray(from) ? elementAt(from, toWhole(key, 'get')) : null;
 }
 
