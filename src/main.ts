@@ -8,6 +8,7 @@ import { register as registerAct } from './cli/act.ts';
 import { register as registerAnalyze } from './cli/analyze.ts';
 import { register as registerConfig } from './cli/config.ts';
 import { register as registerDemo } from './cli/demo.ts';
+import { register as registerLint } from './cli/lint.ts';
 import { register as registerPlan } from './cli/plan.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
@@ -22,6 +23,7 @@ const commands = [
   registerAct,
   registerAnalyze,
   registerPlan,
+  registerLint,
   registerVersion,
 ];
 

@@ -1,0 +1,78 @@
+/** Which files a call means, and Serin's own library beside the program. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { type Fields, isFields } from '../../api/fields.ts';
+import { messageOf, SerinError } from '../../errors.ts';
+import { readSource } from './source.ts';
+
+export interface ReadFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Files as they are named; of folders every YAML below, but nothing hidden, no dependencies and no templates of Helm charts. */
+export async function readFiles(names: readonly string[]): Promise<readonly ReadFile[]> {
+  const found = new Map<string, ReadFile>();
+  for (const name of names) {
+    if (name === '-') {
+      found.set('stdin', { file: 'stdin', text: await readAll(process.stdin) });
+      continue;
+    }
+    for (const file of await filesOf(name)) if (!found.has(file)) found.set(file, { file, text: await read(file) });
+  }
+  if (found.size === 0)
+    throw usage(`There is no YAML file in ${names.join(', ')}. Name a file, or a folder that holds one.`);
+  return [...found.values()];
+}
+
+async function filesOf(name: string): Promise<readonly string[]> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(name)).isDirectory();
+  } catch (thrown) {
+    throw usage(`${name} cannot be read: ${messageOf(thrown)}. Check the path.`);
+  }
+  return isFolder ? walk(name) : [name];
+}
+
+async function walk(folder: string): Promise<readonly string[]> {
+  const entries = (await readdir(folder, { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const isChart = entries.some(({ name }) => name === 'Chart.yaml');
+  const found: string[] = [];
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    if (entry.isDirectory() && !(isChart && entry.name === 'templates')) found.push(...(await walk(path)));
+    else if (entry.isFile() && /\.ya?ml$/.test(entry.name)) found.push(path);
+  }
+  return found;
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (thrown) {
+    throw usage(`${file} cannot be read: ${messageOf(thrown)}. Check the path.`);
+  }
+}
+
+/** Specs of the MetricQueries and templates that come with Serin, by `Kind/name`. */
+export async function readLibrary(): Promise<ReadonlyMap<string, Fields>> {
+  const specs = new Map<string, Fields>();
+  for (const folder of ['queries', 'analyses']) {
+    const path = fileURLToPath(new URL(`../../../${folder}/`, import.meta.url));
+    for (const file of await walk(path)) {
+      for (const { kind, name, value } of readSource(file, await read(file)).objects) {
+        const { spec } = value;
+        if (isFields(spec)) specs.set(`${kind}/${name}`, spec);
+      }
+    }
+  }
+  return specs;
+}
+
+function usage(message: string): SerinError {
+  return new SerinError('SERIN_E_USAGE', message);
+}

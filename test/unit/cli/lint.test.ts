@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { readFiles, readLibrary } from '../../../src/cli/lint/files.ts';
+import { lint, type LintReport } from '../../../src/cli/lint/lint.ts';
+import { KINDS } from '../../../src/api/kinds.ts';
+import { PLANTED, type Planted } from './lint/planted.ts';
+
+const folder = new URL('lint/', import.meta.url);
+const NAMES = ['argo', 'query', 'template', 'release'] as const;
+const good = new Map(NAMES.map((name) => [name, readFileSync(new URL(`${name}.yaml`, folder), 'utf8')]));
+const library = await readLibrary();
+const options = { scrapeMs: 15_000, badShare: 0.005 };
+
+const lintAll = (texts: ReadonlyMap<string, string>): LintReport =>
+  lint({ files: [...texts].map(([file, text]) => ({ file: `${file}.yaml`, text })), library, options });
+
+const lintOne = (text: string): LintReport => lint({ files: [{ file: 'a.yaml', text }], library, options });
+
+function plant({ file, instead: [from, to] }: Planted): {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly line: number;
+} {
+  const before = good.get(file) ?? '';
+  const at = before.indexOf(from);
+  if (at < 0) throw new Error(`${file}.yaml does not hold ${from}`);
+  let same = 0;
+  while (same < from.length && from[same] === to[same]) same += 1;
+  const text = before.slice(0, at) + to + before.slice(at + from.length);
+  // What is put in behind a line stands on the next one.
+  const changedAt = at + same + (to[same] === '\n' ? 1 : 0);
+  return { texts: new Map([...good, [file, text]]), line: text.slice(0, changedAt).split('\n').length };
+}
+
+describe('lint', () => {
+  test('finds nothing in files that are right', () => {
+    expect(lintAll(good).findings).toEqual([]);
+  });
+
+  test('has a hundred mistakes to find', () => {
+    expect(PLANTED.length).toBeGreaterThanOrEqual(100);
+    expect(new Set(PLANTED.map(({ instead }) => instead.join(' → '))).size).toBe(PLANTED.length);
+  });
+
+  test.each(
+    PLANTED.map((planted) => ({
+      ...planted,
+      title: `${planted.instead[0]} → ${planted.instead[1]}`.replaceAll('\n', '⏎'),
+    })),
+  )('$file: $title ($rule)', (planted) => {
+    const { texts, line } = plant(planted);
+    const { findings } = lintAll(texts);
+    const found = findings.filter(({ rule, message }) => rule === planted.rule && planted.says.test(message));
+    expect(
+      found,
+      JSON.stringify(findings.map(({ rule, message, place }) => `${place.line}: ${rule}: ${message}`)),
+    ).not.toEqual([]);
+    if (planted.line !== 'another') expect(found.map(({ place }) => place.line)).toContain(line);
+    for (const { message } of findings) expect(message).toMatch(/^\S.*[.?:] .*[.?]$/);
+  });
+
+  test('every YAML of the repository is clean', async () => {
+    const root = new URL('../../../', import.meta.url).pathname;
+    const files = await readFiles(['analyses', 'queries', 'deploy', 'test'].map((name) => `${root}${name}`));
+    const report = lint({ files, library, options });
+    expect(report.objects).toBeGreaterThan(20);
+    expect(report.findings).toEqual([]);
+  });
+
+  test.each(KINDS.map((kind) => ({ kind: kind.type.kind, example: kind.example })))(
+    'the example of $kind is clean',
+    ({ example }) => {
+      expect(lintOne(example).findings).toEqual([]);
+    },
+  );
+
+  test.each(['README.md', 'deploy/docs/api.md'])('every YAML in %s is clean', (page) => {
+    const text = readFileSync(new URL(`../../../${page}`, import.meta.url), 'utf8');
+    const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const block of blocks) expect(lintOne(block).findings, block).toEqual([]);
+  });
+});
