@@ -27,6 +27,20 @@ export const ResolvedMetric = Type.Object({
   fail: resolvedMargin('Up to here the canary is healthy.'),
   pass: resolvedMargin('Below this the canary is proven good.'),
   sloMs: Type.Optional(Type.Number({ description: 'Boundary that gets half of this metric’s weight, ms.' })),
+  direction: Type.Optional(literals(['higher', 'lower', 'either'], 'Which difference is bad; absent: higher.')),
+  against: Type.Optional(
+    Type.Object(
+      {
+        constant: Type.Optional(
+          Type.Number({ description: 'An absolute bound, as a fraction or in the metric’s unit.' }),
+        ),
+        workload: Type.Optional(text('A baseline workload.', 253)),
+      },
+      { description: 'What it is compared with; absent: stable at the same time.' },
+    ),
+  ),
+  slower: Type.Optional(Type.Number({ description: 'Part by which the canary may be slower at every quantile.' })),
+  required: Type.Optional(Type.Boolean({ description: 'Whether a step passes only if this does; absent: true.' })),
 });
 export type ResolvedMetric = Static<typeof ResolvedMetric>;
 

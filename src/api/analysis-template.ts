@@ -3,7 +3,15 @@ import Type, { type Static } from 'typebox';
 import { AGE, type KindDefinition } from './kind.ts';
 import { TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
-import { exactlyOne, listMap, name, points, rules, text } from './schema.ts';
+import { exactlyOne, listMap, literals, name, percent, rules, text } from './schema.ts';
+
+/** `0.05pp`, or a plain number where the metric has a unit of its own. */
+const amount = (description: string) =>
+  Type.String({
+    description,
+    maxLength: 24,
+    pattern: '^((100|[0-9]{1,2}(\\.[0-9]+)?)pp|[0-9]{1,12}(\\.[0-9]{1,9})?)$',
+  });
 
 const margin = (description: string) =>
   Type.Object(
@@ -15,7 +23,9 @@ const margin = (description: string) =>
           maximum: 100,
         }),
       ),
-      difference: Type.Optional(points('Canary − stable in percentage points, e.g. 0.05pp.')),
+      difference: Type.Optional(
+        amount('Canary − stable: percentage points such as 0.05pp; for rates and gauges a number in their unit.'),
+      ),
     },
     {
       description,
@@ -28,6 +38,30 @@ export const Compare = Type.Object(
   {
     query: Type.Optional(name('Name of a MetricQuery.')),
     inline: Type.Optional(MetricQuerySpec),
+    against: Type.Optional(
+      Type.Object(
+        {
+          constant: Type.Optional(
+            Type.String({
+              description:
+                'An absolute bound, e.g. 1% (of requests), or a number in the unit of a rate. Margins then are margins of this bound.',
+              minLength: 1,
+              maxLength: 64,
+            }),
+          ),
+          workload: Type.Optional(name('A baseline: another workload of the namespace, that runs what stable runs.')),
+        },
+        {
+          description: 'What the canary is compared with, instead of stable at the same time.',
+          ...rules(exactlyOne('constant', 'workload')),
+        },
+      ),
+    ),
+    direction: Type.Optional(
+      literals(['higher', 'lower', 'either'], 'Which difference is bad: a canary that is higher, lower, or either.', {
+        default: 'higher',
+      }),
+    ),
     fail: Type.Optional(margin('Up to here the canary is healthy; the preset says how far where this is left out.')),
     pass: Type.Optional(margin('Below this the canary is proven good; wider than `fail`. Left out: by the preset.')),
     slo: Type.Optional(
@@ -42,9 +76,14 @@ export const Compare = Type.Object(
         { description: 'The latency that was promised to users.' },
       ),
     ),
+    slower: Type.Optional(
+      percent(
+        'Native histograms: the canary may be this much slower at every quantile, e.g. 20%, and still be healthy.',
+      ),
+    ),
   },
   {
-    description: 'Canary against stable, judged sequentially.',
+    description: 'Canary against stable (or a baseline, or a constant), judged sequentially.',
     ...rules(
       exactlyOne('query', 'inline'),
       {
@@ -65,6 +104,15 @@ export const TemplateMetric = Type.Object(
     name: name('Name of the metric, unique in the template.'),
     compare: Type.Optional(Compare),
     critical: Type.Optional(Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' })),
+    required: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether a step passes only if this metric does. It can abort either way. Left out: true, for gauges false.',
+      }),
+    ),
+    weight: Type.Optional(
+      percent('Its part of the rollout’s evidence, e.g. 30%; the others share the rest. 0%: reported, never decides.'),
+    ),
   },
   { description: 'One metric and how it is judged.', ...rules(exactlyOne('compare')) },
 );

@@ -58,13 +58,49 @@ export const MetricQuerySpec = Type.Object(
         {
           metric: metricName('Name of the histogram without `_bucket`.'),
           unit: Type.Optional(literals(['ms', 's'], 'Unit of the bucket boundaries.', { default: 'ms' })),
+          native: Type.Optional(
+            Type.Boolean({
+              description: 'A native histogram (one series, no `_bucket`, no `le`). Classic where left out.',
+            }),
+          ),
           match,
         },
-        { description: 'A classic Prometheus histogram of durations.' },
+        { description: 'A Prometheus histogram of durations.' },
+      ),
+    ),
+    rate: Type.Optional(
+      Type.Object(
+        {
+          events: selector('A counter of what happens.'),
+          per: Type.Optional(
+            selector('A counter of what it is counted per, e.g. requests. Left out: per pod and second.'),
+          ),
+        },
+        {
+          description:
+            'Events per something that they are no part of: exceptions per request, evictions per pod and second.',
+        },
+      ),
+    ),
+    gauge: Type.Optional(
+      Type.Object(
+        {
+          metric: metricName('Name of the gauge.'),
+          match,
+          of: Type.Optional(
+            literals(['sum', 'mean', 'max'], 'What the series of one pod come to, e.g. its containers.', {
+              default: 'sum',
+            }),
+          ),
+        },
+        { description: 'A value that goes up and down, e.g. memory in use; the mean over the pods is compared.' },
       ),
     ),
   },
-  { description: 'What is measured, as structure instead of PromQL.', ...rules(exactlyOne('counts', 'histogram')) },
+  {
+    description: 'What is measured, as structure instead of PromQL.',
+    ...rules(exactlyOne('counts', 'histogram', 'rate', 'gauge')),
+  },
 );
 export type MetricQuerySpec = Static<typeof MetricQuerySpec>;
 export type Selector = Static<typeof Selector>;

@@ -1,5 +1,5 @@
 /** MetricQueries and inline queries: everything that would only show when Prometheus is asked. */
-import { checkQuery } from '../judge/query-shape.ts';
+import { checkQuery, selectorsOf, shapeOf } from '../judge/query-shape.ts';
 import { sameJson } from './fields.ts';
 import { labelMatchFinding } from './label-match.ts';
 import type { Finding } from './meta.ts';
@@ -11,18 +11,22 @@ export function validateQuery(spec: unknown, path = 'spec'): readonly Finding[] 
   const shape = shapeFindings(MetricQuerySpec, spec, path);
   if (shape.length > 0) return shape;
   const query = spec as MetricQuerySpec; // just checked against its schema
-  if ((query.counts === undefined) === (query.histogram === undefined)) {
-    return [
-      invalid(
-        `${path} has ${query.counts === undefined ? 'neither' : 'both'} of counts and histogram. Write exactly one.`,
-      ),
-    ];
+  if (shapeOf(query) === undefined) {
+    const written = selectorsOf(query).length === 0 ? 'none' : 'more than one';
+    return [invalid(`${path} has ${written} of counts, histogram, rate and gauge. Write exactly one.`)];
   }
   const matches = matchFindings(query, path);
   if (matches.length > 0) return matches;
   const unusable = checkQuery(query, path);
   if (unusable !== undefined) return [unusable];
-  const { counts } = query;
+  const { counts, rate } = query;
+  if (rate?.per !== undefined && sameJson(rate.events, rate.per)) {
+    return [
+      invalid(
+        `${path}.rate.per counts the same as events, so there is always one per one. Leave per out for a rate per pod and second.`,
+      ),
+    ];
+  }
   if (counts === undefined || !sameJson(counts.total, counts.bad)) return [];
   return [
     invalid(
@@ -32,13 +36,10 @@ export function validateQuery(spec: unknown, path = 'spec'): readonly Finding[] 
 }
 
 function matchFindings(query: MetricQuerySpec, path: string): readonly Finding[] {
-  const places = [
-    { match: query.counts?.total.match, where: `${path}.counts.total.match` },
-    { match: query.counts?.bad.match, where: `${path}.counts.bad.match` },
-    { match: query.histogram?.match, where: `${path}.histogram.match` },
-  ];
-  return places.flatMap(({ match, where }) =>
-    Object.entries(match ?? {}).flatMap(([label, wanted]) => labelMatchFinding(label, wanted, where) ?? []),
+  return selectorsOf(query).flatMap(({ selector, field }) =>
+    Object.entries(selector.match ?? {}).flatMap(
+      ([label, wanted]) => labelMatchFinding(label, wanted, `${path}.${field}.match`) ?? [],
+    ),
   );
 }
 

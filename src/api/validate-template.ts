@@ -1,9 +1,11 @@
 /** AnalysisTemplates and ClusterAnalysisTemplates: what the schema and its CEL rules cannot see. */
-import { AnalysisTemplateSpec, type Compare, type Margin, type TemplateMetric } from './analysis-template.ts';
+import { AnalysisTemplateSpec, type TemplateMetric } from './analysis-template.ts';
+import { shapeOf } from '../judge/query-shape.ts';
 import { isFields } from './fields.ts';
 import type { Finding } from './meta.ts';
 import { shapeFindings } from './shape.ts';
-import { quote, readDurationMs, readPoints, units } from './units.ts';
+import { quote, readPercent, units } from './units.ts';
+import { compareFindings } from './validate-compare.ts';
 import { validateQuery } from './validate-query.ts';
 
 const PLACEHOLDER = /\{\{[^{}]{0,200}\}\}/g;
@@ -68,51 +70,13 @@ function metricFindings(metric: TemplateMetric, path: string): readonly Finding[
     return [invalid(`${path}.compare needs exactly one of query and inline. Keep one of them.`)];
   }
   const inline = compare.inline === undefined ? [] : validateQuery(compare.inline, `${path}.compare.inline`);
-  return [...marginFindings(compare, `${path}.compare`), ...sloFindings(compare, `${path}.compare.slo`), ...inline];
-}
-
-function marginFindings({ fail, pass }: Compare, path: string): readonly Finding[] {
-  for (const [name, margin] of [
-    ['fail', fail],
-    ['pass', pass],
-  ] as const) {
-    if (margin === undefined) continue;
-    if (margin.ratio === undefined && margin.difference === undefined) {
-      return [invalid(`${path}.${name} is empty. Write ratio, difference or both.`)];
-    }
-    if (margin.difference !== undefined && readPoints(margin.difference) === undefined) {
-      return [invalid(`${path}.${name}.difference is ${quote(margin.difference)}. Write ${units.points.written}.`)];
-    }
-  }
-  if (fail === undefined || pass === undefined) return [];
-  const [low, high] = [numbersOf(fail), numbersOf(pass)];
-  const isWider = high.ratio >= low.ratio && high.difference >= low.difference;
-  if (isWider && (high.ratio > low.ratio || high.difference > low.difference)) return [];
+  const shape = compare.inline === undefined || inline.length > 0 ? undefined : shapeOf(compare.inline);
+  const weight = metric.weight === undefined || readPercent(metric.weight) !== undefined;
   return [
-    invalid(
-      `${path}.pass is not wider than fail, so nothing lies between "proven good" and "proven bad". Raise pass or lower fail.`,
-    ),
+    ...compareFindings(compare, shape, `${path}.compare`),
+    ...(weight ? [] : [invalid(`${path}.weight is ${quote(metric.weight)}. Write ${units.percent.written}.`)]),
+    ...inline,
   ];
-}
-
-const numbersOf = ({ ratio, difference }: Margin): { readonly ratio: number; readonly difference: number } => ({
-  ratio: ratio ?? 1,
-  difference: readPoints(difference) ?? 0,
-});
-
-function sloFindings({ slo, inline }: Compare, path: string): readonly Finding[] {
-  if (slo === undefined) return [];
-  if (inline !== undefined && inline.histogram === undefined) {
-    return [
-      invalid(
-        `${path} is for histograms, and the inline query counts events. Leave slo out, or give inline a histogram.`,
-      ),
-    ];
-  }
-  const isPlaceholder = slo.le.includes('{{');
-  const isNumber = /^\d+(?:\.\d+)?$/.test(slo.le.trim()) && Number(slo.le) > 0;
-  if (isPlaceholder || isNumber || (readDurationMs(slo.le.trim()) ?? 0) > 0) return [];
-  return [invalid(`${path}.le is ${quote(slo.le)}. Write a boundary of the histogram, as ${units.duration.written}.`)];
 }
 
 function invalid(message: string): Finding {

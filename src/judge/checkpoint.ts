@@ -8,14 +8,15 @@ import { openWager } from '../stats/wager.ts';
 import { LIKELIHOOD_NODES, type Comparison } from './comparison.ts';
 import type { RunEvidence } from './evidence.ts';
 import type { Mark } from './marks.ts';
-import type { MetricEvidence } from './metric-evidence.ts';
+import type { GaugeComparison } from './gauge-comparison.ts';
+import type { MetricEvidence, MetricRule } from './metric-evidence.ts';
 import type { SkipReason } from './observation.ts';
 
 const VERSION = 1;
 
 interface SavedComparison {
-  /** Boundary (ms) or null, share, must pass. */
-  readonly is: readonly [boundaryMs: number | null, share: number, mustPass: boolean];
+  /** Boundary (ms) or null, share, must pass, lower is bad. */
+  readonly is: readonly [boundaryMs: number | null, share: number, mustPass: boolean, isLower?: true];
   /** Counts: weight, intervals and totals, in the order of `countsOf`. */
   readonly n: readonly number[];
   /** Doubles: cash, bets, pass sums, residual, placement. */
@@ -38,6 +39,9 @@ interface SavedMetric extends Pick<MetricEvidence, 'kind' | 'skipped'> {
   readonly tipped: readonly (readonly [fromStartMs: number, nats: number])[];
   readonly tallies?: MetricEvidence['tallies'];
   readonly comparisons: readonly SavedComparison[];
+  /** What else the rule says; absent for errors and latency against stable. */
+  readonly more?: Omit<MetricRule, 'name' | 'critical' | 'share' | 'fail' | 'pass' | 'sloMs'>;
+  readonly gauges?: readonly GaugeComparison[];
 }
 
 interface SavedRun extends Omit<RunEvidence, 'metrics' | 'marks'> {
@@ -100,10 +104,12 @@ function restoreMarks(saved: SavedRun['marks'], startMs: number, metrics: number
 }
 
 function saveMetric(metric: MetricEvidence, startMs: number, indexOf: (pod: string) => number): SavedMetric {
-  const { name, critical, share, fail, pass, sloMs } = metric.rule;
+  const { name, critical, share, fail, pass, sloMs, ...more } = metric.rule;
   const margins = [fail.ratio, fail.difference, pass.ratio, pass.difference] as const;
   return {
     rule: sloMs === undefined ? [name, critical, share, ...margins] : [name, critical, share, ...margins, sloMs],
+    ...(Object.keys(more).length === 0 ? {} : { more }),
+    ...(metric.gauges.length === 0 ? {} : { gauges: metric.gauges }),
     kind: metric.kind,
     seen: seenOf(metric),
     skipped: metric.skipped,
@@ -115,7 +121,12 @@ function saveMetric(metric: MetricEvidence, startMs: number, indexOf: (pod: stri
       const before = metric.comparisons[k - 1]?.likelihood.requests;
       const requests = encode(Float32Array.from(likelihood.requests));
       return {
-        is: [comparison.boundaryMs ?? null, comparison.share, comparison.mustPass],
+        is: [
+          comparison.boundaryMs ?? null,
+          comparison.share,
+          comparison.mustPass,
+          ...(comparison.isLower === undefined ? ([] as const) : ([true] as const)),
+        ],
         n: countsOf(comparison),
         d: encode(Float64Array.from(realsOf(comparison))),
         s: encode(Float32Array.from([...dispersion.sums, ...likelihood.events])),
@@ -145,7 +156,9 @@ function restoreMetric(saved: SavedMetric, startMs: number, pods: readonly strin
       fail: { ratio: failRatio, difference: failDifference },
       pass: { ratio: passRatio, difference: passDifference },
       ...(sloMs === undefined ? {} : { sloMs }),
+      ...saved.more,
     },
+    gauges: (saved.gauges ?? []).map(restoreGauge),
     kind: saved.kind,
     comparisons,
     tallies: [...(saved.tallies ?? [])],
@@ -164,6 +177,13 @@ function restoreMetric(saved: SavedMetric, startMs: number, pods: readonly strin
     tipped: saved.tipped.map(([fromStartMs, nats]) => ({ endMs: startMs + fromStartMs, nats })),
     canaryPods: canaryPods as number,
   };
+}
+
+/** JSON has no bits to lose: numbers are written so that they are read back exactly. What is not finite was never there. */
+function restoreGauge(saved: GaugeComparison): GaugeComparison {
+  const numbers = [saved, saved.fail, saved.pass, saved.plain].flatMap((part) => Object.values(part));
+  if (numbers.length < 25 || numbers.includes(null)) fail('a gauge is cut short');
+  return { ...saved, fail: { ...saved.fail }, pass: { ...saved.pass }, plain: { ...saved.plain } };
 }
 
 function seenOf(metric: MetricEvidence): number[] {
@@ -196,7 +216,7 @@ function restoreComparison(
   pods: readonly string[],
   requestsBefore: ArrayLike<number> | undefined,
 ): Comparison {
-  const [boundaryMs, share, mustPass] = saved.is;
+  const [boundaryMs, share, mustPass, isLower] = saved.is;
   const take = reader(saved.n);
   const [weight, restartedAt, age, residualAge, podIntervals, podCount, canaryBad] = take(7) as Seven;
   const [totals, history] = [Float64Array.from(take(4)), Float64Array.from(take(2))];
@@ -212,6 +232,7 @@ function restoreComparison(
     ...(boundaryMs === null ? {} : { boundaryMs }),
     share,
     mustPass,
+    ...(isLower === undefined ? {} : { isLower }),
     wager: { bets, cash, weight, restartedAt },
     dispersion: {
       sums: Float32Array.from(takeSingle(12)),

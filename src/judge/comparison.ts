@@ -6,13 +6,20 @@ import type { ArmCounts } from '../stats/counts.ts';
 import {
   type Dispersion,
   dispersionOf,
+  learnOwnResidual,
   learnPods,
   learnResidual,
   openDispersion,
   rawRatio,
 } from '../stats/dispersion.ts';
-import { type Likelihood, addToLikelihood, nodeRatios, openLikelihood } from '../stats/likelihood.ts';
-import { type PassEvidence, addToPassing, openPassing } from '../stats/passing.ts';
+import {
+  type Likelihood,
+  addBoundToLikelihood,
+  addToLikelihood,
+  nodeRatios,
+  openLikelihood,
+} from '../stats/likelihood.ts';
+import { type PassEvidence, type PassMargin, addToPassing, openPassing } from '../stats/passing.ts';
 import { guardedMargin, placementSpread } from '../stats/placement.ts';
 import { capOf } from '../stats/rule.ts';
 import { type Wager, openWager, play, worth } from '../stats/wager.ts';
@@ -28,6 +35,8 @@ export interface Comparison {
   readonly share: number;
   /** The metric passes only if this comparison does. */
   readonly mustPass: boolean;
+  /** A canary that is lower is bad; absent: one that is higher. */
+  readonly isLower?: true;
   readonly wager: Wager;
   readonly dispersion: Dispersion;
   readonly passing: PassEvidence;
@@ -44,6 +53,8 @@ export interface Comparison {
 export interface Terms {
   readonly fail: MarginNumbers;
   readonly pass: MarginNumbers;
+  /** The canary is compared with this rate; stable only tells how noisy pods are. */
+  readonly constant?: number;
   /** Odds at which the run aborts. */
   readonly threshold: number;
   /** Index of the interval since the run's start, and how many the run may have. */
@@ -57,7 +68,7 @@ const RATIOS = nodeRatios(LIKELIHOOD_NODES);
 
 /** Starts a comparison, having learnt from stable's history how noisy its pods are. */
 export function openComparison(
-  given: { readonly boundaryMs?: number; readonly share: number; readonly mustPass: boolean },
+  given: Pick<Comparison, 'boundaryMs' | 'share' | 'mustPass' | 'isLower'>,
   history: readonly ProportionCounts[],
 ): Comparison {
   const dispersion = openDispersion();
@@ -92,7 +103,7 @@ export function learnStable(comparison: Comparison, { stable, stablePods }: Prop
   learnPods(dispersion, stablePods);
 }
 
-/** Adds one usable interval: both totals > 0, events ≤ totals, all finite. Decides with what was known before it, then learns from it. */
+/** Adds one usable interval: all finite, totals > 0 (stable's only where it is compared with). Decides with what was known before it, then learns from it. */
 export function addInterval(comparison: Comparison, counts: ProportionCounts, canaryPods: number, terms: Terms): void {
   const arms: ArmCounts = {
     canaryBad: counts.canary.bad,
@@ -100,12 +111,17 @@ export function addInterval(comparison: Comparison, counts: ProportionCounts, ca
     stableBad: counts.stable.bad,
     stableTotal: counts.stable.total,
   };
-  const { dispersion, totals, history } = comparison;
+  const { dispersion, totals, history, isLower } = comparison;
+  const { constant } = terms;
   const stablePods = counts.stablePods.length;
   const calibration = calibrationOf(dispersion, stablePods);
+  const healthy = marginOf(comparison, terms, calibration, canaryPods, stablePods);
+  const fail = lineOf({ ratio: healthy, difference: terms.fail.difference }, isLower, constant);
   play(comparison.wager, arms, {
-    theta0: marginOf(comparison, terms.fail, calibration, canaryPods, stablePods),
-    delta: terms.fail.difference,
+    theta0: fail.ratio,
+    delta: fail.difference,
+    ...(fail.isLower === undefined ? {} : { isLower: fail.isLower }),
+    ...(fail.bound === undefined ? {} : { bound: fail.bound }),
     dispersion: phiOf(comparison, calibration).phi,
     cap: capOf(terms.threshold / comparison.share),
     index: terms.index,
@@ -114,24 +130,45 @@ export function addInterval(comparison: Comparison, counts: ProportionCounts, ca
     earlierBad: (totals[2] as number) + (history[0] as number),
     earlierTotal: (totals[3] as number) + (history[1] as number),
   });
-  addToPassing(comparison.passing, arms, terms.pass.ratio, terms.pass.difference);
-  addToLikelihood(comparison.likelihood, arms, RATIOS);
+  addToPassing(comparison.passing, arms, lineOf(terms.pass, isLower, constant));
+  if (constant === undefined) addToLikelihood(comparison.likelihood, arms, RATIOS);
+  else addBoundToLikelihood(comparison.likelihood, counts.canary, constant, RATIOS);
   totals[0] = (totals[0] as number) + arms.canaryBad;
   totals[1] = (totals[1] as number) + arms.canaryTotal;
   totals[2] = (totals[2] as number) + arms.stableBad;
   totals[3] = (totals[3] as number) + arms.stableTotal;
   learnPods(dispersion, counts.stablePods);
-  learnResidual(dispersion, arms, totalsOf(comparison), stablePods >= 2);
+  const learn = constant === undefined ? learnResidual : learnOwnResidual;
+  learn(dispersion, arms, totalsOf(comparison), stablePods >= 2);
 }
 
-/** θ0 in force: the spec's, raised where the noise is unknown, widened for few pods. */
+/**
+ * A margin as the line that divides, in the canary's direction: canary ≤ ratio·stable + difference, or canary ≥ stable/ratio −
+ * difference; against a constant one number.
+ */
+export function lineOf(margin: MarginNumbers, isLower: true | undefined, constant: number | undefined): PassMargin {
+  const ratio = isLower ? 1 / margin.ratio : margin.ratio;
+  const difference = isLower ? -margin.difference : margin.difference;
+  return {
+    ratio,
+    difference,
+    ...(isLower === undefined ? {} : { isLower }),
+    ...(constant === undefined ? {} : { bound: ratio * constant + difference }),
+  };
+}
+
+/**
+ * How many times worse is healthy: the spec's ratio, raised where the noise is unknown, widened for few pods. A bound is a promise
+ * and stays what it is.
+ */
 export function marginOf(
   comparison: Comparison,
-  fail: MarginNumbers,
+  { fail, constant }: Pick<Terms, 'fail' | 'constant'>,
   calibration: Calibration,
   canaryPods: number,
   stablePods: number,
 ): number {
+  if (constant !== undefined) return fail.ratio;
   return guardedMargin(Math.max(fail.ratio, calibration.leastRatio), comparison.spread, canaryPods, stablePods);
 }
 

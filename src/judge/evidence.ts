@@ -2,10 +2,17 @@
  * Evidence of one analysis run. `openEvidence` starts it from stable's history, `observe` adds one interval of every metric. Both
  * are pure: the same intervals give the same evidence bit for bit, however often they are replayed or restored in between.
  */
-import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import type { AnalysisRunSpec, ResolvedMetric } from '../api/analysis-run.ts';
 import { FEWEST_INTERVALS } from '../stats/rule.ts';
 import { type Mark, addMark, markOf } from './marks.ts';
-import { type MetricEvidence, addGap, addObservation, metricOdds, openMetric } from './metric-evidence.ts';
+import {
+  type MetricEvidence,
+  type MetricRule,
+  addGap,
+  addObservation,
+  carriedOdds,
+  openMetric,
+} from './metric-evidence.ts';
 import type { Observation } from './observation.ts';
 import type { Batch } from './question.ts';
 
@@ -40,11 +47,8 @@ export function openEvidence(spec: AnalysisRunSpec, history: ReadonlyMap<string,
     endMs: 0,
     weight: -1,
     step: -1,
-    metrics: spec.metrics.map(({ name, critical, share, fail, pass, sloMs }) =>
-      openMetric(
-        { name, critical, share: share / Math.max(1, shares), fail, pass, ...(sloMs === undefined ? {} : { sloMs }) },
-        history.get(name) ?? [],
-      ),
+    metrics: spec.metrics.map((metric) =>
+      openMetric(ruleOf(metric, metric.share / Math.max(1, shares)), history.get(metric.name) ?? []),
     ),
     marks: [],
   };
@@ -87,20 +91,42 @@ export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
   return evidence.failed === undefined ? withFailure(next) : next;
 }
 
+function ruleOf(metric: ResolvedMetric, share: number): MetricRule {
+  const { name, critical, fail, pass, sloMs, direction, against, slower, required, query } = metric;
+  const shape = query.rate === undefined ? (query.gauge === undefined ? undefined : 'gauge') : 'rate';
+  return {
+    name,
+    critical,
+    share,
+    fail,
+    pass,
+    ...(sloMs === undefined ? {} : { sloMs }),
+    ...(shape === undefined ? {} : { shape }),
+    ...(direction === undefined || direction === 'higher' ? {} : { direction }),
+    ...(against?.constant === undefined ? {} : { constant: against.constant }),
+    ...(against?.workload === undefined ? {} : { isBaseline: true }),
+    ...(slower === undefined ? {} : { slower }),
+    ...(required === false ? { isOptional: true } : {}),
+  };
+}
+
 /** Odds of the whole run against a healthy canary: the average of its metrics' odds by share. */
-export function runOdds(metrics: readonly MetricEvidence[]): number {
+export function runOdds({ metrics, abortAtOdds }: Pick<RunEvidence, 'metrics' | 'abortAtOdds'>): number {
   let staked = 0;
   let sum = 0;
   for (const metric of metrics) {
     staked += metric.rule.share;
-    sum += metric.rule.share * metricOdds(metric);
+    sum += carriedOdds(metric, abortAtOdds);
   }
   return sum + Math.max(0, 1 - staked);
 }
 
 /** The metric that carries most of the odds. */
-export function leadingMetric(metrics: readonly MetricEvidence[]): MetricEvidence | undefined {
-  const carried = (metric: MetricEvidence): number => metric.rule.share * metricOdds(metric);
+export function leadingMetric({
+  metrics,
+  abortAtOdds,
+}: Pick<RunEvidence, 'metrics' | 'abortAtOdds'>): MetricEvidence | undefined {
+  const carried = (metric: MetricEvidence): number => carriedOdds(metric, abortAtOdds);
   return metrics.reduce<MetricEvidence | undefined>(
     (best, metric) => (best === undefined || carried(metric) > carried(best) ? metric : best),
     undefined,
@@ -108,8 +134,8 @@ export function leadingMetric(metrics: readonly MetricEvidence[]): MetricEvidenc
 }
 
 function withFailure(evidence: RunEvidence): RunEvidence {
-  const odds = runOdds(evidence.metrics);
-  const leader = leadingMetric(evidence.metrics);
+  const odds = runOdds(evidence);
+  const leader = leadingMetric(evidence);
   if (leader === undefined || odds < evidence.abortAtOdds || leader.used < FEWEST_INTERVALS) return evidence;
   return { ...evidence, failed: { endMs: evidence.endMs, odds, metric: leader.rule.name } };
 }

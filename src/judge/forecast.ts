@@ -1,14 +1,12 @@
 /** How long until a Pass if the canary equals stable from here on, at today's traffic. A forecast, never a decision. */
-import { logIncrement } from '../stats/affine.ts';
 import type { ArmCounts } from '../stats/counts.ts';
 import { bisect, logSumExp } from '../stats/numeric.ts';
-import { PASS_RATIOS, type PassEvidence } from '../stats/passing.ts';
-import type { MarginNumbers } from './preset.ts';
+import { PASS_RATIOS, type PassEvidence, passIncrement, type PassMargin } from '../stats/passing.ts';
 
 export interface PassForecast {
   readonly passing: PassEvidence;
   readonly dispersion: number;
-  readonly pass: MarginNumbers;
+  readonly pass: PassMargin;
   readonly falsePass: number;
   /** Mean requests per interval, and stable's share of bad ones. */
   readonly canaryPerInterval: number;
@@ -21,14 +19,14 @@ export function intervalsToPass(given: PassForecast): number | undefined {
   const { canaryPerInterval, stablePerInterval, badShare, pass, passing, dispersion } = given;
   const needed = Math.log(1 / given.falsePass) + Math.log(PASS_RATIOS.length);
   if (logOddsAfter(0) >= needed) return 0;
-  if (!(canaryPerInterval > 0) || !(stablePerInterval > 0)) return undefined;
+  if (!(canaryPerInterval > 0) || !(stablePerInterval > 0 || pass.bound !== undefined)) return undefined;
   const typical: ArmCounts = {
     canaryBad: canaryPerInterval * badShare,
     canaryTotal: canaryPerInterval,
     stableBad: stablePerInterval * badShare,
     stableTotal: stablePerInterval,
   };
-  const growth = PASS_RATIOS.map((ratio) => logIncrement(typical, pass.ratio, pass.ratio * ratio, pass.difference));
+  const growth = PASS_RATIOS.map((_, j) => passIncrement(typical, pass, j));
   const most = 1e6;
   if (!(logOddsAfter(most) >= needed)) return undefined;
   return Math.ceil(bisect((intervals) => logOddsAfter(intervals) - needed, 0, most));

@@ -31,6 +31,28 @@ export function formatPercent(fraction: number): string {
   return `${digits(fraction * 100)} %`;
 }
 
+/** A plain number of three digits in the metric's own unit: `0.0125`, `3.4`, `18 200`. */
+export function formatAmount(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000) return `${value < 0 ? '−' : ''}${formatCount(Number(size.toPrecision(3)))}`;
+  return (size < 1e-6 ? '0' : String(Number(value.toPrecision(3)))).replace('-', '−');
+}
+
+/** A difference in the metric's own unit, with its sign: `+0.13`. */
+export function formatChange(difference: number): string {
+  const amount = formatAmount(difference);
+  return difference > 0 && amount !== '0' ? `+${amount}` : amount;
+}
+
+/** A ratio as a change: `12 % above`, `3 % below`. */
+export function formatRelative(ratio: number): string {
+  if (!Number.isFinite(ratio)) return '–';
+  const percent = Math.abs(ratio - 1) * 100;
+  const shown = percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2));
+  return `${shown} % ${ratio < 1 ? 'below' : 'above'}`;
+}
+
 /** A difference of fractions in percentage points, with its sign: `+0.13 pp`. */
 export function formatPoints(difference: number): string {
   const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';

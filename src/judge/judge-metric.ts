@@ -3,11 +3,12 @@ import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import { confidenceOf } from '../stats/confidence.ts';
 import { passLogOdds } from '../stats/passing.ts';
 import { calibrationOf } from './calibration.ts';
-import { type Comparison, marginOf, oddsOf, phiOf, totalsOf } from './comparison.ts';
+import { type Comparison, lineOf, marginOf, oddsOf, phiOf, totalsOf } from './comparison.ts';
 import type { RunEvidence } from './evidence.ts';
 import { intervalsToPass } from './forecast.ts';
 import { type Since, seenSince } from './marks.ts';
-import { type MetricEvidence, metricOdds, recentlyMissing } from './metric-evidence.ts';
+import { gaugeFacts, shownGauge, tightestGauge } from './judge-gauge.ts';
+import { type MetricEvidence, carriedOdds, metricOdds, recentlyMissing } from './metric-evidence.ts';
 import type { StepQuestion } from './question.ts';
 import { sayMetric } from './render-sentence.ts';
 import type { MetricVerdict, Outcome } from './verdict.ts';
@@ -30,6 +31,8 @@ export interface JudgedMetric {
   /** … and for long enough to say so. */
   readonly isMissing: boolean;
   readonly hasEnoughRequests: boolean;
+  /** A step passes only if it does. */
+  readonly isRequired: boolean;
   /** Every comparison that must pass does, all other conditions aside. */
   readonly isWithinMargin: boolean;
 }
@@ -47,18 +50,20 @@ export function judgeMetric(
   const graceMs = Math.max(GRACE_INTERVALS * evidence.intervalMs, GRACE_MS);
   const isBlind = question.nowMs - quietSinceMs > graceMs;
   const { isPatchy, isMissing } = missingIn(evidence, metric, since, question);
-  const hasEnoughRequests = since.canaryRequests >= rule.minRequests;
+  // Gauges and rates have no requests; what they know shows in their odds.
+  const hasEnoughRequests = metric.rule.shape !== undefined || since.canaryRequests >= rule.minRequests;
   const isFailed =
     evidence.failed !== undefined && (evidence.failed.metric === metric.rule.name || isConfirmed(evidence, metric));
   const needed = Math.log(1 / rule.falsePass);
   const tight = tightest(metric);
-  const isWithinMargin = tight !== undefined && passOddsOf(tight) >= needed;
+  const passOdds = tight === undefined ? tightestGauge(metric) : passOddsOf(tight);
+  const isWithinMargin = passOdds !== undefined && passOdds >= needed;
   const outcome = outcomeOf({ isFailed, isMissing, isWithinMargin, hasEnoughRequests });
   const facts = describe(evidence, spec, metric, tight, since);
   const verdict: Omit<MetricVerdict, 'says'> = {
     ...facts,
     outcome,
-    reason: reasonOf(metric, outcome, hasEnoughRequests),
+    reason: reasonOf(metric, facts.isLower === true, outcome, hasEnoughRequests),
     ...(isBlind ? { blindSinceMs: quietSinceMs } : {}),
   };
   return {
@@ -67,13 +72,14 @@ export function judgeMetric(
     isPatchy,
     isMissing,
     hasEnoughRequests,
+    isRequired: metric.rule.isOptional !== true,
     isWithinMargin,
   };
 }
 
 /** Its own share of the error probability alone would abort. */
 function isConfirmed(evidence: RunEvidence, metric: MetricEvidence): boolean {
-  return metric.rule.share * metricOdds(metric) >= evidence.abortAtOdds;
+  return carriedOdds(metric, evidence.abortAtOdds) >= evidence.abortAtOdds;
 }
 
 function missingIn(
@@ -103,10 +109,10 @@ function outcomeOf(known: {
   return known.isWithinMargin && known.hasEnoughRequests ? 'Pass' : 'Continue';
 }
 
-function reasonOf(metric: MetricEvidence, outcome: Outcome, hasEnoughRequests: boolean): string {
+function reasonOf(metric: MetricEvidence, isLower: boolean, outcome: Outcome, hasEnoughRequests: boolean): string {
   switch (outcome) {
     case 'Fail':
-      return metric.kind === 'histogram' ? 'LatencyAboveStable' : 'ErrorsAboveStable';
+      return failReasonOf(metric, isLower);
     case 'Pass':
       return 'WithinMargin';
     case 'Inconclusive':
@@ -116,6 +122,13 @@ function reasonOf(metric: MetricEvidence, outcome: Outcome, hasEnoughRequests: b
     case 'Continue':
       return hasEnoughRequests ? 'Judging' : 'TooFewRequests';
   }
+}
+
+function failReasonOf({ rule, kind }: MetricEvidence, isLower: boolean): string {
+  if (rule.constant !== undefined) return isLower ? 'BelowBound' : 'AboveBound';
+  if (isLower) return 'BelowStable';
+  if (rule.shape !== undefined) return 'AboveStable';
+  return kind === 'histogram' ? 'LatencyAboveStable' : 'ErrorsAboveStable';
 }
 
 /** The comparison that has furthest to go to a Pass, among those that must pass. */
@@ -157,17 +170,20 @@ function describe(
     skippedIntervals: metric.skipped,
     tippedBy: metric.tipped.map(({ endMs }) => endMs),
     isConfirmedAlone: isConfirmed(evidence, metric),
+    ...comparedWith(metric, shown?.isLower ?? shownGauge(metric)?.isLower),
   };
   if (shown === undefined) {
+    const gauge = shownGauge(metric);
     return {
       ...common,
-      passOdds: 1,
+      passOdds: Math.exp(Math.min(690, tightestGauge(metric) ?? 0)),
       canary: { bad: 0, total: metric.canaryRequests },
       stable: { bad: 0, total: metric.stableRequests },
       dispersion: 1,
       dispersionSource: 'forced',
       effectiveRequests: metric.canaryRequests,
-      failRatio: metric.rule.fail.ratio,
+      failRatio: lineRatio(metric, metric.rule.fail.ratio, gauge?.isLower),
+      ...(gauge === undefined ? {} : gaugeFacts(gauge, spec.rule.falsePass)),
     };
   }
   const { phi, source } = currentPhi(shown);
@@ -179,11 +195,15 @@ function describe(
     passOdds: tight === undefined ? 1 : Math.exp(Math.min(700, passOddsOf(tight))),
     canary: { bad: totals.canaryBad, total: totals.canaryTotal },
     stable: { bad: totals.stableBad, total: totals.stableTotal },
-    ...estimates(shown, phi, spec.rule.falsePass),
+    ...estimates(shown, metric, phi, spec.rule.falsePass),
     dispersion: phi,
     dispersionSource: source,
     effectiveRequests: totals.canaryTotal / phi,
-    failRatio: marginOf(shown, metric.rule.fail, calibration, metric.canaryPods, shown.dispersion.podCount),
+    failRatio: lineRatio(
+      metric,
+      marginOf(shown, metric.rule, calibration, metric.canaryPods, shown.dispersion.podCount),
+      shown.isLower,
+    ),
     ...(calibration.uncalibrated === undefined ? {} : { uncalibrated: calibration.uncalibrated }),
     ...(eta === undefined ? {} : { passEtaMs: eta }),
     ...(shown.boundaryMs === undefined ? {} : { boundaryMs: shown.boundaryMs }),
@@ -199,14 +219,45 @@ function shownComparison(metric: MetricEvidence, tight: Comparison | undefined):
   return worst !== undefined && metricOdds(metric) > 2 ? worst : (tight ?? worst);
 }
 
-function estimates(shown: Comparison, phi: number, alpha: number): Pick<MetricVerdict, 'ratio' | 'difference'> {
-  const totals = totalsOf(shown);
-  if (!(totals.canaryTotal > 0) || !(totals.stableTotal > 0)) return {};
-  const found = confidenceOf(shown.likelihood, phi, alpha);
-  const pooled = totals.canaryBad / totals.canaryTotal - totals.stableBad / totals.stableTotal;
-  const estimate = Math.min(found.difference.high, Math.max(found.difference.low, pooled));
+/** What of the rule a reader needs to understand the numbers; nothing for errors and latency against stable. */
+function comparedWith(
+  { rule }: MetricEvidence,
+  isLower: true | undefined,
+): Pick<MetricVerdict, 'shape' | 'isLower' | 'bound' | 'isBaseline' | 'isOptional'> {
   return {
-    ...(totals.canaryBad + totals.stableBad > 0 ? { ratio: { estimate: found.estimate, interval: found.ratio } } : {}),
+    ...(rule.shape === undefined ? {} : { shape: rule.shape }),
+    ...(isLower === undefined ? {} : { isLower }),
+    ...(rule.constant === undefined ? {} : { bound: rule.constant }),
+    ...(rule.isBaseline === undefined ? {} : { isBaseline: rule.isBaseline }),
+    ...(rule.isOptional === undefined ? {} : { isOptional: rule.isOptional }),
+  };
+}
+
+/** The fail line as canary ÷ control; a bound's difference is part of it. */
+function lineRatio({ rule }: MetricEvidence, ratio: number, isLower: true | undefined): number {
+  const { constant, fail } = rule;
+  if (constant === undefined) return isLower === undefined ? ratio : 1 / ratio;
+  const line = lineOf({ ratio, difference: fail.difference }, isLower, constant);
+  return Math.max(0, (line.bound ?? 0) / constant);
+}
+
+function estimates(
+  shown: Comparison,
+  { rule }: MetricEvidence,
+  phi: number,
+  alpha: number,
+): Pick<MetricVerdict, 'ratio' | 'difference'> {
+  const totals = totalsOf(shown);
+  const { constant } = rule;
+  if (!(totals.canaryTotal > 0) || !(constant !== undefined || totals.stableTotal > 0)) return {};
+  const rate = totals.canaryBad / totals.canaryTotal;
+  const control = constant ?? totals.stableBad / totals.stableTotal;
+  const widest = rule.shape === 'rate' ? Math.max(1, 200 * rate, 200 * control) : 1;
+  const found = confidenceOf(shown.likelihood, phi, alpha, widest);
+  const estimate = Math.min(found.difference.high, Math.max(found.difference.low, rate - control));
+  const isKnown = constant !== undefined || totals.canaryBad + totals.stableBad > 0;
+  return {
+    ...(isKnown ? { ratio: { estimate: found.estimate, interval: found.ratio } } : {}),
     difference: { estimate, interval: found.difference },
   };
 }
@@ -219,6 +270,7 @@ function passEtaMs(
 ): number | undefined {
   const intervals = Math.max(1, since.answered > 0 ? since.answered : metric.answered);
   const canaryPerInterval = (since.answered > 0 ? since.canaryRequests : metric.canaryRequests) / intervals;
+  if (metric.gauges.length > 0) return undefined;
   let most = 0;
   for (const comparison of metric.comparisons) {
     if (!comparison.mustPass) continue;
@@ -228,17 +280,20 @@ function passEtaMs(
     const wait = intervalsToPass({
       passing: comparison.passing,
       dispersion: currentPhi(comparison).phi,
-      pass: metric.rule.pass,
+      pass: lineOf(metric.rule.pass, comparison.isLower, metric.rule.constant),
       falsePass: spec.rule.falsePass,
       canaryPerInterval,
       stablePerInterval: metric.seenIntervals > 0 ? metric.seenRequests / metric.seenIntervals : 0,
-      badShare: stableTotal > 0 ? stableBad / stableTotal : 0,
+      badShare:
+        metric.rule.constant === undefined && stableTotal > 0
+          ? stableBad / stableTotal
+          : totals.canaryBad / Math.max(1, totals.canaryTotal),
     });
     if (wait === undefined) return undefined;
     most = Math.max(most, wait);
   }
   const requestsLeft = spec.rule.minRequests - since.canaryRequests;
-  if (requestsLeft > 0) {
+  if (requestsLeft > 0 && metric.rule.shape === undefined) {
     if (!(canaryPerInterval > 0)) return undefined;
     most = Math.max(most, Math.ceil(requestsLeft / canaryPerInterval));
   }

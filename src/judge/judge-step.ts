@@ -3,7 +3,7 @@
  *
  *     odds reach the abort line                              → Fail, for good
  *     more than 20 % of the last 30 intervals missing        → Inconclusive
- *     long enough, enough requests, every metric within its
+ *     long enough, enough requests, every required metric within its
  *       pass margin, and no smoke (odds below a fifth)       → Pass
  *     atMost of data without a decision, or three times as
  *       long by the clock (pods that never warm up)          → Inconclusive
@@ -23,15 +23,16 @@ const PATIENCE = 3;
 
 export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question: StepQuestion): StepVerdict {
   const metrics = evidence.metrics.map((_, k) => judgeMetric(evidence, spec, question, k));
-  const odds = evidence.failed?.odds ?? runOdds(evidence.metrics);
-  const answered = Math.min(...metrics.map(({ since }) => since.answered));
+  const odds = evidence.failed?.odds ?? runOdds(evidence);
+  const required = metrics.filter(({ isRequired }) => isRequired);
+  const answered = required.length === 0 ? 0 : Math.min(...required.map(({ since }) => since.answered));
   const dataMs = answered * evidence.intervalMs;
   const atLeastMs = Math.max(spec.rule.dwellMs, question.atLeastMs ?? 0);
   const atMostMs = Math.max(question.atMostMs ?? spec.rule.atMostMs, atLeastMs);
-  const hasEnoughRequests = metrics.every((metric) => metric.hasEnoughRequests);
-  const isMissing = metrics.some((metric) => metric.isMissing);
+  const hasEnoughRequests = required.every((metric) => metric.hasEnoughRequests);
+  const isMissing = required.some((metric) => metric.isMissing);
   const isClear = odds < NO_SMOKE * evidence.abortAtOdds;
-  const isWithinMargin = metrics.every((metric) => metric.isWithinMargin && !metric.isPatchy);
+  const isWithinMargin = required.every((metric) => metric.isWithinMargin && !metric.isPatchy);
 
   const decide = (): { outcome: Outcome; reason: string; metric: string | undefined } => {
     if (evidence.failed !== undefined) {
@@ -40,14 +41,14 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
       return { outcome: 'Fail', reason: accused?.verdict.reason ?? 'ErrorsAboveStable', metric };
     }
     if (isMissing) {
-      const blind = metrics.find((metric) => metric.isMissing);
+      const blind = required.find((metric) => metric.isMissing);
       return { outcome: 'Inconclusive', reason: blind?.verdict.reason ?? 'NoData', metric: blind?.verdict.name };
     }
-    if (isWithinMargin && hasEnoughRequests && isClear && dataMs >= atLeastMs && metrics.length > 0) {
-      return { outcome: 'Pass', reason: 'WithinMargin', metric: slowest(metrics)?.name };
+    if (isWithinMargin && hasEnoughRequests && isClear && dataMs >= atLeastMs && required.length > 0) {
+      return { outcome: 'Pass', reason: 'WithinMargin', metric: slowest(required)?.name };
     }
-    const metric = isClear ? slowest(metrics)?.name : leadingMetric(evidence.metrics)?.rule.name;
-    if (metrics.length > 0 && dataMs >= atMostMs) {
+    const metric = isClear ? slowest(required)?.name : leadingMetric(evidence)?.rule.name;
+    if (required.length > 0 && dataMs >= atMostMs) {
       return { outcome: 'Inconclusive', reason: hasEnoughRequests ? 'TimeIsUp' : 'TooFewRequests', metric };
     }
     if (question.nowMs - question.sinceMs >= PATIENCE * atMostMs)
@@ -56,8 +57,8 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
   };
 
   const { outcome, reason, metric } = decide();
-  const blind = metrics.flatMap(({ verdict }) => verdict.blindSinceMs ?? []);
-  const etaMs = outcome === 'Continue' ? waitMs(metrics, atLeastMs - dataMs) : undefined;
+  const blind = required.flatMap(({ verdict }) => verdict.blindSinceMs ?? []);
+  const etaMs = outcome === 'Continue' ? waitMs(required, atLeastMs - dataMs) : undefined;
   const verdict: Omit<StepVerdict, 'says'> = {
     outcome,
     revision: question.revision,

@@ -1,7 +1,8 @@
 /** Evidence of one metric: what kind of interval each poll was, and the comparisons it is made of. */
 import { type ChosenBoundary, type Tally, chooseBoundaries, isEnoughToChoose } from './boundaries.ts';
 import { type Comparison, type Terms, addInterval, learnStable, oddsOf, openComparison } from './comparison.ts';
-import type { Counts, Observation, ProportionCounts, SkipReason } from './observation.ts';
+import { addGauge, areComparable, type GaugeComparison, gaugeOdds, openGauge } from './gauge-comparison.ts';
+import type { Counts, GaugeMeans, Observation, ProportionCounts, SkipReason } from './observation.ts';
 import type { MarginNumbers } from './preset.ts';
 
 /** What the run says about a metric. */
@@ -13,6 +14,18 @@ export interface MetricRule {
   readonly fail: MarginNumbers;
   readonly pass: MarginNumbers;
   readonly sloMs?: number;
+  /** Absent: counts or a histogram, whichever the observations are. */
+  readonly shape?: 'rate' | 'gauge';
+  /** Absent: a canary that is higher is bad. */
+  readonly direction?: 'lower' | 'either';
+  /** Compared with this instead of another workload. */
+  readonly constant?: number;
+  /** Compared with the concurrent pods of a baseline, not of stable. */
+  readonly isBaseline?: true;
+  /** Histograms: the canary's part beyond (1 + slower)·b against the control's beyond b. */
+  readonly slower?: number;
+  /** A step may pass without it. */
+  readonly isOptional?: true;
 }
 
 /**
@@ -24,8 +37,9 @@ export type IntervalKind = 'used' | 'quiet' | 'excluded' | 'missing';
 /** Owned by one run; `addObservation` changes it in place. */
 export interface MetricEvidence {
   readonly rule: MetricRule;
-  kind: 'proportion' | 'histogram' | 'unknown';
+  kind: 'proportion' | 'histogram' | 'gauge' | 'unknown';
   comparisons: Comparison[];
+  gauges: GaugeComparison[];
   /** Latency before its boundaries are chosen: stable requests so far, per boundary. */
   tallies: Tally[];
   talliedIntervals: number;
@@ -59,6 +73,7 @@ export function openMetric(rule: MetricRule, history: readonly Observation[]): M
     rule,
     kind: 'unknown',
     comparisons: [],
+    gauges: [],
     tallies: [],
     talliedIntervals: 0,
     canaryRequests: 0,
@@ -75,21 +90,20 @@ export function openMetric(rule: MetricRule, history: readonly Observation[]): M
     tipped: [],
     canaryPods: 1,
   };
-  const past = history.filter(isMeasured).filter(isStableSound);
+  const past = history.filter(isMeasured).filter((observation) => isStableSound(observation, rule));
   for (const observation of past) seeStable(metric, observation);
   const proportions = past.flatMap((observation) => (observation.kind === 'proportion' ? [observation.counts] : []));
   if (proportions.length > 0) {
     metric.kind = 'proportion';
-    metric.comparisons = [openComparison({ share: rule.share, mustPass: true }, proportions)];
+    metric.comparisons = openSides(rule, 1, { mustPass: true }, proportions);
   }
-  const histograms = past.filter((observation) => observation.kind === 'histogram');
+  const histograms = past.flatMap((observation) =>
+    observation.kind === 'histogram' ? [shifted(observation.boundaries, rule.slower)] : [],
+  );
   if (histograms.length > 0 && proportions.length === 0) {
     metric.kind = 'histogram';
-    for (const { boundaries } of histograms) tally(metric, boundaries);
-    openBoundaries(
-      metric,
-      histograms.map(({ boundaries }) => boundaries),
-    );
+    for (const boundaries of histograms) tally(metric, boundaries);
+    openBoundaries(metric, histograms);
   }
   return metric;
 }
@@ -101,20 +115,22 @@ export function addObservation(
   endMs: number,
   terms: Omit<Terms, 'fail' | 'pass'>,
 ): void {
-  const skip = observation === undefined ? 'NoData' : unusable(observation, metric.kind);
-  if (observation !== undefined && observation.kind !== 'skipped' && isStableSound(observation))
+  const skip = observation === undefined ? 'NoData' : unusable(observation, metric);
+  if (observation !== undefined && observation.kind !== 'skipped' && isStableSound(observation, metric.rule))
     seeStable(metric, observation);
   const kind = skip === undefined ? 'used' : kindOf(metric, skip, terms.weight);
   if (skip !== undefined) noteSkip(metric, skip, 1);
   note(metric, kind, endMs, 1);
   if (observation === undefined || !isMeasured(observation)) return;
-  if (skip === 'NoCanaryRequests' && isStableSound(observation)) learnFrom(metric, observation);
+  if (skip === 'NoCanaryRequests' && isStableSound(observation, metric.rule)) learnFrom(metric, observation);
   if (kind !== 'used') return;
   const before = metricOdds(metric);
   metric.canaryPods = observation.canaryPods >= 1 && observation.canaryPods < Infinity ? observation.canaryPods : 1;
-  const all = { ...terms, fail: metric.rule.fail, pass: metric.rule.pass };
+  const { fail, pass, constant } = metric.rule;
+  const all = { ...terms, fail, pass, ...(constant === undefined ? {} : { constant }) };
   if (observation.kind === 'proportion') addProportion(metric, observation.counts, all);
-  else addHistogram(metric, observation.boundaries, all);
+  else if (observation.kind === 'gauge') addGauges(metric, observation.means, all);
+  else addHistogram(metric, shifted(observation.boundaries, metric.rule.slower), all);
   tip(metric, endMs, Math.log(metricOdds(metric) / before));
 }
 
@@ -132,8 +148,27 @@ export function metricOdds(metric: MetricEvidence): number {
     staked += comparison.share;
     sum += comparison.share * oddsOf(comparison);
   }
-  const { share } = metric.rule;
-  return share > 0 ? (sum + Math.max(0, share - staked)) / share : 1;
+  for (const gauge of metric.gauges) {
+    staked += gauge.share;
+    sum += gauge.share * gaugeOdds(gauge);
+  }
+  const purse = purseOf(metric.rule);
+  return (sum + Math.max(0, purse - staked)) / purse;
+}
+
+/**
+ * What the metric brings into the run's odds. A gauge that is not critical counts for at most half of the abort line: it has no
+ * sampling model, so it must not abort alone. (A smaller e-value is still one.)
+ */
+export function carriedOdds(metric: MetricEvidence, abortAtOdds: number): number {
+  const { share, shape, critical } = metric.rule;
+  const carried = share * metricOdds(metric);
+  return shape === 'gauge' && !critical ? Math.min(carried, abortAtOdds / 2) : carried;
+}
+
+/** A metric without a share of the evidence is judged as if it were the only one, and counted nowhere. */
+function purseOf({ share }: MetricRule): number {
+  return share > 0 ? share : 1;
 }
 
 /** Missing intervals among the last `intervals` (≤ 30). */
@@ -144,30 +179,79 @@ export function recentlyMissing(metric: MetricEvidence, intervals: number): numb
   return count;
 }
 
+/** The comparisons of one proportion: one, or one for each direction. `part` of the metric is theirs. */
+function openSides(
+  rule: MetricRule,
+  part: number,
+  given: Pick<Comparison, 'boundaryMs' | 'mustPass'>,
+  history: readonly ProportionCounts[],
+): Comparison[] {
+  const sides = sidesOf(rule);
+  return sides.map((side) =>
+    openComparison({ ...given, ...side, share: (part * purseOf(rule)) / sides.length }, history),
+  );
+}
+
+const HIGHER = {};
+const LOWER = { isLower: true } as const;
+
+function sidesOf({ direction }: MetricRule): readonly Pick<Comparison, 'isLower'>[] {
+  if (direction === 'either') return [HIGHER, LOWER];
+  return direction === 'lower' ? [LOWER] : [HIGHER];
+}
+
 /** Stable alone: as good as history, also before the canary gets its first request. */
 function learnFrom(metric: MetricEvidence, observation: Measured): void {
   if (observation.kind === 'proportion') {
     for (const comparison of metric.comparisons) learnStable(comparison, observation.counts);
     return;
   }
+  if (observation.kind === 'gauge') return;
+  const boundaries = shifted(observation.boundaries, metric.rule.slower);
   for (const comparison of metric.comparisons) {
-    const found = observation.boundaries.find(({ boundaryMs }) => boundaryMs === comparison.boundaryMs);
+    const found = boundaries.find(({ boundaryMs }) => boundaryMs === comparison.boundaryMs);
     if (found !== undefined) learnStable(comparison, found.counts);
   }
   if (metric.comparisons.length > 0) return;
-  tally(metric, observation.boundaries);
+  tally(metric, boundaries);
   openBoundaries(metric, []);
 }
 
 function addProportion(metric: MetricEvidence, counts: ProportionCounts, terms: Terms): void {
   metric.kind = 'proportion';
-  if (metric.comparisons.length === 0) {
-    metric.comparisons = [openComparison({ share: metric.rule.share, mustPass: true }, [])];
-  }
+  if (metric.comparisons.length === 0) metric.comparisons = openSides(metric.rule, 1, { mustPass: true }, []);
   metric.canaryRequests += counts.canary.total;
   metric.stableRequests += counts.stable.total;
   for (const comparison of metric.comparisons) addInterval(comparison, counts, metric.canaryPods, terms);
 }
+
+function addGauges(metric: MetricEvidence, means: GaugeMeans, terms: Terms): void {
+  const { rule } = metric;
+  metric.kind = 'gauge';
+  if (metric.gauges.length === 0) {
+    const sides = sidesOf(rule);
+    metric.gauges = sides.map((side) =>
+      openGauge({ ...side, share: purseOf(rule) / sides.length, mustPass: true }, rule),
+    );
+  }
+  for (const gauge of metric.gauges) addGauge(gauge, means, terms);
+}
+
+/**
+ * With `slower`, the canary's requests beyond (1 + slower)·b stand against the control's beyond b: a canary that is at most so much
+ * slower at every quantile has no more of them. Boundaries whose shifted twin is not measured are left out.
+ */
+function shifted(boundaries: Boundaries, slower: number | undefined): Boundaries {
+  if (slower === undefined) return boundaries;
+  return boundaries.flatMap(({ boundaryMs, counts }) => {
+    const at = boundaryMs * (1 + slower);
+    const twin = boundaries.find((other) => Math.abs(other.boundaryMs - at) <= SAME_BOUNDARY * at);
+    return twin === undefined ? [] : [{ boundaryMs, counts: { ...counts, canary: twin.counts.canary } }];
+  });
+}
+
+/** Classic boundaries are round numbers: 120 for 100 and a fifth, but 300 for 250 and a fifth. */
+const SAME_BOUNDARY = 1e-3;
 
 type Measured = Exclude<Observation, { kind: 'skipped' }>;
 type Boundaries = readonly { readonly boundaryMs: number; readonly counts: ProportionCounts }[];
@@ -188,10 +272,15 @@ function addHistogram(metric: MetricEvidence, boundaries: Boundaries, terms: Ter
 function openBoundaries(metric: MetricEvidence, history: readonly Boundaries[]): void {
   const requests = Math.max(0, ...metric.tallies.map(({ total }) => total));
   if (!isEnoughToChoose(requests, metric.talliedIntervals)) return;
-  const chosen = chooseBoundaries(metric.tallies, metric.rule.sloMs);
-  metric.comparisons = chosen.map(({ boundaryMs, share, mustPass }: ChosenBoundary) =>
-    openComparison(
-      { boundaryMs, share: share * metric.rule.share, mustPass },
+  const { constant, sloMs } = metric.rule;
+  // A bound is written for one duration only.
+  const tallies = constant === undefined ? metric.tallies : metric.tallies.filter((t) => t.boundaryMs === sloMs);
+  const chosen = chooseBoundaries(tallies, sloMs);
+  metric.comparisons = chosen.flatMap(({ boundaryMs, share, mustPass }: ChosenBoundary) =>
+    openSides(
+      metric.rule,
+      share,
+      { boundaryMs, mustPass },
       history.flatMap((boundaries) =>
         boundaries.filter((b) => b.boundaryMs === boundaryMs).map(({ counts }) => counts),
       ),
@@ -215,17 +304,24 @@ function tally(metric: MetricEvidence, boundaries: Boundaries): void {
 }
 
 /** Why an interval cannot be compared, or undefined when it can. */
-function unusable(observation: Observation, kind: MetricEvidence['kind']): SkipReason | undefined {
+function unusable(observation: Observation, { kind, rule }: MetricEvidence): SkipReason | undefined {
   if (observation.kind === 'skipped') return observation.reason;
   if (kind !== 'unknown' && kind !== observation.kind) return 'ImplausibleCounter';
+  if (observation.kind === 'gauge') {
+    const { canary, stable } = observation.means;
+    if (!Number.isFinite(canary) || !Number.isFinite(rule.constant ?? stable)) return 'NoData';
+    const isLog = rule.fail.difference === 0 && rule.pass.difference === 0;
+    return areComparable(observation.means, isLog, rule.constant) ? undefined : 'NotPositive';
+  }
   const all = countsOf(observation);
   if (all.length === 0) return 'NoData';
   if (observation.kind === 'histogram' && !observation.boundaries.every(({ boundaryMs }) => isBoundary(boundaryMs))) {
     return 'ImplausibleCounter';
   }
+  const isSound = soundness(rule);
   if (!all.every(({ canary, stable }) => isSound(canary) && isSound(stable))) return 'ImplausibleCounter';
   if (!all.every(({ stablePods }) => stablePods.every(isSound))) return 'ImplausibleCounter';
-  if (all.some(({ stable }) => stable.total === 0)) return 'NoStableRequests';
+  if (rule.constant === undefined && all.some(({ stable }) => stable.total === 0)) return 'NoStableRequests';
   if (all.some(({ canary }) => canary.total === 0)) return 'NoCanaryRequests';
   return undefined;
 }
@@ -235,6 +331,7 @@ function isMeasured(observation: Observation): observation is Measured {
 }
 
 function countsOf(observation: Measured): readonly ProportionCounts[] {
+  if (observation.kind === 'gauge') return [];
   return observation.kind === 'proportion' ? [observation.counts] : observation.boundaries.map(({ counts }) => counts);
 }
 
@@ -243,14 +340,18 @@ function isBoundary(boundaryMs: number): boolean {
   return boundaryMs > 0 && boundaryMs < Infinity;
 }
 
-function isStableSound(observation: Measured): boolean {
+function isStableSound(observation: Measured, rule: MetricRule): boolean {
+  if (observation.kind === 'gauge') return false;
   if (observation.kind === 'histogram' && !observation.boundaries.every((b) => isBoundary(b.boundaryMs))) return false;
+  const isSound = soundness(rule);
   return countsOf(observation).every(({ stable, stablePods }) => isSound(stable) && stablePods.every(isSound));
 }
 
-/** Finite, not negative, not more bad than total (but for rounding). NaN is none of these. */
-function isSound({ bad, total }: Counts): boolean {
-  return bad >= 0 && bad <= total * (1 + 1e-9) && total <= Number.MAX_SAFE_INTEGER;
+/** Finite, not negative; not more bad than total (but for rounding), save for rates. NaN is none of these. */
+function soundness({ shape }: MetricRule): (counts: Counts) => boolean {
+  const most = Number.MAX_SAFE_INTEGER;
+  if (shape === 'rate') return ({ bad, total }) => bad >= 0 && bad <= most && total >= 0 && total <= most;
+  return ({ bad, total }) => bad >= 0 && bad <= total * (1 + 1e-9) && total <= most;
 }
 
 function seeStable(metric: MetricEvidence, observation: Measured): void {
@@ -264,6 +365,8 @@ function kindOf(metric: MetricEvidence, skip: SkipReason, weight: number): Inter
     case 'WarmingUp':
     case 'Paused':
       return 'excluded';
+    case 'NotPositive':
+      return 'quiet';
     case 'NoStableRequests':
       return usual < SURELY_SOME ? 'quiet' : 'missing';
     case 'NoCanaryRequests':

@@ -1,6 +1,6 @@
 /** What a metric source hands to the judge: one metric over one non-overlapping interval, already differenced. */
 
-/** Real numbers ≥ 0 with bad ≤ total. */
+/** Real numbers ≥ 0 with bad ≤ total; for rates `bad` events over an exposure of `total`, which may be less. */
 export interface Counts {
   readonly bad: number;
   readonly total: number;
@@ -25,8 +25,16 @@ export type SkipReason =
   | 'ImplausibleCounter'
   | 'UnknownPod'
   | 'SourceUnavailable'
+  | 'NotPositive'
   | 'WarmingUp'
   | 'Paused';
+
+/** Mean of a gauge over the pods of each side and over the interval. */
+export interface GaugeMeans {
+  readonly canary: number;
+  /** NaN where only a bound is compared with and stable has none. */
+  readonly stable: number;
+}
 
 /** Keyed by its end: the judge ignores an interval that ends at or before the last one it used. */
 export type Observation =
@@ -43,4 +51,5 @@ export type Observation =
       /** One per boundary, ascending; `bad` = slower than the boundary. */
       readonly boundaries: readonly { readonly boundaryMs: number; readonly counts: ProportionCounts }[];
     }
+  | { readonly kind: 'gauge'; readonly endMs: number; readonly canaryPods: number; readonly means: GaugeMeans }
   | { readonly kind: 'skipped'; readonly endMs: number; readonly reason: SkipReason };

@@ -12,12 +12,46 @@ export function unitMs(query: MetricQuerySpec): number {
   return query.histogram?.unit === 's' ? 1000 : 1;
 }
 
+/** What of a MetricQuery says what is measured. */
+export type Shape = 'counts' | 'histogram' | 'rate' | 'gauge';
+const SHAPES = ['counts', 'histogram', 'rate', 'gauge'] as const satisfies readonly Shape[];
+
+/** The shape of a query that has exactly one. */
+export function shapeOf(query: MetricQuerySpec): Shape | undefined {
+  const written = SHAPES.filter((shape) => query[shape] !== undefined);
+  return written.length === 1 ? written[0] : undefined;
+}
+
+/**
+ * The two counters of counts and of a rate. A rate without `per` has only one; how long which pods ran comes from elsewhere
+ * (`exposure.ts`).
+ */
+export function countersOf(query: MetricQuerySpec): { readonly total: Selector; readonly bad: Selector } | undefined {
+  const { counts, rate } = query;
+  if (rate !== undefined) return { total: rate.per ?? rate.events, bad: rate.events };
+  return counts;
+}
+
+/** Every selector of a query, with the field it stands in. */
+export function selectorsOf(
+  query: MetricQuerySpec,
+): readonly { readonly selector: Selector; readonly field: string }[] {
+  const { counts, rate, histogram, gauge } = query;
+  const found = [
+    { selector: counts?.total, field: 'counts.total' },
+    { selector: counts?.bad, field: 'counts.bad' },
+    { selector: histogram, field: 'histogram' },
+    { selector: rate?.events, field: 'rate.events' },
+    { selector: rate?.per, field: 'rate.per' },
+    { selector: gauge, field: 'gauge' },
+  ];
+  return found.flatMap(({ selector, field }) => (selector === undefined ? [] : [{ selector, field }]));
+}
+
 /** What keeps a query from being asked, naming the field; `undefined` when it can be. The schema says the same, for older servers. */
 export function checkQuery(query: MetricQuerySpec, where: string): Finding | undefined {
-  const { counts, histogram, labels } = query;
-  if ((counts === undefined) === (histogram === undefined)) {
-    return invalid(`${where} needs exactly one of counts and histogram.`);
-  }
+  const { labels } = query;
+  if (shapeOf(query) === undefined) return invalid(`${where} needs exactly one of ${SHAPES.join(', ')}.`);
   if (labels.workload === undefined) {
     return invalid(
       `${where}.labels.workload is missing. Name the label that holds the workload, or the two sides cannot be told apart.`,
@@ -34,10 +68,11 @@ export function checkQuery(query: MetricQuerySpec, where: string): Finding | und
   if (new Set(used).size !== used.length || used.includes('le')) {
     return invalid(`${where}.labels use one label twice, or le. Give each field its own label.`);
   }
-  if (counts !== undefined) {
-    return checkSelector(counts.total, `${where}.counts.total`) ?? checkSelector(counts.bad, `${where}.counts.bad`);
+  for (const { selector, field } of selectorsOf(query)) {
+    const finding = checkSelector(selector, `${where}.${field}`);
+    if (finding !== undefined) return finding;
   }
-  return histogram === undefined ? undefined : checkSelector(histogram, `${where}.histogram`);
+  return undefined;
 }
 
 function checkSelector(selector: Selector, where: string): Finding | undefined {

@@ -1,5 +1,15 @@
 /** Verdicts as sentences a person can act on. Numbers come from the verdict; nothing is decided here. */
-import { formatCount, formatOdds, formatPercent, formatPoints, formatRatio, formatWait } from './format.ts';
+import {
+  formatAmount,
+  formatChange,
+  formatCount,
+  formatOdds,
+  formatPercent,
+  formatPoints,
+  formatRatio,
+  formatRelative,
+  formatWait,
+} from './format.ts';
 import type { MetricVerdict } from './verdict.ts';
 
 /** One sentence (or two) about one metric in one step. `alpha` is the probability that its interval misses the truth. */
@@ -16,30 +26,65 @@ export function sayMetric(verdict: Omit<MetricVerdict, 'says'>, alpha: number): 
   }
 }
 
-/** `canary 5.06 % against stable 0.50 % (10×)`, for latency `slower than 250 ms: …`. */
-export function rates(verdict: Pick<MetricVerdict, 'canary' | 'stable' | 'boundaryMs' | 'ratio'>): string {
-  const { canary, stable } = verdict;
-  const what = verdict.boundaryMs === undefined ? '' : `slower than ${verdict.boundaryMs} ms: `;
-  const rate = ({ bad, total }: { bad: number; total: number }): string =>
-    total > 0 ? formatPercent(bad / total) : 'no requests';
-  const times = verdict.ratio === undefined ? '' : ` (${formatRatio(verdict.ratio.estimate)})`;
-  return `${what}canary ${rate(canary)} against stable ${rate(stable)}${times}`;
+/** Whom it is compared with, as people call it. */
+function control({ bound, isBaseline }: Pick<MetricVerdict, 'bound' | 'isBaseline'>): string {
+  if (bound !== undefined) return 'the bound';
+  return isBaseline === true ? 'the baseline' : 'stable';
 }
 
-function atLeast(verdict: Omit<MetricVerdict, 'says'>): string {
-  const low = verdict.ratio?.interval.low;
-  return low === undefined || low <= 1 ? '' : `, at least ${formatRatio(low)}`;
+type Compared = Pick<
+  MetricVerdict,
+  'canary' | 'stable' | 'boundaryMs' | 'ratio' | 'shape' | 'bound' | 'isBaseline' | 'gauge'
+>;
+
+/** `canary 5.06 % against stable 0.50 % (10×)`, for latency `slower than 250 ms: …`, for a bound `against the bound of 1 %`. */
+export function rates(verdict: Compared): string {
+  const { canary, stable, shape, bound, gauge } = verdict;
+  const what = verdict.boundaryMs === undefined ? '' : `slower than ${verdict.boundaryMs} ms: `;
+  const write = shape === undefined ? formatPercent : formatAmount;
+  const rate = ({ bad, total }: { bad: number; total: number }): string =>
+    total > 0 ? write(bad / total) : shape === undefined ? 'no requests' : 'nothing';
+  const times = verdict.ratio === undefined ? '' : ` (${formatRatio(verdict.ratio.estimate)})`;
+  const here = shape === 'gauge' ? (gauge === undefined ? 'nothing' : formatAmount(gauge.canary)) : rate(canary);
+  if (bound !== undefined) return `${what}canary ${here} against the bound of ${write(bound)}${times}`;
+  const there = shape === 'gauge' ? (gauge === undefined ? 'nothing' : formatAmount(gauge.control)) : rate(stable);
+  return `${what}canary ${here} against ${control(verdict)} ${there}${times}`;
+}
+
+/** How far beyond the line it surely is. */
+function atLeast({ ratio, isLower }: Omit<MetricVerdict, 'says'>): string {
+  if (ratio === undefined) return '';
+  const { low, high } = ratio.interval;
+  if (isLower === true) return high >= 1 ? '' : `, at most ${formatRatio(high)}`;
+  return low <= 1 ? '' : `, at least ${formatRatio(low)}`;
 }
 
 function atMost(verdict: Omit<MetricVerdict, 'says'>, alpha: number): string {
-  const { difference } = verdict;
-  if (difference === undefined) return 'Nothing is known yet';
+  const { difference, ratio, shape, isLower } = verdict;
   const sure = `${Number(((1 - alpha) * 100).toFixed(1))} % sure`;
-  const tail = verdict.boundaryMs === undefined ? 'its error rate' : `the part slower than ${verdict.boundaryMs} ms`;
-  return `We are ${sure} that ${tail} is at most ${formatPoints(difference.interval.high)} above stable (best estimate ${formatPoints(difference.estimate)})`;
+  const against = control(verdict);
+  if (shape === 'gauge' && ratio !== undefined) {
+    const edge = isLower === true ? ratio.interval.low : ratio.interval.high;
+    if (edge >= 99.9 || edge <= 0.0201) return `Little is known yet: ${rates(verdict)}`;
+    const side = isLower === true ? 'at least' : 'at most';
+    return `We are ${sure} that its mean is ${side} ${formatRelative(edge)} ${against} (best estimate ${formatRelative(ratio.estimate)})`;
+  }
+  if (difference === undefined) return 'Nothing is known yet';
+  const edge = isLower === true ? difference.interval.low : difference.interval.high;
+  if (Math.abs(edge) === Number.MAX_VALUE) return `Little is known yet: ${rates(verdict)}`;
+  const change = shape === undefined ? formatPoints : formatChange;
+  const side = isLower === true ? 'at least' : 'at most';
+  return `We are ${sure} that ${subject(verdict)} is ${side} ${change(edge)} above ${against} (best estimate ${change(difference.estimate)})`;
+}
+
+function subject({ boundaryMs, shape }: Omit<MetricVerdict, 'says'>): string {
+  if (boundaryMs !== undefined) return `the part slower than ${boundaryMs} ms`;
+  if (shape === 'gauge') return 'its mean';
+  return shape === 'rate' ? 'its rate' : 'its error rate';
 }
 
 function ahead(verdict: Omit<MetricVerdict, 'says'>): string {
+  if (verdict.shape === 'gauge') return `from ${formatCount(verdict.gauge?.blocks ?? 0)} blocks so far`;
   if (verdict.reason === 'TooFewRequests') return `only ${formatCount(verdict.canary.total)} canary requests so far`;
   if (verdict.passEtaMs === undefined)
     return 'it cannot pass at this traffic; raise the weight or widen the pass margin';
@@ -57,7 +102,10 @@ function burst(verdict: Omit<MetricVerdict, 'says'>): string {
 
 function caution(verdict: Omit<MetricVerdict, 'says'>): string {
   if (verdict.uncalibrated === undefined) return '';
-  return `; uncalibrated (${verdict.uncalibrated}), so up to ${formatRatio(verdict.failRatio)} counts as healthy`;
+  // A bound is not widened; only the noise is assumed to be larger.
+  if (verdict.bound !== undefined) return `; uncalibrated (${verdict.uncalibrated})`;
+  const edge = verdict.isLower === true ? 'down' : 'up';
+  return `; uncalibrated (${verdict.uncalibrated}), so ${edge} to ${formatRatio(verdict.failRatio)} counts as healthy`;
 }
 
 function missing(verdict: Omit<MetricVerdict, 'says'>): string {

@@ -2,17 +2,16 @@
  * Turns a Release, its templates and the query library into the spec of one AnalysisRun: every number that decides, resolved.
  * Anything that cannot work becomes a Finding that names object, field and fix; nothing is guessed, nothing is left out in silence.
  */
-import type { AnalysisRunSpec, ResolvedMetric } from '../api/analysis-run.ts';
-import type { AnalysisTemplateSpec, Compare, Margin, TemplateMetric } from '../api/analysis-template.ts';
+import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import type { AnalysisTemplateSpec } from '../api/analysis-template.ts';
 import type { Finding } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
-import { quote, readDurationMs, readPercent, readPoints } from '../api/units.ts';
-import { validateQuery } from '../api/validate-query.ts';
+import { quote, readDurationMs, readPercent } from '../api/units.ts';
 import { validateTemplate } from '../api/validate-template.ts';
 import { substitute } from './arguments.ts';
-import { levelOfAttempt, type MarginNumbers, presetRule } from './preset.ts';
-import { unitMs } from './query-shape.ts';
+import { levelOfAttempt } from './preset.ts';
+import { isFinding, type MetricDraft, resolveMetric } from './resolve-metric.ts';
 import { shareEvidence } from './shares.ts';
 
 export interface ResolveRunInput {
@@ -74,7 +73,18 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     );
   }
   const metrics = drafts.map((draft) => draft.metric);
-  const shares = shareEvidence(metrics);
+  if (metrics.every(({ required }) => required === false)) {
+    return invalid(
+      `${where}: no metric of spec.analysis.templates is required, so nothing could ever pass. Set required: true on one of them.`,
+    );
+  }
+  const asked = drafts.reduce((sum, { weight = 0 }) => sum + weight, 0);
+  if (asked > 1 + 1e-9) {
+    return invalid(
+      `${where}: the weights of its metrics add up to ${Math.round(asked * 100)}%. Lower them to at most 100% together.`,
+    );
+  }
+  const shares = shareEvidence(drafts.map(({ metric, weight }) => ({ ...metric, weight })));
   return {
     release: { name: release.metadata.name, uid: release.metadata.uid },
     revision: input.revision,
@@ -84,11 +94,6 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     rule,
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
-}
-
-interface MetricDraft {
-  readonly where: string;
-  readonly metric: Omit<ResolvedMetric, 'share'>;
 }
 
 function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: string): AnalysisRunSpec['rule'] | Finding {
@@ -155,105 +160,17 @@ function resolveTemplate(
   if (isFinding(template)) return template;
   const metrics: MetricDraft[] = [];
   for (const [index, metric] of template.metrics.entries()) {
-    const draft = resolveMetric(
-      input,
-      analysis,
-      metric,
-      `${kind} ${reference.name}: spec.metrics[${index}] (${metric.name})`,
-    );
+    const where = `${kind} ${reference.name}: spec.metrics[${index}] (${metric.name})`;
+    if (metric.compare === undefined) {
+      return invalid(
+        `${where} has no compare block. Add compare.query or compare.inline; other kinds are not supported yet.`,
+      );
+    }
+    const draft = resolveMetric(metric, metric.compare, analysis.preset ?? 'recommended', input.query, where);
     if (isFinding(draft)) return draft;
     metrics.push(draft);
   }
   return metrics;
-}
-
-function resolveMetric(
-  input: ResolveRunInput,
-  analysis: AnalysisSpec,
-  metric: TemplateMetric,
-  where: string,
-): MetricDraft | Finding {
-  const { compare } = metric;
-  if (compare === undefined) {
-    return invalid(
-      `${where} has no compare block. Add compare.query or compare.inline; other kinds are not supported yet.`,
-    );
-  }
-  const query = resolveQuery(input, compare, where);
-  if (isFinding(query)) return query;
-  const critical = metric.critical === true;
-  const preset = presetRule(analysis.preset ?? 'recommended', critical);
-  const fail = resolveMargin(compare.fail, preset.fail, `${where}.compare.fail`);
-  if (isFinding(fail)) return fail;
-  const pass = resolveMargin(compare.pass, preset.pass, `${where}.compare.pass`);
-  if (isFinding(pass)) return pass;
-  const isWider = pass.ratio >= fail.ratio && pass.difference >= fail.difference;
-  if (!isWider || (pass.ratio === fail.ratio && pass.difference === fail.difference)) {
-    return invalid(
-      `${where}: the pass margin (ratio ${pass.ratio}, difference ${pass.difference * 100}pp) must be wider than the fail margin ` +
-        `(ratio ${fail.ratio}, difference ${fail.difference * 100}pp), or nothing lies between them. Raise compare.pass or lower compare.fail.`,
-    );
-  }
-  const sloMs = resolveSlo(compare, query, `${where}.compare.slo.le`);
-  if (isFinding(sloMs)) return sloMs;
-  const resolved = {
-    name: metric.name,
-    critical,
-    query,
-    ...(compare.query === undefined ? {} : { queryName: compare.query }),
-    fail,
-    pass,
-    ...(sloMs === undefined ? {} : { sloMs }),
-  };
-  return { where, metric: resolved };
-}
-
-function resolveQuery(input: ResolveRunInput, compare: Compare, where: string): MetricQuerySpec | Finding {
-  if ((compare.query === undefined) === (compare.inline === undefined)) {
-    return invalid(`${where}.compare needs exactly one of query (the name of a MetricQuery) and inline.`);
-  }
-  if (compare.inline !== undefined) {
-    return validateQuery(compare.inline, `${where}.compare.inline`)[0] ?? compare.inline;
-  }
-  const name = compare.query ?? '';
-  const query = input.query(name);
-  if (query === undefined) {
-    return {
-      reason: 'QueryNotFound',
-      message: `${where}.compare.query names MetricQuery ${name}, which does not exist. Create it, or correct the name.`,
-    };
-  }
-  return validateQuery(query, `MetricQuery ${name}: spec`)[0] ?? query;
-}
-
-function resolveMargin(written: Margin | undefined, preset: MarginNumbers, where: string): MarginNumbers | Finding {
-  if (written === undefined) return preset;
-  const difference = written.difference === undefined ? undefined : readPoints(written.difference);
-  if (written.difference !== undefined && difference === undefined) {
-    return invalid(`${where}.difference is ${quote(written.difference)}. Write percentage points such as 0.05pp.`);
-  }
-  const ratio = written.ratio ?? (difference === undefined ? preset.ratio : 1);
-  if (!(ratio >= 1 && ratio <= 100))
-    return invalid(`${where}.ratio is ${quote(written.ratio)}. Write a number from 1 to 100.`);
-  return { ratio, difference: difference ?? 0 };
-}
-
-function resolveSlo(compare: Compare, query: MetricQuerySpec, where: string): number | undefined | Finding {
-  if (compare.slo === undefined) return undefined;
-  if (query.histogram === undefined) {
-    return invalid(
-      `${where} is set, but the query counts events and has no histogram. Remove slo, or use a histogram query.`,
-    );
-  }
-  const text = compare.slo.le.trim();
-  const plain = /^\d+(\.\d+)?$/.test(text) ? Number(text) * unitMs(query) : undefined;
-  const sloMs = plain ?? readDurationMs(text);
-  if (sloMs === undefined || !(sloMs > 0)) {
-    return invalid(
-      `${where} is ${quote(compare.slo.le)}. Write a duration such as 250ms, one of the histogram's boundaries.`,
-    );
-  }
-  return sloMs;
 }
 
 function duration(text: string | undefined, fallbackMs: number, where: string): number | Finding {
@@ -263,8 +180,4 @@ function duration(text: string | undefined, fallbackMs: number, where: string): 
 
 function invalid(message: string): Finding {
   return { reason: 'InvalidSpec', message };
-}
-
-function isFinding(value: unknown): value is Finding {
-  return typeof value === 'object' && value !== null && 'reason' in value && 'message' in value;
 }

@@ -51,6 +51,18 @@ export interface MetricVerdict {
   readonly uncalibrated?: 'no per-pod series' | 'one stable pod' | 'short history';
   /** Crossed the abort line with its own share of the error probability alone. */
   readonly isConfirmedAlone: boolean;
+  /** Absent: counts or a histogram; `bad` and `total` of a rate are events and what they are per. */
+  readonly shape?: 'rate' | 'gauge';
+  /** The numbers ask whether the canary is lower; absent: higher. */
+  readonly isLower?: true;
+  /** Compared with this constant; `ratio` and `difference` then are against it, `stable` is for information. */
+  readonly bound?: number;
+  /** `stable` is a baseline workload. */
+  readonly isBaseline?: true;
+  /** A step may pass without it. */
+  readonly isOptional?: true;
+  /** Gauges: means over all used intervals, and paired blocks. `difference` is in the gauge's unit. */
+  readonly gauge?: { readonly canary: number; readonly control: number; readonly blocks: number };
   /** Since when this metric has no usable data, ms since the epoch; absent while data flows. */
   readonly blindSinceMs?: number;
 }

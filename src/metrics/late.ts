@@ -80,7 +80,7 @@ export function withoutSeen(
   receipt: Receipt,
   bases: Reading['bases'],
 ): Observation | undefined {
-  if (observation.kind === 'skipped') return observation;
+  if (observation.kind === 'skipped' || observation.kind === 'gauge') return observation;
   const factor = (arm: Arm, total: number): number => {
     const seen = Math.max(0, (receipt.levels[arm] ?? 0) - (bases[arm] ?? 0));
     return seen === 0 ? 1 : (total - seen) / total;

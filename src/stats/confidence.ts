@@ -32,8 +32,11 @@ export interface Confidence {
   readonly logMixture: number;
 }
 
-/** Both intervals at level 1 − `alpha`, with the likelihood tempered by `dispersion` ≥ 1. */
-export function confidenceOf(state: Likelihood, dispersion: number, alpha: number): Confidence {
+/**
+ * Both intervals at level 1 − `alpha`, with the likelihood tempered by `dispersion` ≥ 1. Differences are looked for within
+ * ± `widest`: 1 for proportions, more for rates.
+ */
+export function confidenceOf(state: Likelihood, dispersion: number, alpha: number, widest = 1): Confidence {
   const curve = likelihoodCurve(state);
   const point: CurvePoint = { value: 0, requests: 0 };
   const logLikelihood = (logRatio: number): number => {
@@ -48,13 +51,13 @@ export function confidenceOf(state: Likelihood, dispersion: number, alpha: numbe
   const end = (edge: number): number =>
     excess(edge) < 0 || excess(peak) >= 0 ? Math.exp(edge) : Math.exp(brent(excess, edge, peak, 1e-9));
   curve(LOWEST_LOG_RATIO, point);
-  const start = startOf(state, point.requests, Math.exp(peak), dispersion);
+  const start = startOf(state, point.requests, Math.exp(peak), dispersion, widest);
   return {
     estimate: Math.exp(peak),
     ratio: { low: end(LOWEST_LOG_RATIO), high: end(HIGHEST_LOG_RATIO) },
     difference: {
-      low: differenceBound(curve, dispersion, alpha, start, 'low'),
-      high: differenceBound(curve, dispersion, alpha, start, 'high'),
+      low: differenceBound(curve, dispersion, alpha, start, 'low', widest),
+      high: differenceBound(curve, dispersion, alpha, start, 'high', widest),
     },
     logMixture: mixture,
   };
@@ -66,21 +69,22 @@ interface Start {
   readonly step: number;
 }
 
-function startOf(state: Likelihood, requests: number, ratio: number, dispersion: number): Start {
+function startOf(state: Likelihood, requests: number, ratio: number, dispersion: number, widest: number): Start {
   const rate = state.canaryBad / Math.max(1, requests);
   return {
-    difference: Math.max(-1, Math.min(1, rate - rate / ratio)),
-    step: Math.min(1, (4 * Math.sqrt((state.canaryBad + 1) * dispersion)) / Math.max(1, requests)),
+    difference: Math.max(-widest, Math.min(widest, rate - rate / ratio)),
+    step: Math.min(widest, (4 * Math.sqrt((state.canaryBad + 1) * dispersion)) / Math.max(1, requests)),
   };
 }
 
-/** Root in δ of 2·∫ over ratios above (below) 1 of the likelihood ratio against "difference = δ" = 2/α. Within [−1, 1]. */
+/** Root in δ of 2·∫ over ratios above (below) 1 of the likelihood ratio against "difference = δ" = 2/α. Within ± `widest`. */
 function differenceBound(
   curve: LikelihoodCurve,
   dispersion: number,
   alpha: number,
   start: Start,
   side: 'low' | 'high',
+  widest: number,
 ): number {
   const point: CurvePoint = { value: 0, requests: 0 };
   const [from, to] = side === 'low' ? [0, HIGHEST_LOG_RATIO] : [LOWEST_LOG_RATIO, 0];
@@ -97,14 +101,14 @@ function differenceBound(
   const direction = side === 'low' ? -1 : 1;
   let inside = start.difference;
   let outside = inside;
-  for (let step = start.step; Math.abs(outside) < 1; step *= 2) {
-    outside = Math.max(-1, Math.min(1, outside + direction * step));
+  for (let step = start.step; Math.abs(outside) < widest; step *= 2) {
+    outside = Math.max(-widest, Math.min(widest, outside + direction * step));
     if (evidence(outside) > 0) break;
     inside = outside;
   }
   if (evidence(outside) <= 0) return outside;
   // The start can lie outside when the prior forbids it; then the other end of the range is inside.
-  if (evidence(inside) > 0) inside = -direction;
+  if (evidence(inside) > 0) inside = -direction * widest;
   return evidence(inside) > 0 ? outside : brent(evidence, inside, outside, 1e-9);
 }
 

@@ -97,8 +97,18 @@ export function learnResidual(state: Dispersion, counts: ArmCounts, totals: ArmC
   const odds = (ratio * counts.canaryTotal) / counts.stableTotal;
   const share = odds / (1 + odds);
   const events = counts.canaryBad + counts.stableBad;
-  state.residual += counts.canaryBad - events * share;
-  state.residualMean += events * share * (1 - share);
+  addResidual(state, counts.canaryBad - events * share, events * share * (1 - share), isWinsorised);
+}
+
+/** The same without a second arm: the canary's deviation from its own mean so far (`totals`, this interval included). */
+export function learnOwnResidual(state: Dispersion, counts: ArmCounts, totals: ArmCounts, isWinsorised: boolean): void {
+  const expected = (counts.canaryTotal * (totals.canaryBad + 0.5)) / totals.canaryTotal;
+  addResidual(state, counts.canaryBad - expected, expected, isWinsorised);
+}
+
+function addResidual(state: Dispersion, deviation: number, expected: number, isWinsorised: boolean): void {
+  state.residual += deviation;
+  state.residualMean += expected;
   state.residualAge++;
   if (state.residualAge < BLOCKS[1]) return;
   const mean = state.residualMean;

@@ -45,6 +45,23 @@ export function addToLikelihood(state: Likelihood, counts: ArmCounts, ratios: Fl
   state.canaryBad += counts.canaryBad;
 }
 
+/**
+ * Adds one interval of the canary against the constant `bound` > 0: the limit of an infinite stable with this rate, where
+ * E·ln((1 + rθ)/(1 + r)) → n·bound·(θ − 1) and n/(1 + rθ) → n. Ratios are then canary ÷ bound.
+ */
+export function addBoundToLikelihood(
+  state: Likelihood,
+  counts: { readonly bad: number; readonly total: number },
+  bound: number,
+  ratios: Float64Array,
+): void {
+  for (let k = 0; k < ratios.length; k++) {
+    state.events[k] = (state.events[k] as number) + counts.total * bound * ((ratios[k] as number) - 1);
+    state.requests[k] = (state.requests[k] as number) + counts.total;
+  }
+  state.canaryBad += counts.bad;
+}
+
 /** The state of two disjoint sets of intervals together. */
 export function mergeLikelihoods(a: Likelihood, b: Likelihood): Likelihood {
   return {

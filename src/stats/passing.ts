@@ -5,6 +5,7 @@
  */
 import type { ArmCounts } from './counts.ts';
 import { logIncrement } from './affine.ts';
+import { logIncrementOfBound } from './bound.ts';
 import { logSumExp } from './numeric.ts';
 
 /** Alternatives θ1/θ_pass, equally weighted. */
@@ -17,10 +18,30 @@ export function openPassing(): PassEvidence {
   return new Float64Array(PASS_RATIOS.length);
 }
 
-/** Adds one interval (both totals > 0) tested against p_c ≥ ratio·p_s + difference. */
-export function addToPassing(evidence: PassEvidence, counts: ArmCounts, ratio: number, difference: number): void {
+/** What is tested: the canary is beyond this margin. */
+export interface PassMargin {
+  /** θ and δ: p_c ≥ ratio·p_s + difference; with `isLower` p_c ≤ ratio·p_s + difference, `ratio` then being at most 1. */
+  readonly ratio: number;
+  readonly difference: number;
+  readonly isLower?: boolean;
+  /** The margin as one number instead, stable not being looked at (`bound.ts`). */
+  readonly bound?: number;
+}
+
+/** ln e-value of one interval for alternative j (both totals > 0; against a bound only the canary's). */
+export function passIncrement(counts: ArmCounts, margin: PassMargin, j: number): number {
+  const ratio = PASS_RATIOS[j] as number;
+  const rho = margin.isLower === true ? 1 / ratio : ratio;
+  if (margin.bound !== undefined) {
+    return logIncrementOfBound({ bad: counts.canaryBad, total: counts.canaryTotal }, margin.bound, rho);
+  }
+  return logIncrement(counts, margin.ratio, margin.ratio * rho, margin.difference);
+}
+
+/** Adds one interval. */
+export function addToPassing(evidence: PassEvidence, counts: ArmCounts, margin: PassMargin): void {
   for (let j = 0; j < PASS_RATIOS.length; j++) {
-    evidence[j] = (evidence[j] as number) + logIncrement(counts, ratio, ratio * (PASS_RATIOS[j] as number), difference);
+    evidence[j] = (evidence[j] as number) + passIncrement(counts, margin, j);
   }
 }
 

@@ -80,7 +80,7 @@ export function timeToPass(input: PlanInput, weight: number): number | undefined
   const counts = expectedCounts(input, weight, 1);
   if (!(counts.canaryTotal > 0) || !(counts.stableTotal > 0)) return undefined;
   const one = openPassing();
-  addToPassing(one, counts, input.pass.ratio, input.pass.difference);
+  addToPassing(one, counts, input.pass);
   const needed = Math.log(1 / input.falsePass);
   const logOdds = (intervals: number): number =>
     passLogOdds(

@@ -3,6 +3,7 @@
  * interval and each bet is multiplied by an e-value of the interval, so the total is a test supermartingale whatever the
  * staking plan, and P(total ever ≥ 1/α) ≤ α for a canary within the margin (Ville).
  */
+import { growthOfBound } from './bound.ts';
 import type { ArmCounts } from './counts.ts';
 import {
   LOG_RATIOS,
@@ -18,6 +19,8 @@ import {
 } from './rule.ts';
 
 const BETS = RATIOS.length;
+const LOWER_RATIOS = RATIOS.map((rho) => 1 / rho);
+const LOWER_LOG_RATIOS = LOG_RATIOS.map((log) => -log);
 /** Far above any threshold and far from overflow. */
 const LARGEST = 1e300;
 
@@ -47,6 +50,13 @@ export interface Table {
   /** All earlier stable events and requests, history included. */
   readonly earlierBad: number;
   readonly earlierTotal: number;
+  /**
+   * Alternatives are above θ0 (default), or with `lower` below: the null is then "p_c ≥ θ0·p_s + δ", the mirror image of the other
+   * (swap the arms: θ → 1/θ), so stakes, tempering and cap carry over.
+   */
+  readonly isLower?: boolean;
+  /** The null is "p_c ≤ bound" (or ≥), and stable is not looked at; `theta0` and `delta` are part of it (`bound.ts`). */
+  readonly bound?: number;
 }
 
 export function openWager(): Wager {
@@ -60,22 +70,29 @@ export function worth(wager: Wager): number {
   return sum;
 }
 
-/** Plays one interval (both totals > 0) and returns the worth after it. */
+/** Plays one interval (both totals > 0; against a bound only the canary's) and returns the worth after it. */
 export function play(wager: Wager, counts: ArmCounts, table: Table): number {
-  const r = counts.canaryTotal / counts.stableTotal;
-  const base = Math.log1p(table.theta0 * r);
   const stake = stakeOf(wager, table);
   if (stake > 0) place(wager, counts, table, stake);
   wager.weight = table.weight;
 
+  const ratios = table.isLower === true ? LOWER_RATIOS : RATIOS;
+  const logRatios = table.isLower === true ? LOWER_LOG_RATIOS : LOG_RATIOS;
+  const r = counts.canaryTotal / counts.stableTotal;
+  const base = Math.log1p(table.theta0 * r);
   const events = counts.canaryBad + counts.stableBad;
   let sum = wager.cash;
   for (let j = 0; j < BETS; j++) {
     const bet = wager.bets[j] as number;
     if (bet === 0) continue;
-    const theta1 = table.theta0 * (RATIOS[j] as number);
-    let gain = counts.canaryBad * (LOG_RATIOS[j] as number) + events * (base - Math.log1p(theta1 * r));
-    if (table.delta !== 0) gain -= (counts.canaryTotal * table.delta * ((RATIOS[j] as number) - 1)) / (1 + theta1 * r);
+    const rho = ratios[j] as number;
+    let gain = counts.canaryBad * (logRatios[j] as number);
+    if (table.bound !== undefined) gain -= counts.canaryTotal * table.bound * (rho - 1);
+    else {
+      const theta1 = table.theta0 * rho;
+      gain += events * (base - Math.log1p(theta1 * r));
+      if (table.delta !== 0) gain -= (counts.canaryTotal * table.delta * (rho - 1)) / (1 + theta1 * r);
+    }
     const phi = 1 + (table.dispersion - 1) * (TEMPERING[j] as number);
     const grown = Math.min(bet * Math.exp(Math.min(gain / phi, table.cap)), LARGEST);
     wager.bets[j] = grown;
@@ -107,16 +124,11 @@ function stakeOf(wager: Wager, table: Table): number {
  */
 function place(wager: Wager, counts: ArmCounts, table: Table, stake: number): void {
   const isFirst = wager.weight < 0;
-  const r = counts.canaryTotal / counts.stableTotal;
-  const base = Math.log1p(table.theta0 * r);
-  const expected = (counts.canaryTotal * (table.earlierBad + 0.5)) / (table.earlierTotal + 1);
   const shares = new Float64Array(BETS);
   let sum = 0;
   for (let j = 0; j < BETS; j++) {
-    const theta1 = table.theta0 * (RATIOS[j] as number);
-    const shared = base - Math.log1p(theta1 * r);
     const phi = 1 + (table.dispersion - 1) * (TEMPERING[j] as number);
-    const growth = (expected * (theta1 * ((LOG_RATIOS[j] as number) + shared) + shared / r)) / phi;
+    const growth = growthOf(counts, table, j) / phi;
     const intervals = growth > 0 ? NATS_TO_DECIDE / growth : Infinity;
     shares[j] = (PRIOR[j] as number) * Math.min(1, (intervals / SLOWEST_SURE_BET) ** 2);
     sum += shares[j] as number;
@@ -128,4 +140,15 @@ function place(wager: Wager, counts: ArmCounts, table: Table, stake: number): vo
     wager.bets[j] = (wager.bets[j] as number) + part;
     wager.cash -= part;
   }
+}
+
+/** Nats an interval like this one adds to bet j if its ratio is true. */
+function growthOf(counts: ArmCounts, table: Table, j: number): number {
+  const rho = (table.isLower === true ? LOWER_RATIOS : RATIOS)[j] as number;
+  if (table.bound !== undefined) return counts.canaryTotal * growthOfBound(Math.max(0, table.bound), rho);
+  const r = counts.canaryTotal / counts.stableTotal;
+  const theta1 = table.theta0 * rho;
+  const shared = Math.log1p(table.theta0 * r) - Math.log1p(theta1 * r);
+  const expected = (counts.canaryTotal * (table.earlierBad + 0.5)) / (table.earlierTotal + 1);
+  return expected * (theta1 * (Math.log(rho) + shared) + shared / r);
 }

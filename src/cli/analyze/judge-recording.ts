@@ -99,7 +99,7 @@ function specOf(recording: Recording, rule: Rule, startMs: number, endMs: number
 }
 
 function hasCanary(observation: Observation): boolean {
-  if (observation.kind === 'skipped') return false;
+  if (observation.kind === 'skipped' || observation.kind === 'gauge') return observation.kind === 'gauge';
   const counts = observation.kind === 'proportion' ? observation.counts : observation.boundaries[0]?.counts;
   return (counts?.canary.total ?? 0) > 0;
 }

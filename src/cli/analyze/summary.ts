@@ -61,6 +61,6 @@ function spreadOf(values: readonly number[]): Spread {
 
 /** The first boundary of a histogram: its totals are those of all. */
 function countsOf(observation: Observation): Readonly<Record<'stable' | 'canary', Counts>> | undefined {
-  if (observation.kind === 'skipped') return undefined;
+  if (observation.kind === 'skipped' || observation.kind === 'gauge') return undefined;
   return observation.kind === 'proportion' ? observation.counts : observation.boundaries[0]?.counts;
 }

@@ -108,6 +108,7 @@ function mergeMeasurements(
 function shorten(observation: Observation, boundaryMs: number | undefined): Readonly<Record<string, unknown>> {
   if (observation.kind === 'skipped') return { skipped: observation.reason };
   if (observation.kind === 'proportion') return { counts: numbers(observation.counts) };
+  if (observation.kind === 'gauge') return { gauge: [observation.means.canary, observation.means.stable] };
   const found = observation.boundaries.find((b) => b.boundaryMs === boundaryMs) ?? observation.boundaries.at(-1);
   return found === undefined ? {} : { boundaryMs: found.boundaryMs, counts: numbers(found.counts) };
 }
