@@ -25,7 +25,7 @@ export function printExpression(node: Node): string {
       return `(${printExpression(node.first)} ${rest.join(' ')})`;
     }
     case 'member':
-      return `${printBase(node.of)}${node.isOptional ? '?.' : ''}[${printExpression(node.property)}]`;
+      return printMember(node);
     case 'chain':
       return printExpression(node.of);
     case 'slice': {
@@ -49,6 +49,14 @@ export function printExpression(node: Node): string {
     case 'map':
       return `{${node.pairs.map(({ key, value }) => `${printKey(key)}: ${printExpression(value)}`).join(', ')}}`;
   }
+}
+
+/** With a dot wherever that can be: it goes on with a chain of `?.`, as brackets do not. */
+function printMember({ of, property, isOptional }: Extract<Node, { kind: 'member' }>): string {
+  const isName = property.kind === 'string' && /^[a-zA-Z_$][a-zA-Z0-9_$]*$/.test(property.value);
+  const isDotted = isName && (of.kind !== 'chain' || isOptional);
+  if (isDotted) return `${printBase(of)}${isOptional ? '?.' : '.'}${property.value}`;
+  return `${printBase(of)}${isOptional ? '?.' : ''}[${printExpression(property)}]`;
 }
 
 /** A literal before `[…]` would end there. */
