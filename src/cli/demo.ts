@@ -1,4 +1,5 @@
 /** `serin demo`: what `npm run demo` runs once everything is installed. */
+import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { STORY_KEYS, type StoryKey } from './demo/stories.ts';
 
@@ -8,6 +9,7 @@ interface DemoFlags {
   readonly speed: number;
   readonly keep?: boolean;
   readonly prometheus?: string;
+  readonly targets: string;
   readonly redis?: string;
   readonly kubeconfig?: string;
 }
@@ -25,7 +27,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     speed: flags.speed,
     keep: flags.keep === true,
     ...(flags.only === undefined ? {} : { only: flags.only }),
-    ...(flags.prometheus === undefined ? {} : { prometheusUrl: flags.prometheus }),
+    ...(flags.prometheus === undefined ? {} : { prometheusUrl: flags.prometheus, targetsFile: resolve(flags.targets) }),
     ...(flags.redis === undefined ? {} : { redisUrl: flags.redis }),
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
   });
@@ -39,7 +41,8 @@ export function register(program: Command): void {
     .option('--seed <text>', 'seed of arrivals, errors and latencies', '7')
     .option('--speed <factor>', 'times the traffic, and so times faster verdicts', parseSpeed, 1)
     .option('--keep', 'leave everything running at the end, and say how to look around')
-    .option('--prometheus <url>', 'use this Prometheus; it must scrape the targets file that the sandbox writes')
+    .option('--prometheus <url>', 'use this Prometheus, on this machine; it must scrape what --targets names')
+    .option('--targets <file>', 'with --prometheus: its file_sd targets are written here', 'serin-demo-targets.json')
     .option('--redis <url>', 'use this Redis for the queue instead of the embedded one')
     .option('--kubeconfig <file>', 'use this API server, with its own Deployment controller, instead of the sandbox’s')
     .action(demo);

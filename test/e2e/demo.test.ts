@@ -1,12 +1,16 @@
 /** The demo as a program: what it prints without a terminal, how it ends, and that nothing of it stays. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { scrapeConfig } from '../../src/cli/demo/scraped.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createPrometheus } from '../../src/sandbox/prometheus/prometheus.ts';
 import { until } from '../support/e2e.ts';
-import { describeWith } from '../support/tools.ts';
+import { describeWith, requireTool } from '../support/tools.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -24,6 +28,32 @@ describeWith(['prometheus'], 'the demo', () => {
     expect(output).toMatch(/\nweb\s+Aborted\s+\d+\S*.*\s+errors\s+ErrorsAboveStable\s+✓ as it should\n/);
     expect(output.trimEnd()).toMatch(/1 release in .* after set-up\.$/);
     await expectNothingLeft(demo.folder);
+  });
+
+  test.concurrent('plays on a Prometheus that runs already, takes it away from nobody else, and leaves it no targets', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'serin-prometheus-'));
+    const targetsFile = join(folder, 'targets.json');
+    await writeFile(join(folder, 'targets.yml'), scrapeConfig(targetsFile, 1_000));
+    const prometheus = await createPrometheus({
+      binary: requireTool('prometheus'),
+      dir: folder,
+      configFile: join(folder, 'targets.yml'),
+      scrapeIntervalMs: 1_000,
+      clock: systemClock,
+      signal: AbortSignal.timeout(120_000),
+    });
+    try {
+      await prometheus.start();
+      const demo = await startDemo('outage', '--prometheus', prometheus.url, '--targets', targetsFile);
+      expect(await demo.exit, demo.output()).toBe(0);
+      expect(demo.output()).toMatch(/Prometheus starts again; pay is Held/);
+      expect((await fetch(`${prometheus.url}/-/ready`)).ok).toBe(true);
+      expect(existsSync(targetsFile)).toBe(false);
+      await expectNothingLeft(demo.folder);
+    } finally {
+      await prometheus.kill();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test.concurrent.for([
@@ -51,9 +81,9 @@ interface Demo {
   readonly exit: Promise<number | NodeJS.Signals>;
 }
 
-async function startDemo(): Promise<Demo> {
+async function startDemo(story = 'errors', ...words: readonly string[]): Promise<Demo> {
   const folder = await mkdtemp(join(tmpdir(), 'serin-demo-'));
-  const child = spawn(process.execPath, [main, 'demo', '--only', 'errors', '--seed', '7'], {
+  const child = spawn(process.execPath, [main, 'demo', '--only', story, '--seed', '7', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },

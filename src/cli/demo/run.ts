@@ -19,6 +19,7 @@ export interface DemoOptions {
   readonly speed: number;
   readonly keep: boolean;
   readonly prometheusUrl?: string;
+  readonly targetsFile?: string;
   readonly redisUrl?: string;
   readonly kubeconfig?: string;
 }

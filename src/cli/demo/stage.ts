@@ -2,9 +2,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../clock.ts';
 import { webApp, webDeployment } from '../../sandbox/apps/web.ts';
 import { startSandbox, type Sandbox } from '../../sandbox/cluster.ts';
 import { DEMO_NAMESPACE, demoRelease, demoTemplate, slackSecret, type Profile } from './objects.ts';
+import { untilScraped } from './scraped.ts';
 import { startServiceProcess, type RunningService } from './service.ts';
 import type { Behaviour, Story } from './stories.ts';
 
@@ -17,6 +19,8 @@ export interface StageOptions {
   readonly profile: Profile;
   readonly prometheusBinary?: string;
   readonly prometheusUrl?: string;
+  /** With `prometheusUrl`: where its targets are written. */
+  readonly targetsFile?: string;
   readonly redisUrl?: string;
   readonly kubeconfig?: string;
 }
@@ -86,6 +90,7 @@ export async function setStage(
     scrapeIntervalMs: options.profile.gridMs,
     ...(options.prometheusBinary === undefined ? {} : { prometheusBinary: options.prometheusBinary }),
     ...(options.prometheusUrl === undefined ? {} : { prometheusUrl: options.prometheusUrl }),
+    ...(options.targetsFile === undefined ? {} : { targetsFile: options.targetsFile }),
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
   });
   sandboxStarted();
@@ -120,6 +125,13 @@ export async function setStage(
       await sandbox.startLoad({ name: story.app, rps, host: `${story.app}.${DEMO_NAMESPACE}.example` });
     }
     objectsApplied();
+    if (options.targetsFile !== undefined) {
+      const scraped = progress(`your Prometheus: finds the pods in ${options.targetsFile}`);
+      const { gridMs: intervalMs } = options.profile;
+      const found = { url: sandbox.prometheusUrl, targetsFile: options.targetsFile, intervalMs, clock: systemClock };
+      await untilScraped(found, signal);
+      scraped();
+    }
     const service = await starting;
     await sandbox.apply(options.stories.map((story) => demoRelease(story, membersFor(story), options.profile)));
     serviceStarted();

@@ -15,7 +15,8 @@ import { type Load, type LoadCounts, startLoad } from '../load/load.ts';
 import { INGRESS_GATEWAY } from '../mesh/identity.ts';
 import { startIngress } from '../mesh/ingress.ts';
 import { startMesh } from '../mesh/mesh.ts';
-import { podTarget, targetsFile, type ScrapeTarget } from '../prometheus/config.ts';
+import { podTarget, type ScrapeTarget } from '../prometheus/config.ts';
+import { createForeignPrometheus } from '../prometheus/foreign.ts';
 import { createPrometheus, type Prometheus } from '../prometheus/prometheus.ts';
 import { createRandom } from '../random.ts';
 import { createSkewedClock } from '../skewed-clock.ts';
@@ -91,15 +92,17 @@ async function build(
   endings.push(() => ingress.close());
 
   const prometheus = await providePrometheus(options, dir, signal);
-  if (prometheus !== undefined) endings.push(() => prometheus.kill());
+  endings.push(
+    () => (options.targetsFile === undefined ? undefined : rm(options.targetsFile, { force: true })),
+    () => prometheus.kill(),
+  );
   const gatewayTarget: ScrapeTarget = {
     address: ingress.metricsAddress,
     labels: { namespace: INGRESS_GATEWAY.namespace, pod: INGRESS_GATEWAY.pod, app: INGRESS_GATEWAY.app },
   };
   const setTargets = async (pods: readonly PodTarget[]): Promise<void> => {
     const targets = [gatewayTarget, ...pods.map(podTarget)];
-    if (prometheus !== undefined) await prometheus.setTargets(targets);
-    else await writeFile(join(dir, 'targets.json'), targetsFile(targets));
+    await prometheus.setTargets(targets);
   };
   await setTargets([]);
   const kubelet = await startKubelet({
@@ -120,7 +123,7 @@ async function build(
   endings.push(() => kubelet.stopped());
   const receiver = await startReceiver(clock);
   endings.push(() => receiver.close());
-  await prometheus?.start();
+  await prometheus.start();
 
   const loads = new Map<string, Load>();
   endings.push(async () => void (await Promise.all([...loads.values()].map((load) => load.stop()))));
@@ -137,11 +140,11 @@ async function build(
     },
     loadCounts: async () =>
       Object.fromEntries([...loads].map(([name, load]): [string, LoadCounts] => [name, load.counts()])),
-    startPrometheus: async () => await own(prometheus).start(),
-    stopPrometheus: async () => await own(prometheus).stop(),
-    killPrometheus: async () => await own(prometheus).kill(),
-    hangPrometheus: async () => own(prometheus).hang(),
-    unhangPrometheus: async () => own(prometheus).unhang(),
+    startPrometheus: async () => await prometheus.start(),
+    stopPrometheus: async () => await prometheus.stop(),
+    killPrometheus: async () => await prometheus.kill(),
+    hangPrometheus: async () => prometheus.hang(),
+    unhangPrometheus: async () => prometheus.unhang(),
     breakScrapes: async (isBroken) => {
       areScrapesBroken = isBroken;
     },
@@ -160,10 +163,10 @@ async function build(
     addresses: {
       dir,
       kubeconfigPath,
-      prometheusUrl: options.prometheusUrl ?? own(prometheus).url,
+      prometheusUrl: prometheus.url,
       gatewayUrl: ingress.url,
       receiverUrl: receiver.url,
-      prometheusPid: prometheus?.pid(),
+      prometheusPid: prometheus.pid(),
     },
     controls,
     stop,
@@ -178,12 +181,11 @@ function apiServerOf(apiServer: ApiServer | undefined): ApiServer {
   );
 }
 
-async function providePrometheus(
-  options: SandboxOptions,
-  dir: string,
-  signal: AbortSignal,
-): Promise<Prometheus | undefined> {
-  if (options.prometheusUrl !== undefined) return undefined;
+async function providePrometheus(options: SandboxOptions, dir: string, signal: AbortSignal): Promise<Prometheus> {
+  if (options.prometheusUrl !== undefined) {
+    const file = options.targetsFile ?? join(dir, 'targets.json');
+    return await createForeignPrometheus({ url: options.prometheusUrl, file });
+  }
   if (options.prometheusBinary === undefined) {
     throw new SerinError(
       'SERIN_E_MISSING_TOOL',
@@ -198,14 +200,6 @@ async function providePrometheus(
     clock,
     signal,
   });
-}
-
-function own(prometheus: Prometheus | undefined): Prometheus {
-  if (prometheus !== undefined) return prometheus;
-  throw new SerinError(
-    'SERIN_E_USAGE',
-    "Prometheus is not the sandbox's own. Leave out --prometheus to stop and start it.",
-  );
 }
 
 function loadNamed(loads: ReadonlyMap<string, Load>, name: string): Load {

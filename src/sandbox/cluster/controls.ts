@@ -74,8 +74,10 @@ export interface SandboxOptions {
   readonly speed?: number;
   /** Path of the Prometheus binary; not needed with `prometheusUrl`. */
   readonly prometheusBinary?: string;
-  /** A Prometheus that scrapes elsewhere is used as it is; `<dir>/targets.json` is still written for it. */
+  /** A Prometheus that runs elsewhere, reached through a door of the sandbox; it must scrape what `targetsFile` names. */
   readonly prometheusUrl?: string;
+  /** Where its targets are written; default `<dir>/targets.json`. */
+  readonly targetsFile?: string;
   /** Kubeconfig of an API server that runs already, with its own workload controllers. */
   readonly kubeconfig?: string;
   /** Default 1000. */

@@ -22,7 +22,6 @@ export function prometheusConfig(scrapeIntervalMs: number, targetsFile: string):
       scrape_configs: [
         {
           job_name: 'kubernetes-pods',
-          metrics_path: METRICS_PATH,
           file_sd_configs: [{ files: [targetsFile], refresh_interval: '30s' }],
         },
       ],
@@ -33,5 +32,10 @@ export function prometheusConfig(scrapeIntervalMs: number, targetsFile: string):
 }
 
 export function targetsFile(targets: readonly ScrapeTarget[]): string {
-  return JSON.stringify(targets.map(({ address, labels }) => ({ targets: [address], labels })));
+  return JSON.stringify(
+    targets.map(({ address, labels }) => ({
+      targets: [address],
+      labels: { ...labels, __metrics_path__: METRICS_PATH },
+    })),
+  );
 }

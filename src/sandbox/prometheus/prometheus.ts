@@ -12,6 +12,8 @@ export interface PrometheusOptions {
   /** An empty folder; removing it is the caller's part. */
   readonly dir: string;
   readonly scrapeIntervalMs: number;
+  /** Its configuration; absent: one is written that scrapes what `setTargets` names. */
+  readonly configFile?: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -36,10 +38,10 @@ const START_TIMEOUT_MS = 30_000;
 /** Prepares folder and port; `start` runs it. */
 export async function createPrometheus(options: PrometheusOptions): Promise<Prometheus> {
   const { binary, dir, scrapeIntervalMs, clock, signal } = options;
-  const configFile = join(dir, 'prometheus.yml');
+  const configFile = options.configFile ?? join(dir, 'prometheus.yml');
   const file = join(dir, 'targets.json');
   await mkdir(dir, { recursive: true });
-  await writeFile(configFile, prometheusConfig(scrapeIntervalMs, file));
+  if (options.configFile === undefined) await writeFile(configFile, prometheusConfig(scrapeIntervalMs, file));
   await writeFile(file, '[]');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
