@@ -1,0 +1,80 @@
+/** The query library as files: every MetricQuery with what its metadata says about it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { stringAt } from '../../api/fields.ts';
+import type { MetricQuerySpec } from '../../api/metric-query.ts';
+import { validateQuery } from '../../api/validate-query.ts';
+import { messageOf, SerinError } from '../../errors.ts';
+
+/** What can be measured, in the order in which people ask. */
+export const MEASURES = ['success-rate', 'latency', 'volume', 'saturation'] as const;
+export type Measure = (typeof MEASURES)[number];
+
+export interface LibraryQuery {
+  readonly name: string;
+  readonly measures: Measure;
+  /** Project and page that the names of metrics and labels come from. */
+  readonly names: string;
+  /** Which relabelling makes labels that the source does not bring; a key of `NEEDS`. */
+  readonly needs?: string;
+  /** The comment above it: when to use it. */
+  readonly advice: string;
+  readonly spec: MetricQuerySpec;
+}
+
+/** The folder that comes with the program. */
+export const LIBRARY_FOLDER = fileURLToPath(new URL('../../../queries', import.meta.url));
+
+/** All queries of a folder, by name. */
+export function readLibrary(folder: string): readonly LibraryQuery[] {
+  let files: readonly string[];
+  try {
+    files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
+  } catch (thrown) {
+    throw new SerinError('SERIN_E_USAGE', `--library ${folder} cannot be read: ${messageOf(thrown)}. Check the path.`);
+  }
+  return files
+    .map((file) => readQueryFile(`${folder}/${file}`))
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function readQueryFile(file: string): LibraryQuery {
+  const text = readFileSync(file, 'utf8');
+  let object: unknown;
+  try {
+    object = parse(text);
+  } catch (thrown) {
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `${file} is no YAML: ${messageOf(thrown).split('\n')[0] ?? ''}. Correct it there.`,
+    );
+  }
+  const name = stringAt(object, 'metadata', 'name');
+  if (stringAt(object, 'kind') !== 'MetricQuery' || name === undefined) {
+    throw new SerinError('SERIN_E_USAGE', `${file} holds no MetricQuery with a name. Move it elsewhere.`);
+  }
+  const spec = (object as { readonly spec?: unknown }).spec;
+  const [finding] = validateQuery(spec, `${file}: spec`);
+  if (finding !== undefined) throw new SerinError('SERIN_E_USAGE', finding.message);
+  const needs = stringAt(object, 'metadata', 'annotations', 'serin.dev/needs');
+  const measures = stringAt(object, 'metadata', 'labels', 'serin.dev/measures');
+  return {
+    name,
+    measures: MEASURES.find((measure) => measure === measures) ?? 'saturation',
+    names: stringAt(object, 'metadata', 'annotations', 'serin.dev/names') ?? '',
+    ...(needs === undefined ? {} : { needs }),
+    advice: adviceOf(text),
+    spec: spec as MetricQuerySpec, // just validated
+  };
+}
+
+/** The comment lines at the top, as one text. */
+function adviceOf(text: string): string {
+  const lines = text.split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('#'));
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^#\s?/, ''))
+    .join(' ');
+}
