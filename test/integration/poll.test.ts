@@ -132,7 +132,7 @@ describeWith(['prometheus'], 'the poll job', () => {
     const verdict = lab.verdict('good');
     expect(verdict).toMatchObject({
       reason: 'SourceUnavailable',
-      says: expect.stringMatching(/cannot be reached.*No data since/),
+      says: expect.stringMatching(/cannot be reached.*Nothing advances or aborts until it answers/),
     });
     expect(verdict?.blindSinceMs).toBeGreaterThanOrEqual(Date.parse(before ?? '') - 6 * GRID_MS);
     await prometheus.start();

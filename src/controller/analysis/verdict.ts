@@ -34,7 +34,7 @@ export function verdictOf(
   if (unavailable !== undefined) {
     const blindSinceMs = verdict.blindSinceMs ?? (evidence.endMs > 0 ? evidence.endMs : Date.parse(spec.startedAt));
     const outcome = verdict.outcome === 'Pass' ? 'Continue' : verdict.outcome;
-    const says = `${unavailable} No data since ${new Date(blindSinceMs).toISOString()}; nothing advances or aborts until it answers.`;
+    const says = `${unavailable} Nothing advances or aborts until it answers.`;
     return { ...verdict, outcome, reason: 'SourceUnavailable', says, blindSinceMs, hadEnoughData: false };
   }
   if (isBehind && verdict.outcome === 'Pass') return { ...verdict, outcome: 'Continue', reason: 'Judging' };
