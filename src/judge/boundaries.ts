@@ -1,6 +1,7 @@
 /**
  * Which boundaries of a latency histogram are compared. The set is fixed from stable's requests before the first stake on it,
- * so a canary cannot influence it; each then gets an equal share, the promised one (SLO) half of the metric.
+ * so a canary cannot influence it. The promised boundary (SLO) gets half of the metric; the others share by ln(1 ÷ exceedance): what is
+ * rare brings few events and needs its money most, what is common decides soon with little.
  */
 
 /** Stable requests seen so far, and how many were slower than the boundary. */
@@ -24,6 +25,8 @@ const COMMONEST = 0.5;
 const PASS_FROM = 0.01;
 const MOST = 8;
 const SLO_SHARE = 0.5;
+/** Where all requests are slower than the boundary. */
+const LEAST_WEIGHT = 0.01;
 
 /** Enough to place every boundary: 1 000 stable requests; with less traffic, six intervals and 100; or 30 intervals with any. */
 export function isEnoughToChoose(stableRequests: number, intervals: number): boolean {
@@ -41,9 +44,11 @@ export function chooseBoundaries(tallies: readonly Tally[], sloMs: number | unde
   const rest = slo === undefined ? 1 : spread.length === 0 ? 0 : 1 - SLO_SHARE;
   const passing = spread.filter((tally) => exceedance(tally) >= PASS_FROM);
   const needed = new Set(passing.length > 0 || slo !== undefined ? passing : spread.slice(0, 1));
-  const chosen = spread.map((tally) => ({
+  const weights = spread.map((tally) => Math.max(LEAST_WEIGHT, -Math.log(exceedance(tally))));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const chosen = spread.map((tally, k) => ({
     boundaryMs: tally.boundaryMs,
-    share: rest / spread.length,
+    share: (rest * (weights[k] ?? 0)) / sum,
     mustPass: needed.has(tally),
   }));
   if (slo !== undefined) chosen.push({ boundaryMs: slo.boundaryMs, share: 1 - rest, mustPass: true });

@@ -4,7 +4,10 @@
  */
 import type { PodEvents } from './dispersion.ts';
 
-/** Excess standard deviation (of ln p) between stable pods, 0 unless significant at 1.5 standard errors. */
+/**
+ * Excess standard deviation (of ln p) between stable pods; 0 unless significant at 1.5 standard errors, and then all of it: a part
+ * of what is really there would leave a canary on a bad node half protected.
+ */
 export function placementSpread(pods: readonly PodEvents[], dispersion: number): number {
   const used = pods.filter((pod) => pod.total > 0);
   const total = used.reduce((sum, pod) => sum + pod.total, 0);
@@ -22,8 +25,8 @@ export function placementSpread(pods: readonly PodEvents[], dispersion: number):
     scale += expected * expected * rest;
   }
   chance *= Math.max(1, dispersion);
-  const excess = squares - chance * (1 + 1.5 * Math.sqrt(2 / (used.length - 1)));
-  return Math.sqrt(Math.max(0, excess / scale));
+  const isSignificant = squares > chance * (1 + 1.5 * Math.sqrt(2 / (used.length - 1)));
+  return isSignificant ? Math.sqrt((squares - chance) / scale) : 0;
 }
 
 /** θ0 widened for the number of pods on each side. */

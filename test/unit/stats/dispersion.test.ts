@@ -75,6 +75,12 @@ describe('placement guard', () => {
     expect(guardedMargin(1.1, 0, 1, 4)).toBe(1.1);
   });
 
+  test('takes all of what pods differ beyond chance, once that is significant', () => {
+    const pods = Array.from({ length: 20 }, (_, k) => ({ pod: `p${k}`, bad: k % 2 === 0 ? 85 : 115, total: 10_000 }));
+    // Standard deviation of the rate: 15 %, of which chance makes 10 %.
+    expect(placementSpread(pods, 1)).toBeCloseTo(Math.sqrt(0.15 ** 2 - 0.1 ** 2 * 0.95) / Math.sqrt(0.95), 2);
+  });
+
   test('widens the margin when they do, more so for fewer canary pods', () => {
     const pods = [60, 150, 100, 190].map((bad, k) => ({ pod: `p${k}`, bad, total: 10_000 }));
     const spread = placementSpread(pods, 1);
