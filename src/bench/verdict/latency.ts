@@ -1,12 +1,12 @@
 /** Latency histograms: lognormal response times in the default buckets, four slowdowns, and what each rule makes of them. */
-import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import { observe, openEvidence } from '../../judge/evidence.ts';
+import { addObservation, metricOdds, openMetric } from '../../judge/metric-evidence.ts';
 import type { Observation, ProportionCounts } from '../../judge/observation.ts';
 import { levelOfAttempt } from '../../judge/preset.ts';
 import { mannWhitney, shiftScore } from '../../stats/mann-whitney.ts';
+import { FEWEST_INTERVALS } from '../../stats/rule.ts';
 import { upperTail } from '../../stats/special.ts';
+import { type Outcome, outcomeOf } from './measure.ts';
 import { Random } from './random.ts';
-import type { Delays } from './measure.ts';
 
 /** Default buckets of the Go client, ms. */
 const BUCKETS = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
@@ -50,7 +50,7 @@ export interface LatencyStream {
 const PODS = 5;
 const HISTORY = 90;
 const INTERVAL_MS = 10_000;
-export const START_MS = 1_800_000_000_000;
+const START_MS = 1_800_000_000_000;
 
 export function drawLatency(traffic: LatencyTraffic, random: Random): LatencyStream {
   const noise = new Float64Array(PODS + 1).map(() => (traffic.podNoise ?? 0) * random.normal());
@@ -130,45 +130,26 @@ export type LatencyRule = (stream: LatencyStream) => number;
 
 /** Serin's own path through histograms: boundaries chosen from the history, averaged. */
 export function serinLatency(options: { readonly ratio?: number; readonly sloMs?: number } = {}): LatencyRule {
+  const { ratio = 1.1, sloMs } = options;
+  const rule = {
+    name: 'latency',
+    critical: false,
+    share: 1,
+    fail: { ratio, difference: 0 },
+    pass: { ratio: 1.5, difference: 0.0005 },
+    ...(sloMs === undefined ? {} : { sloMs }),
+  };
+  const threshold = 1 / levelOfAttempt(0.05, 1);
   return (stream) => {
-    const spec: AnalysisRunSpec = {
-      release: { name: 'web', uid: 'uid' },
-      revision: 'r',
-      attempt: 1,
-      arms: { stable: { workload: 'a' }, canary: { workload: 'b' } },
-      metrics: [
-        {
-          name: 'latency',
-          critical: false,
-          share: 1,
-          query: { summary: '', labels: {} },
-          fail: { ratio: options.ratio ?? 1.1, difference: 0 },
-          pass: { ratio: 1.5, difference: 0.0005 },
-          ...(options.sloMs === undefined ? {} : { sloMs: options.sloMs }),
-        },
-      ],
-      rule: {
-        preset: 'recommended',
-        falseAbort: levelOfAttempt(0.05, 1),
-        falsePass: 0.05,
-        intervalMs: INTERVAL_MS,
-        warmUpMs: 0,
-        dwellMs: 0,
-        atMostMs: 3_600_000,
-        minRequests: 0,
-        historyMs: 0,
-        horizonMs: 3_600_000,
-      },
-      startedAt: new Date(START_MS).toISOString(),
-    };
-    let evidence = openEvidence(spec, new Map([['latency', stream.history]]));
-    for (const [i, observation] of stream.intervals.entries()) {
-      evidence = observe(evidence, {
-        endMs: observation.endMs,
+    const metric = openMetric(rule, stream.history);
+    for (const [index, observation] of stream.intervals.entries()) {
+      addObservation(metric, observation, observation.endMs, {
+        threshold,
+        index,
+        horizon: 360,
         weight: stream.weight,
-        observations: new Map([['latency', observation]]),
       });
-      if (evidence.failed !== undefined) return i;
+      if (metric.used >= FEWEST_INTERVALS && metricOdds(metric) >= threshold) return index;
     }
     return -1;
   };
@@ -220,25 +201,16 @@ function p99(minute: readonly Observation[], arm: 'canary' | 'stable'): number {
   return above === below ? high : low + ((high - low) * (above - target)) / (above - below);
 }
 
-/** Delay of every rule over `runs` streams, in intervals from 1. */
+/** Delay of every rule over runs `from` to below `to`. */
 export function latencyDelays(
   rules: Readonly<Record<string, LatencyRule>>,
   traffic: LatencyTraffic,
-  runs: number,
+  from: number,
+  to: number,
   seed: number,
-): Record<string, Delays> {
-  const found = Object.fromEntries(Object.keys(rules).map((name) => [name, [] as number[]]));
-  for (let run = 0; run < runs; run++) {
+): Outcome {
+  return outcomeOf(Object.keys(rules), from, to, 10, 0, (run) => {
     const stream = drawLatency(traffic, new Random(seed, run));
-    for (const [name, rule] of Object.entries(rules)) {
-      const at = rule(stream);
-      found[name]?.push(at < 0 ? Infinity : at + 1);
-    }
-  }
-  return Object.fromEntries(
-    Object.entries(found).map(([name, list]) => [
-      name,
-      { sorted: list.toSorted((a, b) => a - b), intervalSeconds: 10 },
-    ]),
-  );
+    return (name) => (rules[name] as LatencyRule)(stream);
+  });
 }

@@ -1,31 +1,17 @@
 /**
- * `npm run bench:verdict`: what the verdict rules of Serin and its peers do on simulated traffic. Prints tables; `--markdown FILE`
- * also writes them. Quick by default (under two minutes), `--full` takes as long as it takes.
+ * `npm run bench:verdict`: what the verdict rules of Serin and its peers do on simulated traffic, on all cores. Prints tables;
+ * `--markdown FILE` also writes them, again and again while it works. Quick by default (under two minutes); `--full` takes its time.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { equal } from './sections/equal.ts';
-import { latency } from './sections/latency.ts';
-import { metrics } from './sections/metrics.ts';
-import { passing } from './sections/passing.ts';
-import { planner } from './sections/planner.ts';
-import { detection, onset } from './sections/regressions.ts';
-import type { Effort, Section } from './sections/section.ts';
-import { settings } from './sections/settings.ts';
-import { speed } from './sections/speed.ts';
-import { renderMarkdown, renderText } from './table.ts';
+import { simulate } from './pool.ts';
+import { SECTIONS } from './sections/all.ts';
+import type { Effort } from './sections/section.ts';
+import { renderMarkdown, renderText, type Table } from './table.ts';
 
-const SECTIONS: Readonly<Record<string, Section>> = {
-  equal,
-  detection,
-  onset,
-  passing,
-  latency,
-  metrics,
-  settings,
-  planner,
-  speed,
-};
+/** What stands above this line of the file is kept. */
+const MARK = '<!-- bench:verdict -->';
+const WRITE_EVERY_MS = 15_000;
 
 const { values } = parseArgs({
   options: {
@@ -40,25 +26,63 @@ const times = Number(values.runs);
 const scale = (quick: number, full: number): number => Math.max(1, Math.round((values.full ? full : quick) * times));
 const effort: Effort = {
   seed: 1_000_003 * Number(values.seed),
-  equalRuns: scale(300, 2000),
-  worstRuns: scale(300, 20_000),
-  cellRuns: scale(60, 400),
+  equalRuns: scale(200, 2000),
+  worstRuns: scale(200, 20_000),
+  cellRuns: scale(40, 400),
 };
-const mode = values.full ? 'full' : 'quick';
+const names = [...SECTIONS.keys()].filter((name) => values.only === undefined || values.only.includes(name));
+const file = values.markdown ?? (values.full ? 'verdict-full.md' : undefined);
+const command = `npm run bench:verdict -- ${values.full ? '--full ' : ''}--seed ${values.seed}`;
 console.log(
-  `bench:verdict, ${mode}, seed ${values.seed}: ${effort.equalRuns} runs a scenario, ${effort.cellRuns} a cell`,
+  `${command}: ${effort.equalRuns} runs a scenario, ${effort.cellRuns} a cell${file === undefined ? '' : `; tables go to ${file}`}`,
 );
-const pages: string[] = [];
-for (const [name, section] of Object.entries(SECTIONS)) {
-  if (values.only !== undefined && !values.only.includes(name)) continue;
-  const started = performance.now();
-  for (const table of section(effort)) {
-    console.log(renderText(table));
-    pages.push(renderMarkdown(table));
-  }
-  console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+
+const startedMs = performance.now();
+const tables = new Map<string, readonly Table[]>();
+let saidMs = startedMs;
+await simulate(names, effort, (section, done, all) => {
+  const isWhole = section.done === section.pieces;
+  const nowMs = performance.now();
+  if (isWhole) print(section.name, SECTIONS.get(section.name)?.tables(effort, section.found) ?? []);
+  if (!isWhole && nowMs - saidMs < WRITE_EVERY_MS) return;
+  saidMs = nowMs;
+  if (!isWhole) tables.set(section.name, SECTIONS.get(section.name)?.tables(effort, section.found) ?? []);
+  const restMs = ((nowMs - startedMs) / done) * (all - done);
+  console.log(
+    `${((100 * done) / all).toFixed(0)} % after ${clock(nowMs - startedMs)}, about ${clock(restMs)} to go (${section.name})`,
+  );
+  write(done === all ? undefined : `${section.name}, ${section.done} of ${section.pieces} pieces`);
+});
+for (const name of names) {
+  const section = SECTIONS.get(name);
+  // Nothing to simulate: it measures this machine, while no other thread works.
+  if (section?.jobs(effort).length === 0) print(name, section.tables(effort, []));
 }
-if (values.markdown !== undefined) {
-  const command = `npm run bench:verdict -- ${values.full ? '--full ' : ''}--seed ${values.seed}`;
-  writeFileSync(values.markdown, `# Verdict benchmark\n\nPrinted by \`${command}\`.\n\n${pages.join('\n')}`);
+write(undefined);
+
+function print(name: string, found: readonly Table[]): void {
+  tables.set(name, found);
+  for (const table of found) console.log(renderText(table));
+}
+
+function write(unfinished: string | undefined): void {
+  if (file === undefined) return;
+  const pages = names.flatMap((name) => tables.get(name) ?? []).map(renderMarkdown);
+  const note = unfinished === undefined ? '' : `\nNot finished: ${unfinished}.\n`;
+  const text = `${MARK}\n\nPrinted by \`${command}\`.\n${note}\n${pages.join('\n')}`;
+  writeFileSync(file, `${kept(file)}${text}`);
+}
+
+function kept(path: string): string {
+  try {
+    const before = readFileSync(path, 'utf8');
+    return before.includes(MARK) ? before.slice(0, before.indexOf(MARK)) : '# Verdict benchmark\n\n';
+  } catch {
+    return '# Verdict benchmark\n\n';
+  }
+}
+
+function clock(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }

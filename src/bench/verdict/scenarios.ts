@@ -14,7 +14,8 @@ const constant = (weight: number) => (): number => weight;
 export const ramp = (interval: number): number => [5, 10, 20, 50][Math.min(3, Math.floor(interval / 90))] as number;
 
 const base: Traffic = { rps: 100, p: 0.01 };
-const messy: Partial<Traffic> = {
+/** Shocks, bursts, pod noise and poor counts at once. */
+export const MESSY: Partial<Traffic> = {
   weightAt: ramp,
   shock: 0.5,
   burst: 2,
@@ -50,8 +51,8 @@ export const EQUAL: readonly Scenario[] = [
   },
   { id: 'A12', says: 'counts 7 % off, 5 % of polls missing', traffic: { ...base, noise: 0.07, missed: 0.05 } },
   { id: 'A13', says: 'rate[1m] read every 10 s', traffic: { ...base, overlap: 6 }, isOutside: true },
-  { id: 'A14', says: 'messy: ramp, shocks, bursts, pods, noise', traffic: { ...base, ...messy } },
-  { id: 'A15', says: 'messy, 0.1 %, 1000 rps', traffic: { ...base, ...messy, rps: 1000, p: 0.001 } },
+  { id: 'A14', says: 'messy: ramp, shocks, bursts, pods, noise', traffic: { ...base, ...MESSY } },
+  { id: 'A15', says: 'messy, 0.1 %, 1000 rps', traffic: { ...base, ...MESSY, rps: 1000, p: 0.001 } },
   { id: 'A16', says: 'stable drifts by a factor of 4 in the hour', traffic: { ...base, drift: Math.log(4) } },
   { id: 'A17', says: 'a stable pod is replaced every minute', traffic: { ...base, churn: 60, podEffect: 0.15 } },
 ];

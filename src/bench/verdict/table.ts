@@ -1,4 +1,5 @@
 /** Tables as plain text and as Markdown. */
+import { type Delays, quantile, within } from './measure.ts';
 
 export interface Table {
   readonly title: string;
@@ -37,3 +38,10 @@ export const seconds = (value: number): string => {
   if (!Number.isFinite(value)) return '–';
   return value < 600 ? `${Math.round(value)} s` : `${Math.round(value / 60)} min`;
 };
+
+/** Median and a higher quantile, or the power within an hour where that is below a half. */
+export function spoke(delay: Delays, high: number): string {
+  const power = within(delay, 3600);
+  if (power < 0.5) return `(${percent(power)} %)`;
+  return `${seconds(quantile(delay, 0.5))} / ${seconds(quantile(delay, high))}`;
+}
