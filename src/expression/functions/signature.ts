@@ -91,5 +91,3 @@ function holds(arg: Value, parameter: Parameter): boolean {
 export const textOf = (arg: Value | undefined): string => (typeof arg === 'string' ? arg : '');
 export const wholeOf = (arg: Value | undefined): bigint => (typeof arg === 'bigint' ? arg : 0n);
 export const listOf = (arg: Value | undefined): readonly Value[] => (arg !== undefined && isArray(arg) ? arg : []);
-export const mapOf = (arg: Value | undefined): ReadonlyMap<Value, Value> =>
-  arg !== undefined && isMap(arg) ? arg : new Map();
