@@ -2,7 +2,7 @@
  * A comparison over time as SVG: the interval of canary ÷ stable with its margins and the weight steps behind it, and below it the
  * evidence meter up to the abort line. Pure; the same picture is the same text. Colours follow the viewer's light or dark theme.
  */
-import { formatOdds, formatPercent, formatRatio } from './format.ts';
+import { formatOdds, formatRatio } from './format.ts';
 import { type Box, linear, logarithmic, pathsOf, ticksBetween, timeTicks, type XY } from './render-svg-scale.ts';
 
 /** What was known at the end of one interval. */
@@ -32,8 +32,8 @@ export interface Picture {
 
 const WIDTH = 960;
 const HEIGHT = 460;
-const BAND: Box = { left: 64, right: 872, top: 56, bottom: 300 };
-const METER: Box = { left: 64, right: 872, top: 340, bottom: 424 };
+const BAND: Box = { left: 64, right: 828, top: 56, bottom: 300 };
+const METER: Box = { left: 64, right: 828, top: 340, bottom: 424 };
 /** No ratio beyond these is drawn: what lies outside ends at the edge. */
 const LEAST_RATIO = 1 / 16;
 const MOST_RATIO = 32;
@@ -42,13 +42,13 @@ const STYLE = `
     .ground { fill: #ffffff } .text { fill: #1f2328; font: 12px system-ui, sans-serif } .title { font-size: 16px; font-weight: 600 }
     .soft { fill: #59636e; font: 11px system-ui, sans-serif } .axis { stroke: #818b98; stroke-width: 1; fill: none }
     .grid { stroke: #818b98; stroke-opacity: .25; stroke-width: 1 } .step { fill: #818b98 }
-    .band { fill: #0969da; fill-opacity: .22 } .estimate { stroke: #0969da; stroke-width: 2; fill: none }
+    .between { fill: #9a6700; fill-opacity: .1 } .band { fill: #0969da; fill-opacity: .22 } .estimate { stroke: #0969da; stroke-width: 2; fill: none }
     .fail { stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 6 4 } .pass { stroke: #1a7f37; stroke-width: 1.5; stroke-dasharray: 2 3 }
     .fail-text { fill: #cf222e } .pass-text { fill: #1a7f37 }
     .meter { fill: #bc4c00; fill-opacity: .25 } .odds { stroke: #bc4c00; stroke-width: 2; fill: none }
     @media (prefers-color-scheme: dark) {
       .ground { fill: #0d1117 } .text { fill: #f0f6fc } .soft { fill: #9198a1 }
-      .band { fill: #4493f8 } .estimate { stroke: #4493f8 } .fail { stroke: #f85149 } .pass { stroke: #3fb950 }
+      .between { fill: #d29922 } .band { fill: #4493f8 } .estimate { stroke: #4493f8 } .fail { stroke: #f85149 } .pass { stroke: #3fb950 }
       .fail-text { fill: #f85149 } .pass-text { fill: #3fb950 } .meter { fill: #db6d28 } .odds { stroke: #db6d28 }
     }`;
 
@@ -92,13 +92,15 @@ function weightSteps(points: readonly PicturePoint[], x: (ms: number) => number,
   const turns = points.filter(({ weight }, k) => weight !== points[k - 1]?.weight);
   return turns.flatMap(({ endMs: fromMs, weight }, k) => {
     const [left, right] = [x(fromMs), x(turns[k + 1]?.endMs ?? endMs)];
-    const opacity = (0.04 + (0.14 * weight) / 100).toFixed(3);
+    const opacity = (0.05 + (0.25 * weight) / 100).toFixed(3);
     const size = `width="${fixed(right - left)}" height="${BAND.bottom - BAND.top}"`;
     return [
       `  <rect class="step" fill-opacity="${opacity}" x="${fixed(left)}" y="${BAND.top}" ${size}/>`,
       ...(right - left < 36
         ? []
-        : [`  <text class="soft" x="${fixed(left + 4)}" y="${BAND.top + 13}">${formatPercent(weight / 100)}</text>`]),
+        : [
+            `  <text class="soft" x="${fixed(left + 4)}" y="${BAND.top + 13}">${Number(weight.toPrecision(3))} %</text>`,
+          ]),
     ];
   });
 }
@@ -120,12 +122,21 @@ function bandPanel({ points, failRatio, passRatio }: Picture, x: (ms: number) =>
       `  <line class="grid" x1="${BAND.left}" x2="${BAND.right}" y1="${fixed(y(value))}" y2="${fixed(y(value))}"/>`,
       `  <text class="soft" x="${BAND.left - 8}" y="${fixed(y(value) + 4)}" text-anchor="end">${value}×</text>`,
     ]),
+    ...between(failRatio, passRatio, y),
     ...bands.map((path) => `  <path class="band" d="${path}"/>`),
     ...pathsOf(at((ratio) => ratio.estimate)).map((path) => `  <path class="estimate" d="M${path}"/>`),
     ...marginLine('fail', failRatio, y, failRatio > passRatio ? -4 : 13),
     ...marginLine('pass', passRatio, y, failRatio > passRatio ? 13 : -4),
     `  <path class="axis" d="M${BAND.left} ${BAND.top} V${BAND.bottom} H${BAND.right}"/>`,
   ];
+}
+
+/** Neither bad enough to abort nor proven good: a canary may be here. */
+function between(failRatio: number, passRatio: number, y: (value: number) => number): string[] {
+  if (![failRatio, passRatio].every((ratio) => ratio > 0 && ratio < Infinity)) return [];
+  const [top, bottom] = [failRatio, passRatio].map(y).toSorted((a, b) => a - b) as [number, number];
+  const size = `width="${BAND.right - BAND.left}" height="${fixed(bottom - top)}"`;
+  return [`  <rect class="between" x="${BAND.left}" y="${fixed(top)}" ${size}/>`];
 }
 
 function marginLine(kind: 'fail' | 'pass', ratio: number, y: (value: number) => number, shift: number): string[] {
@@ -160,11 +171,12 @@ function meterPanel({ points, abortAtOdds, failedAtMs }: Picture, x: (ms: number
     }),
     `  <line class="fail" x1="${METER.left}" x2="${METER.right}" y1="${abortAt}" y2="${abortAt}"/>`,
     `  <text class="soft fail-text" x="${METER.right + 6}" y="${fixed(y(nats(abortAtOdds)) + 4)}">${formatOdds(abortAtOdds)}</text>`,
-    `  <text class="soft" x="${METER.left - 8}" y="${METER.bottom}" text-anchor="end">1 : 1</text>`,
+    `  <text class="soft" x="${METER.left - 8}" y="${METER.bottom + 4}" text-anchor="end">1 : 1</text>`,
     ...(failed === undefined
       ? []
       : [
           `  <line class="fail" x1="${fixed(x(failed.endMs))}" x2="${fixed(x(failed.endMs))}" y1="${BAND.top}" y2="${METER.bottom}"/>`,
+          `  <text class="soft fail-text" x="${fixed(Math.min(x(failed.endMs) + 5, METER.right - 60))}" y="${BAND.bottom + 16}">aborts here</text>`,
         ]),
     `  <path class="axis" d="M${METER.left} ${METER.top} V${METER.bottom} H${METER.right}"/>`,
   ];
