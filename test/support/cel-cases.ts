@@ -167,6 +167,13 @@ const template: readonly CelCase[] = [
     pass: [{ query: 'q', slo: { le: '250ms' } }, { inline: histogram, slo: { le: '250ms' } }, { inline }],
     fail: [{ inline, slo: { le: '250ms' } }],
   },
+  {
+    path: 'spec.metrics[].compare.against',
+    says: 'write exactly one of constant, workload',
+    field: 'metrics[0].compare.against',
+    pass: [{ constant: '1%' }, { workload: 'web-baseline' }],
+    fail: [{}, { constant: '1%', workload: 'web-baseline' }],
+  },
   ...(['fail', 'pass'] as const).map(
     (side): CelCase => ({
       path: `spec.metrics[].compare.${side}`,
