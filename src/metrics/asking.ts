@@ -1,15 +1,24 @@
 /**
- * The queries of one poll: equal ones are asked once for all runs that need them (contracts 26). Runs that are up to date share an
- * instant query; runs that missed intervals share a range query whose step is the interval, so nothing is ever merged.
+ * The queries of one poll: equal ones are asked once for all runs that need them (contracts 26), in pieces of some hundred workloads.
+ * Runs that are up to date share a query; runs that missed intervals share one over all of these, and no intervals are ever merged.
  */
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import { SerinError, messageOf } from '../errors.ts';
-import type { MetricSource, QueryAnswer } from './port.ts';
-import { bucketDetailExpression, intervalExpression, scrapesExpression, type WorkloadKey } from './promql.ts';
-import { hasSurprises, type IntervalRows, readRows, workloadKey } from './rows.ts';
 import { allLimited } from './limited.ts';
+import type { MetricSource } from './port.ts';
+import {
+  intervalExpression,
+  MOST_NAMES_OF_SAMPLES,
+  sampleSelectors,
+  scrapesExpression,
+  type WorkloadKey,
+} from './promql.ts';
+import { type IntervalRows, workloadKey } from './rows.ts';
+import { askSamples, askSums, hasSamples, merged, type Part, type PartAnswer, type Way } from './ways.ts';
 
 const SCRAPES_WINDOW_MS = 300_000;
+/** Pieces of one question at most: beyond, pieces get larger, so that the number of queries does not grow with the releases. */
+const MOST_PIECES = 8;
 
 export interface Question {
   readonly query: MetricQuerySpec;
@@ -31,11 +40,18 @@ type Answer =
 
 export interface Asked {
   answer(question: Question): Answer;
-  /** The expression that was asked for it. */
+  /** What was asked for it, as one would ask for it alone; several queries in lines of their own. */
   expression(question: Question): string;
   readonly queries: number;
   readonly failed: number;
   readonly series: number;
+}
+
+export interface AskingOptions {
+  /** Default: samples, where the query's shape has them. */
+  readonly way?: Way;
+  /** By query: how many workloads were too many for one answer. Kept by the caller from poll to poll. */
+  readonly tooMany?: Map<string, number>;
 }
 
 /** Two intervals at least, a minute, and never more than five: how long a counter without a scrape is remembered. */
@@ -49,30 +65,32 @@ export async function askAll(
   questions: readonly Question[],
   limit: number,
   signal: AbortSignal,
+  options: AskingOptions = {},
 ): Promise<Asked> {
   const groups = new Map<string, Group>();
   for (const question of questions) join(groups, question);
+  const pieces = [...groups.values()].flatMap((group) => piecesOf(group, options));
   let failed = 0;
   let queries = 0;
   let series = 0;
-  await allLimited([...groups.values()], limit, async (group) => {
+  await allLimited(pieces, limit, async (piece) => {
     try {
-      const asked = await ask(source, group, signal);
+      const asked = await ask(source, piece, options, signal);
       series += asked.series;
       queries += asked.queries;
-      group.answer = asked.answer;
+      piece.answer = { kind: 'rows', byEnd: asked.byEnd, warnings: asked.warnings };
     } catch (thrown) {
       signal.throwIfAborted();
       failed += 1;
       queries += 1;
       const isRefused = thrown instanceof SerinError && !thrown.retryable;
-      group.answer = { kind: isRefused ? 'refused' : 'unavailable', message: messageOf(thrown) };
+      piece.answer = { kind: isRefused ? 'refused' : 'unavailable', message: messageOf(thrown) };
     }
   });
-  const groupOf = (question: Question): Group | undefined => groups.get(keyOf(question));
   return {
-    answer: (question) => groupOf(question)?.answer ?? { kind: 'unavailable', message: 'It was not asked.' },
-    expression: (question) => groupOf(question)?.expression ?? '',
+    answer: (question) => answerOf(groups.get(keyOf(question)), question),
+    expression: (question) =>
+      groups.has(keyOf(question)) ? expressionOf(question, wayOf(question.query, options)) : '',
     queries,
     failed,
     series,
@@ -87,7 +105,12 @@ interface Group {
   readonly workloads: Map<string, WorkloadKey>;
   /** `undefined`: all. */
   boundaries: Set<number> | undefined;
-  expression: string;
+  /** By workload. */
+  readonly pieces: Map<string, Piece>;
+}
+
+interface Piece {
+  readonly part: Part;
   answer: Answer | undefined;
 }
 
@@ -97,7 +120,7 @@ function join(groups: Map<string, Group>, question: Question): void {
   if (group === undefined) {
     const { query, intervalMs, firstMs, lastMs } = question;
     const boundaries = question.boundaries === undefined ? undefined : new Set<number>();
-    group = { query, intervalMs, firstMs, lastMs, workloads: new Map(), boundaries, expression: '', answer: undefined };
+    group = { query, intervalMs, firstMs, lastMs, workloads: new Map(), boundaries, pieces: new Map() };
     groups.set(key, group);
   }
   group.firstMs = Math.min(group.firstMs, question.firstMs);
@@ -113,57 +136,74 @@ function join(groups: Map<string, Group>, question: Question): void {
  * make the answers for all others longer.
  */
 function keyOf({ query, intervalMs, firstMs, lastMs, boundaries }: Question): string {
-  return JSON.stringify([query, intervalMs, lastMs, firstMs === lastMs, boundaries === undefined]);
+  return `${textOf(query)} ${intervalMs} ${lastMs} ${firstMs === lastMs} ${boundaries === undefined}`;
 }
 
-interface Asking {
-  readonly answer: Answer;
-  readonly series: number;
-  readonly queries: number;
+/** Neighbours by name come together: what is asked for by name is then few namespaces. */
+function piecesOf(group: Group, options: AskingOptions): readonly Piece[] {
+  const { query, intervalMs, firstMs, lastMs, boundaries } = group;
+  const sorted = [...group.workloads].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const size = wayOf(query, options) === 'sums' ? sorted.length : sizeOf(group, options.tooMany);
+  const pieces: Piece[] = [];
+  for (let at = 0; at < sorted.length; at += size) {
+    const entries = sorted.slice(at, at + size);
+    const part = {
+      query,
+      intervalMs,
+      lookbackMs: lookbackMs(intervalMs),
+      firstMs,
+      lastMs,
+      workloads: entries.map(([, workload]) => workload),
+      ...(boundaries === undefined ? {} : { boundaries: [...boundaries] }),
+    };
+    const piece = { part, answer: undefined };
+    for (const [key] of entries) group.pieces.set(key, piece);
+    pieces.push(piece);
+  }
+  return pieces;
 }
 
-async function ask(source: MetricSource, group: Group, signal: AbortSignal): Promise<Asking> {
-  const { query, intervalMs, firstMs, lastMs } = group;
-  const options = {
-    intervalMs,
-    lookbackMs: lookbackMs(intervalMs),
-    workloads: [...group.workloads.values()],
-    ...(group.boundaries === undefined ? {} : { boundaries: [...group.boundaries] }),
-  };
-  const put = (expression: string): Promise<QueryAnswer> =>
-    firstMs === lastMs
-      ? source.instant(expression, lastMs, signal)
-      : source.range(expression, firstMs, lastMs, intervalMs, signal);
-  group.expression = intervalExpression(query, options);
-  const first = await put(group.expression);
-  const byEnd = readRows(query, first);
-  const whole: Asking = {
-    answer: { kind: 'rows', byEnd, warnings: first.warnings },
-    series: first.series.length,
-    queries: 1,
-  };
-  const workloads = surprising(group, byEnd);
-  const detail = workloads.length === 0 ? undefined : bucketDetailExpression(query, { ...options, workloads });
-  if (detail === undefined) return whole;
-  const second = await put(detail);
-  const series = [...first.series, ...second.series];
-  const warnings = [...first.warnings, ...second.warnings];
-  const both = readRows(query, { series, warnings });
-  return { answer: { kind: 'rows', byEnd: both, warnings }, series: series.length, queries: 2 };
+function sizeOf({ query, workloads }: Group, tooMany: ReadonlyMap<string, number> | undefined): number {
+  const usual = Math.max(MOST_NAMES_OF_SAMPLES, Math.ceil(workloads.size / MOST_PIECES));
+  const fitting = Math.ceil((tooMany?.get(textOf(query)) ?? Number.POSITIVE_INFINITY) / 2);
+  return Math.max(1, Math.min(usual, fitting));
 }
 
-/** Workloads of the group in which counters began again or anew. */
-function surprising({ workloads }: Group, byEnd: ReadonlyMap<number, IntervalRows>): readonly WorkloadKey[] {
-  const intervals = [...byEnd.values()];
-  return [...workloads].flatMap(([key, workload]) =>
-    intervals.some((rows) => {
-      const found = rows.get(key);
-      return found !== undefined && hasSurprises(found);
-    })
-      ? [workload]
-      : [],
+function ask(source: MetricSource, { part }: Piece, options: AskingOptions, signal: AbortSignal): Promise<PartAnswer> {
+  if (wayOf(part.query, options) === 'sums') return askSums(source, part, signal);
+  const { tooMany } = options;
+  const name = textOf(part.query);
+  const onTooLarge = (workloads: number): void =>
+    void tooMany?.set(name, Math.min(workloads, tooMany.get(name) ?? workloads));
+  return askSamples(source, part, onTooLarge, signal);
+}
+
+function answerOf(group: Group | undefined, { query, workloads }: Question): Answer {
+  const pieces = new Set(
+    workloads.map(({ namespace, workload }) => group?.pieces.get(workloadKey(query, namespace, workload))),
   );
+  const answers = [...pieces].map((piece) => piece?.answer ?? NOT_ASKED);
+  const [first = NOT_ASKED] = answers;
+  if (answers.length < 2) return first;
+  const rows = answers.filter((answer) => answer.kind === 'rows');
+  const failure = answers.find((answer) => answer.kind !== 'rows');
+  if (failure !== undefined) return failure;
+  const { byEnd, warnings } = merged(rows.map((answer) => ({ ...answer, series: 0, queries: 0 })));
+  return { kind: 'rows', byEnd, warnings };
 }
+
+const NOT_ASKED: Answer = { kind: 'unavailable', message: 'It was not asked.' };
+
+const wayOf = (query: MetricQuerySpec, { way = 'samples' }: AskingOptions): Way =>
+  way === 'samples' && hasSamples(query) ? 'samples' : 'sums';
+
+function expressionOf(question: Question, way: Way): string {
+  const { query, intervalMs } = question;
+  if (way === 'sums') return intervalExpression(query, { ...question, lookbackMs: lookbackMs(intervalMs) });
+  return Object.values(sampleSelectors(query, question)).join('\n');
+}
+
+const textOf = (query: MetricQuerySpec): string => JSON.stringify(query);
 
 /** Interval ends after `fromMs` up to `toMs`, the newest `most` of them, oldest first. */
 export function endsBetween(fromMs: number, toMs: number, intervalMs: number, most: number): readonly number[] {
@@ -182,7 +222,7 @@ export async function scrapeIntervals(
 ): Promise<(query: MetricQuerySpec, workload: WorkloadKey) => number | undefined> {
   const groups = new Map<string, { readonly query: MetricQuerySpec; readonly workloads: WorkloadKey[] }>();
   for (const { query, workload } of questions) {
-    const key = JSON.stringify(query);
+    const key = textOf(query);
     const group = groups.get(key) ?? { query, workloads: [] };
     groups.set(key, group);
     group.workloads.push(workload);
@@ -202,7 +242,7 @@ export async function scrapeIntervals(
     }
   });
   return (query, { namespace, workload }) => {
-    const found = gaps.get(`${JSON.stringify(query)} ${workloadKey(query, namespace, workload)}`) ?? [];
+    const found = gaps.get(`${textOf(query)} ${workloadKey(query, namespace, workload)}`) ?? [];
     return found.toSorted((a, b) => a - b)[Math.floor(found.length / 2)];
   };
 }

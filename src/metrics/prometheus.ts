@@ -17,15 +17,20 @@ export interface PrometheusOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Longest wait for one answer; also told to Prometheus, so that it gives up too. */
   readonly timeoutMs: number;
-  /** Largest answer that is read; default 128 MiB. */
+  /** Largest answer that is read; default 32 MiB. */
   readonly maxAnswerBytes?: number;
 }
+
+const MOST_BYTES = 32 * 1024 * 1024;
 
 /** What one request leaves behind beside its result; the driver has no place for it. */
 interface Exchange {
   readonly signal: AbortSignal;
   warnings: readonly string[];
+  rows: readonly unknown[];
   httpStatus?: number;
+  /** Larger than `maxAnswerBytes`. */
+  isTooLarge?: boolean;
 }
 
 /** The only fields of a driver rejection that are read. */
@@ -51,7 +56,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
     requestInterceptor: {
       onFulfilled: (request) => {
         const signal = exchanges.getStore()?.signal;
-        const maxContentLength = options.maxAnswerBytes ?? 128 * 1024 * 1024;
+        const maxContentLength = options.maxAnswerBytes ?? MOST_BYTES;
         // `proxy: false`: the environment's proxy is for the outside world, Prometheus is a neighbour.
         return Object.assign(
           request,
@@ -64,13 +69,16 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
     responseInterceptor: {
       onFulfilled: (response) => {
         const exchange = exchanges.getStore();
-        if (exchange !== undefined) exchange.warnings = warningsOf(response.data);
-        restoreSamples(response.data);
+        if (exchange !== undefined) {
+          exchange.warnings = warningsOf(response.data);
+          exchange.rows = takeRows(response.data) ?? [];
+        }
         return response;
       },
-      onRejected: (error: { readonly response?: { readonly status?: number } }) => {
+      onRejected: (error: { readonly response?: { readonly status?: number }; readonly message?: string }) => {
         const exchange = exchanges.getStore();
         if (exchange !== undefined && error.response?.status !== undefined) exchange.httpStatus = error.response.status;
+        if (exchange !== undefined && /maxContentLength/.test(error.message ?? '')) exchange.isTooLarge = true;
         throw error;
       },
     },
@@ -83,10 +91,10 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
   ): Promise<QueryAnswer> => {
     if (signal.aborted) throw cancelled();
     const timeout = AbortSignal.timeout(options.timeoutMs);
-    const exchange: Exchange = { signal: AbortSignal.any([signal, timeout]), warnings: [] };
+    const exchange: Exchange = { signal: AbortSignal.any([signal, timeout]), warnings: [], rows: [] };
     try {
       const result = await exchanges.run(exchange, request);
-      return { series: seriesOf(result, promql), warnings: exchange.warnings };
+      return { series: seriesOf(result, exchange.rows, promql, address), warnings: exchange.warnings };
     } catch (thrown) {
       if (thrown instanceof SerinError) throw thrown;
       if (signal.aborted) throw cancelled();
@@ -133,58 +141,56 @@ function warningsOf(body: unknown): readonly string[] {
   return [warnings, infos].flat().filter((line): line is string => typeof line === 'string');
 }
 
-/** The driver reads numbers with parseFloat, which knows `Infinity` but not Prometheus' `+Inf`. */
-function restoreSamples(body: unknown): void {
-  const result = (body as { readonly data?: { readonly result?: unknown } } | null)?.data?.result;
-  if (!Array.isArray(result)) return;
-  const restore = (sample: unknown): void => {
-    if (!Array.isArray(sample)) return;
-    if (sample[1] === '+Inf') sample[1] = 'Infinity';
-    else if (sample[1] === '-Inf') sample[1] = '-Infinity';
-    // The driver cuts seconds × 1000 down to whole milliseconds, which loses one where the float lies just below.
-    if (typeof sample[0] === 'number') sample[0] = (Math.round(sample[0] * 1000) + 0.25) / 1000;
-  };
-  restore(result); // a scalar: [time, text]
-  for (const row of result as readonly { readonly value?: unknown; readonly values?: unknown }[]) {
-    restore(row?.value);
-    if (Array.isArray(row?.values)) row.values.forEach(restore);
-  }
+/**
+ * Takes the rows out of the body before the driver sees them: it reads `+Inf` as NaN, cuts times down to the millisecond below, and
+ * makes an object and a Date of each sample, of which there may be hundreds of thousands.
+ */
+function takeRows(body: unknown): readonly unknown[] | undefined {
+  const data = (body as { readonly data?: { result?: unknown; readonly resultType?: unknown } } | null)?.data;
+  if (data === undefined || data === null || !Array.isArray(data.result)) return undefined;
+  const rows: readonly unknown[] = data.result;
+  if (data.resultType === 'vector' || data.resultType === 'matrix') data.result = [];
+  return rows;
 }
 
-interface DriverSample {
-  readonly time: Date;
-  readonly value: number;
-}
-interface DriverRow {
-  readonly metric: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> };
-  readonly value?: DriverSample;
-  readonly values?: readonly DriverSample[];
-}
-
-function seriesOf(result: QueryResult, promql: string): readonly Series[] {
+function seriesOf(result: QueryResult, rows: readonly unknown[], promql: string, address: string): readonly Series[] {
   const kind: string = result.resultType;
-  if (kind === 'scalar') return [{ labels: {}, samples: [scalarSample(result.result)] }];
+  if (kind === 'scalar') return [{ labels: {}, samples: [toSample(rows, address)] }];
   if (kind !== 'vector' && kind !== 'matrix') {
     throw new SerinError(
       'SERIN_E_QUERY',
       `A query answers with a ${kind ?? 'value without type'}, not with numbers: ${promql.slice(0, 200)}. Write one that answers with a vector.`,
     );
   }
-  return (result.result as readonly DriverRow[]).map((row) => ({
-    labels: labelsOf(row),
-    samples: (row.values ?? (row.value === undefined ? [] : [row.value])).map(toSample),
-  }));
+  return rows.map((row) => toSeries(row, address));
 }
 
-function labelsOf({ metric }: DriverRow): Readonly<Record<string, string>> {
-  const labels = metric.labels ?? {};
-  return metric.name === undefined ? labels : { __name__: metric.name, ...labels };
+function toSeries(row: unknown, address: string): Series {
+  const { metric, value, values } = (row ?? {}) as { metric?: unknown; value?: unknown; values?: unknown }; // checked below
+  if (typeof metric !== 'object' || metric === null) throw noAnswer(address);
+  // Prometheus writes labels as text, whatever they are.
+  const labels = metric as Readonly<Record<string, string>>;
+  if (Array.isArray(values)) return { labels, samples: values.map((sample) => toSample(sample, address)) };
+  return { labels, samples: value === undefined ? [] : [toSample(value, address)] };
 }
 
-const toSample = ({ time, value }: DriverSample): Sample => ({ timeMs: time.getTime(), value });
+/** `[seconds, "number"]`. The float of the seconds may lie just below its millisecond. */
+function toSample(sample: unknown, address: string): Sample {
+  const [seconds, text] = Array.isArray(sample) ? (sample as readonly unknown[]) : [];
+  if (typeof seconds !== 'number' || typeof text !== 'string') throw noAnswer(address);
+  return { timeMs: Math.round(seconds * 1000), value: readNumber(text) };
+}
 
-function scalarSample(tuple: readonly unknown[]): Sample {
-  return { timeMs: Math.floor(Number(tuple[0]) * 1000), value: Number.parseFloat(String(tuple[1])) };
+function readNumber(text: string): number {
+  if (text === '+Inf') return Number.POSITIVE_INFINITY;
+  return text === '-Inf' ? Number.NEGATIVE_INFINITY : Number.parseFloat(text);
+}
+
+function noAnswer(address: string, status?: number): SerinError {
+  return new SerinError(
+    'SERIN_E_PROMETHEUS',
+    `${address} answers${status === undefined ? '' : ` HTTP ${status}`} with something that is no Prometheus answer. Check the address and its path.`,
+  );
 }
 
 function cancelled(): SerinError {
@@ -203,9 +209,17 @@ function explain(thrown: unknown, exchange: Exchange, address: string): SerinErr
     ...(exchange.httpStatus === undefined ? {} : { httpStatus: exchange.httpStatus }),
   };
   if (type !== undefined && QUERY_FAULTS.has(type)) {
+    const isTooLarge = /too many samples/.test(said);
     return new SerinError('SERIN_E_QUERY', `Prometheus refuses a query (${type}): ${said}. Correct the MetricQuery.`, {
-      fields,
+      fields: isTooLarge ? { ...fields, isTooLarge } : fields,
     });
+  }
+  if (exchange.isTooLarge === true) {
+    return new SerinError(
+      'SERIN_E_PROMETHEUS',
+      `Prometheus at ${address} answers with more than can be read at once. Narrow the MetricQuery by labels.`,
+      { fields: { ...fields, isTooLarge: true } },
+    );
   }
   const status = exchange.httpStatus;
   if (status === 401 || status === 403) {
@@ -217,11 +231,7 @@ function explain(thrown: unknown, exchange: Exchange, address: string): SerinErr
   }
   const complaint = rejection.original?.errorType ?? rejection.errorType;
   if (complaint === 'client_error' || complaint === undefined) {
-    return new SerinError(
-      'SERIN_E_PROMETHEUS',
-      `${address} answers${status === undefined ? '' : ` HTTP ${status}`} with something that is no Prometheus answer. Check the address and its path.`,
-      { fields },
-    );
+    return noAnswer(address, status);
   }
   const how = status === undefined ? `cannot be reached (${said})` : `answers HTTP ${status} (${said})`;
   return new SerinError('SERIN_E_PROMETHEUS', `Prometheus at ${address} ${how}. Check that it runs and is healthy.`, {

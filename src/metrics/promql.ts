@@ -19,7 +19,7 @@
  */
 import type { LabelMatch, MetricQuerySpec } from '../api/metric-query.ts';
 import { SerinError } from '../errors.ts';
-import { checkQuery } from '../judge/query-shape.ts';
+import { checkQuery, countersOf } from '../judge/query-shape.ts';
 import { boundarySpellings, literalRegex, quoted } from './escape.ts';
 
 export interface WorkloadKey {
@@ -44,28 +44,30 @@ export const PARTS = ['plain', 'reset', 'born', 'strange', 'silent', 'fresh', 'l
 export type Part = (typeof PARTS)[number];
 type Side = 'total' | 'bad' | 'bucket';
 
-/** More names than this make the expression longer than the work they save. */
+/** More names than this make the expression longer than the work they save: it repeats its selector some twenty times. */
 const MOST_NAMES = 40;
+/** Prometheus looks up to 256 alternatives of a regex up in its index, each by itself. */
+export const MOST_NAMES_OF_SAMPLES = 256;
 /** Without a pod label, series are told apart by the target they were scraped from. */
 const TARGET = 'job, instance';
 
 /** The expression of one interval; for an instant query, or a range query whose step is the interval. */
 export function intervalExpression(query: MetricQuerySpec, options: ExpressionOptions): string {
   assertSound(query);
-  const { counts } = query;
+  const counts = countersOf(query);
   if (counts !== undefined) {
     const total = selectorOf(query, counts.total, options);
     const bad = selectorOf(query, counts.bad, options);
     return [
-      ...incrementParts(query, 'total', total, options),
-      ...incrementParts(query, 'bad', bad, options),
+      ...incrementParts(query, 'total', total, total, options),
+      ...incrementParts(query, 'bad', bad, total, options),
       ...witnessParts(query, 'total', total, options),
     ].join('\nor\n');
   }
   const infinite = bucketSelector(query, options, 'le="+Inf"');
   const { now, before } = scan(bucketSelector(query, options, finiteBoundaries(options.boundaries)), options);
   return [
-    ...incrementParts(query, 'bucket', infinite, options),
+    ...incrementParts(query, 'bucket', infinite, infinite, options),
     row('plain', 'bucket', `sum by (${[...rowLabels(query), 'le'].join(', ')}) (${now} - ${before})`),
     ...witnessParts(query, 'bucket', infinite, options),
   ].join('\nor\n');
@@ -77,11 +79,12 @@ export function intervalExpression(query: MetricQuerySpec, options: ExpressionOp
  */
 export function bucketDetailExpression(query: MetricQuerySpec, options: ExpressionOptions): string | undefined {
   assertSound(query);
-  if (query.histogram === undefined) return undefined;
+  if (query.histogram === undefined || query.histogram.native === true) return undefined;
   const by = [...rowLabels(query), 'le'].join(', ');
   const { now, before, peak } = scan(bucketSelector(query, options, finiteBoundaries(options.boundaries)), options);
+  const known = scan(bucketSelector(query, options, 'le="+Inf"'), options).before;
   const gained = `sum by (${by}) ((${before} > ${now}) + clamp_min(${peak} - ${before}, 0))`;
-  return [row('reset', 'bucket', gained), ...bornParts(query, 'bucket', `${now} unless ${before}`, before, by)].join(
+  return [row('reset', 'bucket', gained), ...bornParts(query, 'bucket', `${now} unless ${before}`, known, by)].join(
     '\nor\n',
   );
 }
@@ -93,7 +96,7 @@ export function rowLabels(query: MetricQuerySpec): readonly string[] {
   return finest === undefined ? groupLabels(query) : [...groupLabels(query), finest];
 }
 
-function groupLabels({ labels }: MetricQuerySpec): readonly string[] {
+export function groupLabels({ labels }: MetricQuerySpec): readonly string[] {
   return [labels.namespace, labels.workload].filter((label) => label !== undefined);
 }
 
@@ -125,23 +128,26 @@ function incrementParts(
   query: MetricQuerySpec,
   side: Side,
   selector: string,
+  witness: string,
   options: ExpressionOptions,
 ): readonly string[] {
   const by = rowLabels(query).join(', ');
   const { now, before, peak } = scan(selector, options);
+  const known = scan(witness, options).before;
   return [
     // clamp_min keeps NaN, a comparison would drop it in silence.
     row('plain', side, `sum by (${by}) (clamp_min(${now} - ${before}, 0))`),
     row('reset', side, `sum by (${by}) ((${now} < ${before}) + clamp_min(${peak} - ${before}, 0))`),
-    ...bornParts(query, side, `${now} unless ${before}`, before, by),
+    ...bornParts(query, side, `${now} unless ${before}`, known, by),
   ];
 }
 
-function bornParts(query: MetricQuerySpec, side: Side, born: string, before: string, by: string): readonly string[] {
+/** `known`: what was there before. A target that had requests may have its first error. */
+function bornParts(query: MetricQuerySpec, side: Side, born: string, known: string, by: string): readonly string[] {
   if (query.labels.pod !== undefined) return [row('born', side, `sum by (${by}) (${born})`)];
   return [
-    row('born', side, `sum by (${by}) ((${born}) and on (${TARGET}) ${before})`),
-    row('strange', side, `sum by (${by}) ((${born}) unless on (${TARGET}) ${before})`),
+    row('born', side, `sum by (${by}) ((${born}) and on (${TARGET}) ${known})`),
+    row('strange', side, `sum by (${by}) ((${born}) unless on (${TARGET}) ${known})`),
   ];
 }
 
@@ -164,15 +170,16 @@ function witnessParts(
   ];
 }
 
-function row(part: Part, side: Side, expression: string): string {
+export function row(part: Part, side: Side, expression: string): string {
   return `label_replace(label_replace(${expression}, "${PART}", "${part}", "", ""), "${SIDE}", "${side}", "", "")`;
 }
 
-function selectorOf(
+export function selectorOf(
   query: MetricQuerySpec,
   selector: { readonly metric: string; readonly match?: Readonly<Record<string, LabelMatch>> },
   options: Pick<ExpressionOptions, 'workloads'>,
   extra?: string,
+  mostNames = MOST_NAMES,
 ): string {
   const matchers = Object.entries(selector.match ?? {}).flatMap(([label, match]) => matchersOf(label, match));
   const { namespace, workload } = query.labels;
@@ -181,6 +188,7 @@ function selectorOf(
       ...anyOf(
         namespace,
         options.workloads.map((key) => key.namespace),
+        mostNames,
       ),
     );
   if (workload !== undefined)
@@ -188,6 +196,7 @@ function selectorOf(
       ...anyOf(
         workload,
         options.workloads.map((key) => key.workload),
+        mostNames,
       ),
     );
   if (extra !== undefined) matchers.push(extra);
@@ -203,29 +212,61 @@ function matchersOf(label: string, match: LabelMatch): readonly string[] {
   ];
 }
 
-function anyOf(label: string, values: readonly string[]): readonly string[] {
+function anyOf(label: string, values: readonly string[], most: number): readonly string[] {
   const distinct = [...new Set(values)].toSorted();
   const [only] = distinct;
-  if (only === undefined || distinct.length > MOST_NAMES) return [];
+  if (only === undefined || distinct.length > most) return [];
   if (distinct.length === 1) return [`${label}=${quoted(only)}`];
   return [`${label}=~${quoted(distinct.map(literalRegex).join('|'))}`];
 }
 
-function bucketSelector(query: MetricQuerySpec, options: Pick<ExpressionOptions, 'workloads'>, le: string): string {
+function bucketSelector(
+  query: MetricQuerySpec,
+  options: Pick<ExpressionOptions, 'workloads'>,
+  le: string | undefined,
+  mostNames = MOST_NAMES,
+): string {
   const { metric = '', match } = query.histogram ?? {};
-  return selectorOf(query, { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) }, options, le);
+  const selector = { metric: `${metric}_bucket`, ...(match === undefined ? {} : { match }) };
+  return selectorOf(query, selector, options, le, mostNames);
 }
 
 function finiteBoundaries(boundaries: readonly number[] | undefined): string {
-  if (boundaries === undefined) return 'le!="+Inf"';
-  const spellings = new Set(boundaries.filter(Number.isFinite).flatMap(boundarySpellings));
+  return boundaries === undefined ? 'le!="+Inf"' : leOf(boundaries.filter(Number.isFinite));
+}
+
+function leOf(boundaries: readonly number[]): string {
+  const spellings = new Set(boundaries.flatMap(boundarySpellings));
   return `le=~${quoted([...spellings].map(literalRegex).join('|'))}`;
+}
+
+/** Selectors whose raw samples say all that `intervalExpression` says; a histogram's has all its buckets, +Inf too. */
+export interface SampleSelectors {
+  readonly whole: string;
+  /** Series of bad events, of counts only. */
+  readonly bad?: string;
+}
+
+/** For range selectors: `<selector>[<window>]` as an instant query answers with samples as they were scraped. */
+export function sampleSelectors(
+  query: MetricQuerySpec,
+  { workloads, boundaries }: Pick<ExpressionOptions, 'workloads' | 'boundaries'>,
+): SampleSelectors {
+  assertSound(query);
+  const { counts } = query;
+  if (counts !== undefined) {
+    const of = (selector: typeof counts.total): string =>
+      selectorOf(query, selector, { workloads }, undefined, MOST_NAMES_OF_SAMPLES);
+    return { whole: of(counts.total), bad: of(counts.bad) };
+  }
+  const le = boundaries === undefined ? undefined : leOf([...boundaries, Number.POSITIVE_INFINITY]);
+  return { whole: bucketSelector(query, { workloads }, le, MOST_NAMES_OF_SAMPLES) };
 }
 
 /** The raw samples of some workloads over `windowMs`; their times tell how often they are scraped. */
 export function scrapesExpression(query: MetricQuerySpec, workloads: readonly WorkloadKey[], windowMs: number): string {
   assertSound(query);
-  const { counts } = query;
+  const counts = countersOf(query);
   const selector =
     counts === undefined
       ? bucketSelector(query, { workloads }, 'le="+Inf"')

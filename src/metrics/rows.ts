@@ -56,7 +56,7 @@ export function workloadKey(query: MetricQuerySpec, namespace: string, workload:
 
 /** Rows by interval end (ms). Series that are not an expression's own are ignored. */
 export function readRows(query: MetricQuerySpec, answer: QueryAnswer): ReadonlyMap<number, IntervalRows> {
-  const byEnd = new Map<number, Map<string, MutableWorkload>>();
+  const builder = createRows();
   const { labels } = query;
   const finest = labels.pod ?? labels.version;
   for (const series of answer.series) {
@@ -67,13 +67,29 @@ export function readRows(query: MetricQuerySpec, answer: QueryAnswer): ReadonlyM
     const key = workloadKey(query, at(series.labels, labels.namespace), at(series.labels, labels.workload));
     const pod = at(series.labels, finest);
     for (const sample of series.samples) {
-      const rows = upsert(byEnd, sample.timeMs, () => new Map<string, MutableWorkload>());
-      const workload = upsert(rows, key, () => ({ pods: new Map<string, MutablePod>() }));
       // `PARTS` was just checked, the label is a plain string.
-      place(workload, pod, part as Part, column, sample.value);
+      builder.place(sample.timeMs, key, pod, part as Part, column, sample.value);
     }
   }
-  return byEnd;
+  return builder.byEnd;
+}
+
+export interface RowsBuilder {
+  readonly byEnd: ReadonlyMap<number, IntervalRows>;
+  /** Adds to what is there; `key` is a `workloadKey`. */
+  place(endMs: number, key: string, pod: string, part: Part, column: Column, value: number): void;
+}
+
+export function createRows(): RowsBuilder {
+  const byEnd = new Map<number, Map<string, MutableWorkload>>();
+  return {
+    byEnd,
+    place: (endMs, key, pod, part, column, value) => {
+      const rows = upsert(byEnd, endMs, () => new Map<string, MutableWorkload>());
+      const workload = upsert(rows, key, () => ({ pods: new Map<string, MutablePod>() }));
+      place(workload, pod, part, column, value);
+    },
+  };
 }
 
 function place(workload: MutableWorkload, name: string, part: Part, column: Column, value: number): void {

@@ -12,16 +12,22 @@ import { readInterval } from '../../src/metrics/intervals.ts';
 import type { PodLedger } from '../../src/metrics/ledger.ts';
 import { createPrometheusSource } from '../../src/metrics/prometheus.ts';
 import type { MetricSource } from '../../src/metrics/port.ts';
-import { labRun } from '../support/library.ts';
+import type { Way } from '../../src/metrics/ways.ts';
+import { labRun, libraryQuery } from '../support/library.ts';
 import { type ExporterLab, type PrometheusLab, startExporter, startPrometheus, until } from '../support/prometheus.ts';
 import { seeded } from '../support/random.ts';
 import { describeWith } from '../support/tools.ts';
 import { type ArmTruth, TrafficLab, TrafficPod } from '../support/traffic-lab.ts';
 
+const WAYS = ['samples', 'sums'] as const satisfies readonly Way[];
 const GRID_MS = 1000;
 const SCRAPE_MS = 400;
 const never = new AbortController().signal;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The same counters as callers see them: nobody knows which pod answered. */
+const { pod: _, ...labels } = libraryQuery('istio-requests').labels;
+const withoutPod = { ...libraryQuery('istio-requests'), labels };
 
 /** One release that is followed; both arms have the same kind of fault. */
 class Followed {
@@ -76,7 +82,12 @@ class Followed {
 }
 
 /** One poll for all of them, as the poll job does it. */
-async function poll(source: MetricSource, runs: readonly Followed[], instantMs: number): Promise<number> {
+async function poll(
+  source: MetricSource,
+  runs: readonly Followed[],
+  instantMs: number,
+  way: Way = 'samples',
+): Promise<number> {
   const span = { intervalMs: GRID_MS, lookbackMs: lookbackMs(GRID_MS) };
   const questionsOf = (run: Followed, firstMs: number, lastMs: number) =>
     run.spec.metrics.map(({ query }) => ({
@@ -92,6 +103,7 @@ async function poll(source: MetricSource, runs: readonly Followed[], instantMs: 
     runs.flatMap((run) => questionsOf(run, firstOf(run), instantMs)),
     2,
     never,
+    { way },
   );
   const read = runs.flatMap((run) => {
     const questions = questionsOf(run, firstOf(run), instantMs);
@@ -111,6 +123,7 @@ async function poll(source: MetricSource, runs: readonly Followed[], instantMs: 
     lateOnes.flatMap((run) => questionsOf(run, run.evidence.endMs, run.evidence.endMs)),
     2,
     never,
+    { way },
   );
   const weights = [{ since: new Date(0).toISOString(), weight: 50, step: 1 }];
   for (const { run, readings } of read) {
@@ -174,67 +187,73 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     runs: readonly Followed[],
     eachPoll?: (k: number) => Promise<void> | void,
     polls = 12,
+    way: Way = 'samples',
   ): Promise<void> => {
     for (let k = 0; k < polls; k++) {
       await eachPoll?.(k);
       if (k === polls - 3) lab.stop();
-      await poll(source, runs, await nextInstant());
+      await poll(source, runs, await nextInstant(), way);
     }
   };
 
   // A restart right after a scrape that Prometheus itself gave up on loses what that scrape carried (a known limit); on a machine
   // with more work than cores that happens now and then, so this one case may be tried again.
-  test('exactly, through missed scrapes, restarts, churn, first errors and scrapes that come late', {
-    retry: 2,
-  }, async () => {
-    const names = ['steady', 'missed', 'restarted', 'churned', 'errors', 'late'];
-    const pairs = Object.fromEntries(names.map((name) => [name, addPair(name, name === 'errors' ? 0 : 0.1)]));
-    exporter.delayMs = 120;
-    await rescrape();
-    const runs = names.map(followedFromNow);
-    await scraped();
-    await poll(source, runs, await nextInstant());
-    lab.start();
-    await settleAll(
-      runs,
-      async (k) => {
-        const all = (name: string): TrafficPod[] => {
-          const pair = pairs[name] as (typeof pairs)[string];
-          return [...pair.stable, pair.canary];
-        };
-        for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
-        if (k === 5) for (const pod of all('restarted')) pod.restart();
-        if (k === 9) pairs['restarted']?.canary.restart();
-        if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
-        if (k === 5) {
-          pairs['churned']?.canary.end();
-          pairs['churned']?.stable[0]?.end();
-          lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
-          lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
-          await rescrape();
-        }
-      },
-      14,
-    );
-    for (const run of runs) {
-      const name = run.spec.release.name;
-      expect({ name, arm: 'canary', ...run.seen('canary') }).toEqual({
-        name,
-        arm: 'canary',
-        ...lab.truth(`${name}-v2`),
-      });
-      expect({ name, arm: 'stable', ...run.seen('stable') }).toEqual({
-        name,
-        arm: 'stable',
-        ...lab.truth(`${name}-v1`),
-      });
-      expect(run.seen('canary').total).toBeGreaterThan(100);
-    }
-    // Polls at the very instant of the grid meet scrapes that are under way.
-    expect(runs.reduce((sum, run) => sum + run.lateScrapes, 0)).toBeGreaterThan(0);
-  });
+  test.each(WAYS)(
+    'as %s, exactly, through missed scrapes, restarts, churn, first errors and scrapes that come late',
+    {
+      retry: 2,
+    },
+    async (way) => {
+      const names = ['steady', 'missed', 'restarted', 'churned', 'errors', 'late'];
+      const pairs = Object.fromEntries(names.map((name) => [name, addPair(name, name === 'errors' ? 0 : 0.1)]));
+      exporter.delayMs = 120;
+      await rescrape();
+      const runs = names.map(followedFromNow);
+      await scraped();
+      await poll(source, runs, await nextInstant(), way);
+      lab.start();
+      await settleAll(
+        runs,
+        async (k) => {
+          const all = (name: string): TrafficPod[] => {
+            const pair = pairs[name] as (typeof pairs)[string];
+            return [...pair.stable, pair.canary];
+          };
+          for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
+          if (k === 5) for (const pod of all('restarted')) pod.restart();
+          if (k === 9) pairs['restarted']?.canary.restart();
+          if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
+          if (k === 5) {
+            pairs['churned']?.canary.end();
+            pairs['churned']?.stable[0]?.end();
+            lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
+            lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
+            await rescrape();
+          }
+        },
+        14,
+        way,
+      );
+      for (const run of runs) {
+        const name = run.spec.release.name;
+        expect({ name, arm: 'canary', ...run.seen('canary') }).toEqual({
+          name,
+          arm: 'canary',
+          ...lab.truth(`${name}-v2`),
+        });
+        expect({ name, arm: 'stable', ...run.seen('stable') }).toEqual({
+          name,
+          arm: 'stable',
+          ...lab.truth(`${name}-v1`),
+        });
+        expect(run.seen('canary').total).toBeGreaterThan(100);
+      }
+      // Polls at the very instant of the grid meet scrapes that are under way.
+      expect(runs.reduce((sum, run) => sum + run.lateScrapes, 0)).toBeGreaterThan(0);
+    },
+  );
 
-  test('never more than there was, and by name, where nothing explains a jump', async () => {
+  test.each(WAYS)('as %s, never more than there was, and by name, where nothing explains a jump', async (way) => {
     const names = ['secret', 'relabelled', 'unknown', 'nan'] as const;
     const pairs = {
       secret: addPair('secret'),
@@ -248,17 +267,22 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     const runs = names.map(followedFromNow);
     const [secret, relabelled, unknown, nan] = runs as [Followed, Followed, Followed, Followed];
     lab.start();
-    await settleAll(runs, async (k) => {
-      if (k === 4) {
-        pairs.secret.canary.restart();
-        pairs.secret.canary.restartedAtMs = undefined; // nobody noticed
-        for (const pod of pairs.relabelled.stable) pod.relabelled = ',zone="b"';
-        const stranger = lab.add(new TrafficPod('unknown-v2-zzzz-cccc1', 'unknown-v2', 'canary', 0.5));
-        unknown.hidden = new Set([stranger.name]);
-        pairs.nan.canary.isBroken = true;
-        await rescrape();
-      }
-    });
+    await settleAll(
+      runs,
+      async (k) => {
+        if (k === 4) {
+          pairs.secret.canary.restart();
+          pairs.secret.canary.restartedAtMs = undefined; // nobody noticed
+          for (const pod of pairs.relabelled.stable) pod.relabelled = ',zone="b"';
+          const stranger = lab.add(new TrafficPod('unknown-v2-zzzz-cccc1', 'unknown-v2', 'canary', 0.5));
+          unknown.hidden = new Set([stranger.name]);
+          pairs.nan.canary.isBroken = true;
+          await rescrape();
+        }
+      },
+      12,
+      way,
+    );
     for (const run of runs) {
       const name = run.spec.release.name;
       for (const [arm, workload] of [
@@ -301,8 +325,56 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     expect(ends).toEqual(ends.map((_, k) => (ends[0] as number) + k * GRID_MS));
   });
 
-  test('asks the same two queries for any number of releases', async () => {
+  test.each([
+    { way: 'samples', queries: 3 },
+    { way: 'sums', queries: 2 },
+  ] as const)('as $way asks the same $queries queries for a few releases as for one', async ({ way, queries }) => {
     const runs = ['steady', 'missed', 'restarted'].map(followedFromNow);
-    expect(await poll(source, runs, await nextInstant())).toBe(2);
+    expect(await poll(source, runs, await nextInstant(), way)).toBe(queries);
+    expect(await poll(source, runs.slice(0, 1), await nextInstant(), way)).toBe(queries);
+  });
+
+  test('samples and sums are the same rows, part by part, through everything that can happen to a counter', async () => {
+    const pairs = { one: addPair('one'), two: addPair('two') };
+    await rescrape();
+    await scraped();
+    lab.start();
+    const fromMs = await nextInstant();
+    for (let k = 0; k < 10; k++) {
+      if (k === 2) pairs.one.canary.isFailing = true;
+      if (k === 3) pairs.one.canary.isFailing = false;
+      if (k === 4) for (const pod of [pairs.one.stable[0], pairs.two.canary]) pod?.restart();
+      if (k === 5) pairs.two.canary.end();
+      if (k === 6) for (const pod of pairs.two.stable) pod.relabelled = ',zone="b"';
+      if (k === 7) pairs.one.canary.isBroken = true;
+      if (k === 5) lab.add(new TrafficPod('two-v2-59c4-cccc1', 'two-v2', 'canary', 0.1));
+      if (k === 5) await rescrape();
+      await nextInstant();
+    }
+    lab.stop();
+    const lastMs = await nextInstant();
+    await sleep(2 * SCRAPE_MS); // so that both see the same samples
+    const workloads = ['one', 'two'].flatMap((name) =>
+      ['v1', 'v2'].map((version) => ({ namespace: 'shop', workload: `${name}-${version}` })),
+    );
+    const parts = new Set<string>();
+    for (let endMs = fromMs; endMs <= lastMs - GRID_MS; endMs += GRID_MS) {
+      const queries = [...followedFromNow('one').spec.metrics.map(({ query }) => query), withoutPod];
+      for (const [index, query] of queries.entries()) {
+        const question = { query, intervalMs: GRID_MS, firstMs: endMs, lastMs: endMs, workloads };
+        const [samples, sums] = await Promise.all(
+          WAYS.map(async (way) => (await askAll(source, [question], 2, never, { way })).answer(question)),
+        );
+        expect({ index, endMs, ...samples }).toEqual({ index, endMs, ...sums });
+        if (samples?.kind !== 'rows') throw new Error('not answered');
+        for (const rows of samples.byEnd.get(endMs)?.values() ?? []) {
+          for (const { increments, silent } of rows.pods.values()) {
+            for (const [part, columns] of Object.entries(increments)) if (columns.size > 0) parts.add(part);
+            if (silent > 0) parts.add('silent');
+          }
+        }
+      }
+    }
+    expect(parts).toEqual(new Set(['plain', 'reset', 'born', 'strange', 'silent']));
   });
 });

@@ -118,9 +118,7 @@ describe('the verdict of a poll', () => {
   test('says what is missing and since when', () => {
     const blind = verdict(healthy, { unavailable: 'Prometheus answers HTTP 503. Check it.', isBehind: true });
     expect(blind.blindSinceMs).toBe(healthy.endMs);
-    expect(blind.says).toBe(
-      `Prometheus answers HTTP 503. Check it. Nothing advances or aborts until it answers.`,
-    );
+    expect(blind.says).toBe(`Prometheus answers HTTP 503. Check it. Nothing advances or aborts until it answers.`);
   });
 });
 
@@ -242,8 +240,10 @@ describe('the questions of a poll', () => {
     };
     return { asked, source };
   }
+  const requests = libraryQuery('istio-requests');
+  const latency = libraryQuery('istio-latency');
   const question = (name: string, change: Partial<Question> = {}): Question => ({
-    query: libraryQuery('istio-requests'),
+    query: requests,
     intervalMs: 10_000,
     firstMs: START,
     lastMs: START,
@@ -251,24 +251,77 @@ describe('the questions of a poll', () => {
     ...change,
   });
 
-  test('are asked once for all releases that share a query', async () => {
-    const { asked, source } = listener();
-    const questions = Array.from({ length: 500 }, (_, n) => [
-      question(`w${n}`),
-      question(`w${n}`, { query: libraryQuery('istio-latency') }),
-    ]).flat();
-    const { queries, failed } = await askAll(source, questions, 4, never);
-    expect({ queries, failed, asked: asked.length }).toEqual({ queries: 2, failed: 0, asked: 2 });
-  });
+  test.each([
+    { way: 'sums', releases: 500, queries: 2 },
+    { way: 'samples', releases: 3, queries: 3 },
+    { way: 'samples', releases: 500, queries: 6 },
+    { way: 'samples', releases: 5_000, queries: 24 },
+    { way: 'samples', releases: 20_000, queries: 24 },
+  ] as const)(
+    'as $way of $releases releases that share two queries are $queries',
+    async ({ way, releases, queries }) => {
+      const { asked, source } = listener();
+      const questions = Array.from({ length: releases }, (_, n) => [
+        question(`w${n}`),
+        question(`w${n}`, { query: latency }),
+      ]).flat();
+      const all = await askAll(source, questions, 4, never, { way });
+      expect({ queries: all.queries, failed: all.failed, asked: asked.length }).toEqual({
+        queries,
+        failed: 0,
+        asked: queries,
+      });
+      expect(questions.every((each) => all.answer(each).kind === 'rows')).toBe(true);
+    },
+  );
 
-  test('of releases that lag are one range beside the instant of the others', async () => {
+  test.each([
+    {
+      way: 'sums',
+      spans: [
+        [0, 0, undefined],
+        [-50_000, 0, undefined],
+      ],
+    },
+    {
+      way: 'samples',
+      spans: [
+        [0, 0, 70_000],
+        [0, 0, 120_000],
+      ],
+    },
+  ] as const)('as $way of releases that lag are one beside that of the others', async ({ way, spans }) => {
     const { asked, source } = listener();
     const lag = (n: number): Question => question(`late${n}`, { firstMs: START - n * 10_000 });
-    await askAll(source, [question('a'), question('b'), lag(3), lag(5)], 4, never);
-    expect(asked.map(({ from, to }) => [from, to])).toEqual([
-      [START, START],
-      [START - 50_000, START],
-    ]);
+    await askAll(source, [question('a'), question('b'), lag(3), lag(5)], 4, never, { way });
+    const windowOf = (promql: string): number | undefined =>
+      way === 'sums' ? undefined : Number(/\[(\d+)ms\]$/.exec(promql)?.[1]);
+    const seen = asked.map(({ promql, from, to }) => [from - START, to - START, windowOf(promql)]);
+    expect(new Set(seen.map(String))).toEqual(new Set(spans.map(String)));
+  });
+
+  test('of a long outage are read slice by slice, whole and without a gap', async () => {
+    const { asked, source } = listener();
+    await askAll(source, [question('a', { firstMs: START - 149 * 10_000 })], 4, never);
+    const totals = asked.filter(({ promql }) => !promql.includes('response_code'));
+    expect(totals.map(({ to }) => (to - START) / 10_000)).toEqual([-90, -30, 0]);
+    expect(totals.map(({ promql }) => /\[(\d+)ms\]$/.exec(promql)?.[1])).toEqual(['660000', '660000', '360000']);
+  });
+
+  test('whose answer is too large are asked for fewer releases at once, also at the next poll, and one alone as sums', async () => {
+    const workloadsIn = (promql: string): number => new Set(promql.match(/web\d+/g)).size;
+    const tooLarge = new SerinError('SERIN_E_PROMETHEUS', 'More. Narrow it.', { fields: { isTooLarge: true } });
+    const questions = Array.from({ length: 10 }, (_, n) => question(`web${n}`));
+    const tooMany = new Map<string, number>();
+    const first = listener((promql) => (workloadsIn(promql) > 3 ? tooLarge : undefined));
+    const asked = await askAll(first.source, questions, 1, never, { tooMany });
+    expect(questions.map((each) => asked.answer(each).kind)).toEqual(questions.map(() => 'rows'));
+    const second = listener((promql) => (workloadsIn(promql) > 3 ? tooLarge : undefined));
+    await askAll(second.source, questions, 1, never, { tooMany });
+    expect(Math.max(...second.asked.map(({ promql }) => workloadsIn(promql)))).toBeLessThanOrEqual(3);
+    const alone = listener((promql) => (promql.includes('serin_part') ? undefined : tooLarge));
+    await askAll(alone.source, [question('web1')], 1, never);
+    expect(alone.asked.at(-1)?.promql).toContain('serin_part');
   });
 
   test('that fail say so by themselves: outside trouble is retried, a wrong query is named', async () => {

@@ -3,7 +3,6 @@ import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import { openRuns } from '../../../src/controller/analysis/opening.ts';
 import { SerinError } from '../../../src/errors.ts';
 import type { MetricSource, Series } from '../../../src/metrics/port.ts';
-import { PART, SIDE } from '../../../src/metrics/promql.ts';
 import { labRun } from '../../support/library.ts';
 
 const START = 1_700_000_000_000;
@@ -28,36 +27,26 @@ const opening = (name: string, failures = 0) => {
   return { run, failures, pods: { namespace: 'shop', arms: run.spec.arms, ledger, warmUpMs: 0 } };
 };
 
-/** Stable workloads that are scraped every `scrapeMs` and serve 100 requests an interval; `fault` breaks range queries. */
+/** Stable workloads that are scraped every `scrapeMs` and serve 10 requests a second; `fault` breaks reading their history. */
 function sourceOf(scrapeMs: number, fault?: SerinError) {
   const asked: string[] = [];
   const workloadsIn = (promql: string): string[] => [...new Set(promql.match(/web\d+(?=\\*-v1)/g) ?? [])];
-  const labels = (name: string) => ({ destination_workload_namespace: 'shop', destination_workload: `${name}-v1` });
   const source: MetricSource = {
     instant: (promql, timeMs) => {
       asked.push(promql);
-      const samples = Array.from({ length: 20 }, (_, k) => ({ timeMs: timeMs - (20 - k) * scrapeMs, value: k }));
-      return Promise.resolve({
-        series: workloadsIn(promql).map((name) => ({ labels: labels(name), samples })),
-        warnings: [],
+      const windowMs = Number(/\[(\d+)ms\]$/.exec(promql)?.[1]);
+      if (fault !== undefined && windowMs !== 300_000) return Promise.reject(fault);
+      const newestMs = Math.floor(timeMs / scrapeMs) * scrapeMs;
+      const samples = Array.from({ length: Math.floor(windowMs / scrapeMs) }, (_, k) => newestMs - k * scrapeMs)
+        .toReversed()
+        .map((at) => ({ timeMs: at, value: (at - START + 10_000_000) / 100 }));
+      const series = workloadsIn(promql).map((name): Series => {
+        const labels = { destination_workload_namespace: 'shop', destination_workload: `${name}-v1` };
+        return { labels: { ...labels, pod: `${name}-v1-pod`, le: '+Inf' }, samples };
       });
+      return Promise.resolve({ series: promql.includes('response_code') ? [] : series, warnings: [] });
     },
-    range: (promql, startMs, endMs, stepMs) => {
-      asked.push(promql);
-      if (fault !== undefined) return Promise.reject(fault);
-      const times = Array.from({ length: Math.floor((endMs - startMs) / stepMs) + 1 }, (_, k) => startMs + k * stepMs);
-      const row = (name: string, part: string, value: number): Series => ({
-        labels: {
-          ...labels(name),
-          pod: `${name}-v1-pod`,
-          [PART]: part,
-          [SIDE]: promql.includes('_bucket') ? 'bucket' : 'total',
-        },
-        samples: times.map((timeMs) => ({ timeMs, value })),
-      });
-      const series = workloadsIn(promql).flatMap((name) => [row(name, 'plain', 100), row(name, 'fresh', 1)]);
-      return Promise.resolve({ series, warnings: [] });
-    },
+    range: () => Promise.reject(new Error('nothing is asked as a range')),
   };
   return { asked, source };
 }
