@@ -20,7 +20,7 @@ type Combination =
 
 /** What the schemas accept today. */
 export const TODAY = {
-  workloads: ['pair'],
+  workloads: ['pair', 'deployment'],
   strategies: ['canary'],
   routers: ['istio'],
 } as const satisfies {
@@ -49,7 +49,8 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
     return router === 'none' ? PLANNED : NO_TRAFFIC;
   }
   if ((strategy === 'abTest' || strategy === 'blueGreen') && router === 'none') return NEEDS_ROUTER;
-  const isBuilt = workload === 'pair' && strategy === 'canary' && (router === 'istio' || router === 'none');
+  const isOurs = workload === 'pair' || workload === 'deployment';
+  const isBuilt = isOurs && strategy === 'canary' && (router === 'istio' || router === 'none');
   return isBuilt ? WORKS : PLANNED;
 }
 

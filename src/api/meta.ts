@@ -106,6 +106,24 @@ export type Patch =
       readonly force: boolean;
     };
 
+/** Makes an object; a conflict when it is there already. */
+export interface Creation {
+  readonly kind: 'create';
+  readonly target: ObjectRef;
+  readonly object: KubeObject;
+  readonly fieldManager: string;
+}
+
+/** Removes the very object that was read, with everything that hangs on it. */
+export interface Removal {
+  readonly kind: 'delete';
+  readonly target: ObjectRef;
+  readonly uid: string;
+}
+
+/** What an adapter may ask for. Creations and removals are of objects that Serin made. */
+export type Write = Patch | Creation | Removal;
+
 /** metav1.Condition. `lastTransitionTime` moves only when `status` does. */
 export interface Condition {
   readonly type: string;

@@ -57,8 +57,24 @@ export const Workload = Type.Object(
         { description: 'Two Deployments side by side.' },
       ),
     ),
+    deployment: Type.Optional(
+      Type.Object(
+        { name: name('Name of the Deployment.') },
+        {
+          description:
+            'One Deployment, released in place: change its image as always. Serin holds it, runs the canary beside it, and lets its own rollout finish after the last Pass.',
+        },
+      ),
+    ),
   },
-  { description: 'What is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.workloads)) },
+  {
+    description: 'What is delivered: exactly one of these.',
+    ...rules(exactlyOne(...TODAY.workloads), {
+      rule: '!has(oldSelf.deployment) || (has(self.deployment) && self.deployment.name == oldSelf.deployment.name)',
+      message:
+        'the Deployment that is held cannot be exchanged: delete the Release, which gives it back, and write another',
+    }),
+  },
 );
 
 export const Traffic = Type.Object(
@@ -379,6 +395,11 @@ export const ReleaseStatus = Type.Object(
     plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),
     heldSince: Type.Optional(time('Since when it is held.')),
     paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
+    rolling: Type.Optional(
+      Type.Boolean({
+        description: 'The hold on the Deployment is ended: it replaces its own pods by the new revision.',
+      }),
+    ),
     verdict: Type.Optional(
       Type.Object(
         {

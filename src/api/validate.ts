@@ -72,7 +72,7 @@ function oneOf<T extends string>(spec: unknown, field: string, known: readonly T
 
 function memberFindings({ workload }: ReleaseSpec): readonly Finding[] {
   const [first, second] = workload.pair?.members ?? [];
-  if (first !== second) return [];
+  if (first === undefined || first !== second) return [];
   return [invalid(`spec.workload.pair.members names ${quote(first)} twice. Name two different Deployments.`)];
 }
 

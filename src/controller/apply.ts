@@ -11,6 +11,7 @@ import {
   type ObjectRef,
   type Patch,
   TYPES,
+  type Write,
 } from '../api/meta.ts';
 import type { ReleaseStatus } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
@@ -61,8 +62,12 @@ function trafficPatches(
   return traffic === undefined ? [] : (router?.write(traffic.input, intent) ?? []);
 }
 
-async function writeAll({ kube }: ApplyDeps, patches: readonly Patch[], signal: AbortSignal): Promise<void> {
-  for (const patch of patches) await kube.patch(patch, signal);
+async function writeAll({ kube }: ApplyDeps, writes: readonly Write[], signal: AbortSignal): Promise<void> {
+  for (const write of writes) {
+    if (write.kind === 'create') await kube.create(write.object, write.fieldManager, signal);
+    else if (write.kind === 'delete') await kube.delete(write.target, { uid: write.uid }, signal);
+    else await kube.patch(write, signal);
+  }
 }
 
 /** Over exactly the version that was decided on. */

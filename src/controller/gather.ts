@@ -90,7 +90,15 @@ async function readTargets(deps: GatherDeps, release: Release): Promise<Targets>
     isFinding(router) ? router : fetchObjects(deps.reader, router.queries({ namespace, spec })),
   ]);
   if (isFinding(workloadObjects)) return unreachable(workloadObjects, workloadObjects);
-  const plain: WorkloadInput = { namespace, spec, status, objects: workloadObjects, nowMs: deps.clock.nowMs() };
+  const { name, uid } = release.metadata;
+  const plain: WorkloadInput = {
+    namespace,
+    spec,
+    status,
+    release: { name, uid },
+    objects: workloadObjects,
+    nowMs: deps.clock.nowMs(),
+  };
   const first = adapter.read(plain);
   if (isFinding(first)) return unreachable(first, first);
   if (isFinding(router)) return withWorkload(adapter, plain, first, router);
@@ -115,7 +123,7 @@ function hinted(
     spec: plain.spec,
     objects,
     stable: first.stable,
-    canary: first.canary,
+    canary: first.canary ?? first.inPlace?.idleCanary,
     taken: undefined,
   });
   const trafficHint = isFinding(traffic) ? undefined : deps.trafficHintOf(first, traffic);
@@ -132,7 +140,8 @@ function trafficInputOf({ metadata, spec, status }: Release, state: WorkloadStat
     spec,
     objects,
     stable: state.stable,
-    canary: state.canary,
+    // Between releases the routes to a canary that is not there are still to be told from others.
+    canary: state.canary ?? state.inPlace?.idleCanary,
     taken,
     ...(status?.taken === undefined ? {} : { intendedWeight: status.weight }),
   };
@@ -155,7 +164,7 @@ function withTraffic(
   const targets = { workload, traffic: { router, restorer, input } };
   if (isFinding(traffic))
     return { ...targets, observed: { ...common, traffic: finding(traffic), isTrafficWritten: false } };
-  const weight = { kind: 'weight', canaryWeight: status?.weight ?? 0 } as const;
+  const weight = { kind: 'weight', canaryWeight: status?.weight ?? 0, isOpen: status?.rolling === true } as const;
   const isTrafficWritten = router.write(input, weight).length === 0;
   const snapshot = snapshotOf(workload, router, input);
   return { ...targets, observed: { ...common, traffic, isTrafficWritten, snapshot } };
@@ -178,7 +187,10 @@ function scaling({
   const taken = input.status?.taken?.workload;
   const another = { kind: 'scaleCanary', replicas: (state.canary?.desiredReplicas ?? 0) + 1 } as const;
   return {
-    isWorkloadRestored: taken === undefined || adapter.write(input, { kind: 'restore', taken }).length === 0,
+    // What a Deployment in place has beside it is Serin's own, and goes whether it was remembered or not.
+    isWorkloadRestored:
+      (taken === undefined && state.inPlace === undefined) ||
+      adapter.write(input, { kind: 'restore', taken }).length === 0,
     canScale: state.canary !== undefined && adapter.write(input, another).length > 0,
   };
 }

@@ -5,6 +5,7 @@
 import type { AnalysisRun } from '../api/analysis-run.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Release } from '../api/release.ts';
+import { canaryNameOf } from '../release/in-place.ts';
 
 /** `<namespace>/<name>` of a Release: the key of its reconcile job. */
 export type ReleaseKey = string;
@@ -73,6 +74,11 @@ function termsOfSpec(object: KubeObject): readonly Term[] {
   const spec = (object as unknown as Partial<Release>).spec;
   const terms: Term[] = [];
   for (const member of spec?.workload?.pair?.members ?? []) terms.push(term('Deployment', namespace, member));
+  const deployment = spec?.workload?.deployment?.name;
+  if (deployment !== undefined) {
+    // The pods of its canary are found by the canary's name.
+    for (const each of [deployment, canaryNameOf(deployment)]) terms.push(term('Deployment', namespace, each));
+  }
   const istio = spec?.traffic?.istio;
   if (istio !== undefined) {
     terms.push(term('VirtualService', namespace, istio.virtualService?.name ?? ''));

@@ -20,7 +20,7 @@ export function wellFormed(spec: unknown): ReleaseSpec {
   const virtualService = stringAt(spec, 'traffic', 'istio', 'virtualService', 'name');
   const istio = at(spec, 'traffic', 'istio');
   return {
-    workload: isPair ? { pair: { members: [first, second] } } : {},
+    workload: isPair ? { pair: { members: [first, second] } } : deploymentOf(spec),
     ...(isFields(at(spec, 'traffic'))
       ? { traffic: virtualService === undefined ? {} : { istio: istioOf(istio, virtualService) } }
       : {}),
@@ -28,6 +28,11 @@ export function wellFormed(spec: unknown): ReleaseSpec {
     ...(at(spec, 'paused') === true ? { paused: true } : {}),
     ...(at(spec, 'mode') === 'observe' ? { mode: 'observe' } : {}),
   };
+}
+
+function deploymentOf(spec: unknown): ReleaseSpec['workload'] {
+  const name = stringAt(spec, 'workload', 'deployment', 'name');
+  return name === undefined ? {} : { deployment: { name } };
 }
 
 function istioOf(istio: unknown, name: string): NonNullable<NonNullable<ReleaseSpec['traffic']>['istio']> {

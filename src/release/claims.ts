@@ -26,9 +26,13 @@ function cameFirst(one: Claimant, other: Claimant): boolean {
   return (a ?? '') < (b ?? '');
 }
 
+function deploymentsOf({ workload }: ReleaseSpec): readonly string[] {
+  return [...(workload.pair?.members ?? []), ...(workload.deployment === undefined ? [] : [workload.deployment.name])];
+}
+
 function sharedClaim(one: ReleaseSpec, other: ReleaseSpec): string | undefined {
-  const members = one.workload.pair?.members ?? [];
-  const member = members.find((name) => other.workload.pair?.members.includes(name));
+  const theirDeployments = deploymentsOf(other);
+  const member = deploymentsOf(one).find((name) => theirDeployments.includes(name));
   if (member !== undefined) return `Deployment ${member}`;
   const [mine, theirs] = [one.traffic?.istio?.virtualService, other.traffic?.istio?.virtualService];
   if (mine === undefined || theirs === undefined || mine.name !== theirs.name) return undefined;

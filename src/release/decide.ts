@@ -11,6 +11,7 @@ import { finishAborting, startAborting } from './rules/aborting.ts';
 import { giveBackOnDeletion } from './rules/deletion.ts';
 import { holdOrGoOn, retreat } from './rules/holds.ts';
 import { obstacleGone, waitForReach, waitForSpec } from './rules/obstacles.ts';
+import { keepHold, letEmptyThrough, tellOfPause } from './rules/in-place.ts';
 import { observe, stopActing } from './rules/observing.ts';
 import { prepareRun, take } from './rules/preparation.ts';
 import { present } from './rules/present.ts';
@@ -37,12 +38,15 @@ const RULES: readonly Rule[] = [
   stopActing,
   supersede,
   followStable,
+  keepHold,
   finishAborting,
   // Routes follow status before anybody is told.
   take,
   steerTraffic,
   keepRoutes,
   tell,
+  letEmptyThrough,
+  tellOfPause,
   // The next release, or nothing more to hold for the last one.
   start,
   giveBack,

@@ -2,6 +2,7 @@
 import type { Finding } from '../api/meta.ts';
 import type { Release, TakenState } from '../api/release.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
+import type { InPlaceOrder, InPlaceState } from './in-place.ts';
 
 /** One pod as its workload adapter sees it. */
 export interface PodState {
@@ -27,10 +28,14 @@ export interface ArmState {
   /** Every pod of the newest template is available, none of an older one is left. */
   readonly isSettled: boolean;
   readonly pods: readonly PodState[];
+  /** A label that all pods of this arm have and none of the other's, where it is not the user's to write. Routers pin to it. */
+  readonly ownLabel?: { readonly key: string; readonly value: string };
 }
 
 export interface WorkloadState {
   readonly kind: 'workload';
+  /** Present where one Deployment is released in place. */
+  readonly inPlace?: InPlaceState;
   readonly stable: ArmState;
   /** Absent while no other revision exists. */
   readonly canary?: ArmState;
@@ -43,7 +48,9 @@ export type WorkloadIntent =
   /** Give the canary this many replicas (only where Serin may scale; see the adapter). */
   | { readonly kind: 'scaleCanary'; readonly replicas: number }
   /** Give back what was taken (abort, deletion). */
-  | { readonly kind: 'restore'; readonly taken: TakenState['workload'] };
+  | { readonly kind: 'restore'; readonly taken: TakenState['workload'] }
+  /** What is asked of a Deployment that is released in place. */
+  | { readonly kind: 'inPlace'; readonly order: InPlaceOrder };
 
 export interface TrafficState {
   readonly kind: 'traffic';
@@ -54,8 +61,8 @@ export interface TrafficState {
 }
 
 export type TrafficIntent =
-  /** Canary percent, 0–100; the rest goes to stable. */
-  | { readonly kind: 'weight'; readonly canaryWeight: number }
+  /** Canary percent, 0–100; the rest goes to stable. `isOpen`: stable is any pod of the workload, while it replaces its own. */
+  | { readonly kind: 'weight'; readonly canaryWeight: number; readonly isOpen?: boolean }
   /** Give back what was taken; all weight on `stable`. */
   | { readonly kind: 'restore' };
 

@@ -110,6 +110,7 @@ export function isReady(arm: ArmState | undefined): arm is ArmState {
 /** The revision that could be released: not stable, not rejected, not what the idle member of a pair already had. */
 export function candidateOf({ status, workload, observed }: Situation): string | undefined {
   const revision = workload?.canary?.revision;
+  if (workload?.inPlace?.isPausedByPerson === true) return undefined;
   if (workload === undefined || revision === undefined || revision === workload.stable.revision) return undefined;
   if (revision === status.revision.stable || revision === status.pair?.idleRevision) return undefined;
   if (status.revision.rejected.includes(revision) || revision === observed.abortRevision) return undefined;

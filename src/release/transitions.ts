@@ -62,6 +62,7 @@ export function started(
     paused: _pa,
     analysisRun: _r,
     unreadySince: _u,
+    rolling: _ro,
     ...kept
   } = draftOf(s);
   const attempt = nextAttempt(s, revision);
@@ -172,7 +173,7 @@ export function aborting(
   draft: StatusDraft,
   why: { readonly reason: string; readonly message: string; readonly isRejected: boolean },
 ): StatusDraft {
-  const { heldSince: _heldSince, paused: _paused, unreadySince: _unready, ...rest } = draft;
+  const { heldSince: _heldSince, paused: _paused, unreadySince: _unready, rolling: _rolling, ...rest } = draft;
   const { canary, rejected } = rest.revision;
   const isNew = why.isRejected && canary !== undefined && !rejected.includes(canary);
   const index = rest.step?.index ?? 0;

@@ -16,6 +16,7 @@ import type { TrafficIntent, TrafficState } from '../release/observed.ts';
 import type { Router, TrafficInput } from './port.ts';
 import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
 import { canonicalHost, describeDestination, destinationOf, type Mesh } from './istio/destination.ts';
+import { asPinned, pinPatches, stableLabels } from './istio/pin.ts';
 import { armParts, describeRule, type Entry, entryOf, type Rule, rulesOf } from './istio/rule.ts';
 import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts';
 import { before, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
@@ -33,7 +34,11 @@ export const istio: Router = {
   name: 'istio',
   needs: [
     { type: TYPES.virtualService, verbs: ['get', 'list', 'watch', 'patch'], because: 'weights of the two versions' },
-    { type: TYPES.destinationRule, verbs: ['get', 'list', 'watch'], because: 'which subset selects which pods' },
+    {
+      type: TYPES.destinationRule,
+      verbs: ['get', 'list', 'watch', 'patch'],
+      because: 'which subset selects which pods; the stable one is pinned while a Deployment is released in place',
+    },
     { type: TYPES.service, verbs: ['get', 'list', 'watch'], because: 'which pods a destination host leads to' },
   ],
 
@@ -61,9 +66,10 @@ export const istio: Router = {
 
   write(input, intent) {
     const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
-    if (picture.kind !== 'picture') return [];
+    if (picture.kind !== 'picture') return intent.kind === 'restore' ? pinsFor(input, [], intent) : [];
     const operations = picture.rules.flatMap((rule) => operationsFor(rule, wantedRoute(rule, input, picture, intent)));
-    if (operations.length === 0) return [];
+    const pins = pinsFor(input, picture.rules, intent);
+    if (operations.length === 0) return pins;
     const name = picture.virtualService.metadata.name;
     const patch: Patch = {
       kind: 'json',
@@ -71,9 +77,23 @@ export const istio: Router = {
       operations,
       fieldManager: FIELD_MANAGERS.traffic,
     };
-    return [patch];
+    // Requests only reach the subset once it is what it should be; and it is given back when they have left.
+    return intent.kind === 'restore' ? [patch, ...pins] : [...pins, patch];
   },
 };
+
+/** In force only between the first write and the last; a Deployment that replaces its own pods is not pinned. */
+function pinsFor(input: TrafficInput, rules: readonly Rule[], intent: TrafficIntent): readonly Patch[] {
+  const isPinned = intent.kind === 'weight' && intent.isOpen !== true && input.taken !== undefined;
+  const hosts = rules.flatMap(({ entries }) => entries.map(({ destination }) => destination.host));
+  return pinPatches(input, destinationRulesOf(input), isPinned ? hosts : undefined);
+}
+
+function destinationRulesOf(input: TrafficInput): readonly KubeObject[] {
+  const only = input.spec.traffic?.istio?.destinationRule?.name;
+  const rules = input.objects.all(TYPES.destinationRule, input.namespace);
+  return rules.filter((rule) => only === undefined || rule.metadata.name === only);
+}
 
 function pictureOf(input: TrafficInput): Picture | Refusal {
   const spec = input.spec.traffic?.istio;
@@ -133,13 +153,11 @@ function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing'
 }
 
 function meshOf(input: TrafficInput): Mesh {
-  const only = input.spec.traffic?.istio?.destinationRule?.name;
-  const destinationRules = input.objects.all(TYPES.destinationRule, input.namespace);
   return {
     namespace: input.namespace,
     services: input.objects.all(TYPES.service, input.namespace),
-    destinationRules: destinationRules.filter((rule) => only === undefined || rule.metadata.name === only),
-    stable: input.stable.podLabels,
+    destinationRules: asPinned(destinationRulesOf(input), input),
+    stable: stableLabels(input),
     canary: input.canary?.podLabels,
   };
 }

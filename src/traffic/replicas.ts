@@ -13,9 +13,11 @@ import { labelsAt, listAt, numberAt, stringAt } from '../api/fields.ts';
 import { FIELD_MANAGERS, type Finding, type KubeObject, TYPES } from '../api/meta.ts';
 import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
+import { canaryNameOf } from '../release/in-place.ts';
 import type { TrafficState } from '../release/observed.ts';
 import { autoscalerOf, replicasOf, scalePatch } from '../workloads/scale.ts';
 import { hasLabels } from '../workloads/selectors.ts';
+import { plannedWeightsOf } from './istio/choose.ts';
 import type { Router, TrafficInput } from './port.ts';
 
 type TakenTraffic = TakenState['traffic'];
@@ -33,6 +35,18 @@ export function replicaCounts(total: number, canaryWeight: number): ReplicaCount
   }
   return { stable: Math.max(1, Math.ceil((total * (100 - canaryWeight)) / canaryWeight)), canary: total };
 }
+
+/** A Deployment released in place keeps its own replicas (they are the user's, or an autoscaler's): only its canary is scaled. */
+const isInPlace = ({ spec }: Pick<TrafficInput, 'spec'>): boolean => spec.workload.deployment !== undefined;
+
+function namesOf({ workload }: TrafficInput['spec']): readonly string[] {
+  const { deployment } = workload;
+  if (deployment !== undefined) return [deployment.name, canaryNameOf(deployment.name)];
+  return workload.pair?.members ?? [];
+}
+
+/** More than four times the pods for a weight is a mistake rather than a wish. */
+const MOST_IN_PLACE = 80;
 
 export const replicas: Router = {
   name: 'replicas',
@@ -54,7 +68,7 @@ export const replicas: Router = {
 
   queries({ namespace, spec }) {
     return [
-      ...(spec.workload.pair?.members ?? []).map((name) => ({
+      ...namesOf(spec).map((name) => ({
         kind: 'object' as const,
         ref: { type: TYPES.deployment, namespace, name },
       })),
@@ -79,7 +93,8 @@ export const replicas: Router = {
     const deployments = isRefused ? canaryOf(deploymentsOf(input)) : deploymentsOf(input);
     const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
     // The side that grows goes first, so that capacity is never short in between.
-    const order = counts.canary > 0 ? (['canary', 'stable'] as const) : (['stable', 'canary'] as const);
+    const both = counts.canary > 0 ? (['canary', 'stable'] as const) : (['stable', 'canary'] as const);
+    const order = isInPlace(input) ? (['canary'] as const) : both;
     return order.flatMap((arm) => {
       const deployment = deployments[arm];
       return deployment === undefined ? [] : (scalePatch(deployment, counts[arm], FIELD_MANAGERS.traffic) ?? []);
@@ -98,11 +113,20 @@ function takenTotal(taken: TakenTraffic): number | undefined {
 }
 
 function wantedCounts(input: TrafficInput, canaryWeight: number): ReplicaCounts {
+  if (isInPlace(input)) return besideStable(input, canaryWeight);
   const total = totalOf(input);
   const counts = replicaCounts(total, input.canary === undefined ? 0 : canaryWeight);
   const readyCanary = Math.min(counts.canary, input.canary?.readyReplicas ?? 0);
   // Canary pods that are not ready are made up for by stable ones.
   return { canary: counts.canary, stable: Math.max(counts.stable, total - readyCanary) };
+}
+
+/** As many as make up the weight beside the stable pods there are now. */
+function besideStable({ stable, canary }: TrafficInput, canaryWeight: number): ReplicaCounts {
+  const { desiredReplicas } = stable;
+  if (canary === undefined || canaryWeight <= 0) return { stable: desiredReplicas, canary: 0 };
+  const weight = Math.min(canaryWeight, MOST_IN_PLACE);
+  return { stable: desiredReplicas, canary: Math.max(1, Math.floor((desiredReplicas * weight) / (100 - weight))) };
 }
 
 type Deployments = Partial<Record<'stable' | 'canary', KubeObject>>;
@@ -118,6 +142,7 @@ function deploymentsOf(input: TrafficInput): Deployments {
 }
 
 function refuse(input: TrafficInput): (Finding & { readonly kind?: undefined }) | undefined {
+  if (isInPlace(input)) return refuseWeights(input) ?? refuseServices(input);
   const arms = [input.stable, ...(input.canary === undefined ? [] : [input.canary])];
   const autoscalers = input.objects.all(TYPES.horizontalPodAutoscaler, input.namespace);
   for (const { workload } of arms) {
@@ -129,6 +154,15 @@ function refuse(input: TrafficInput): (Finding & { readonly kind?: undefined }) 
     };
   }
   return refuseServices(input);
+}
+
+function refuseWeights({ spec, stable }: TrafficInput): (Finding & { readonly kind?: undefined }) | undefined {
+  const tooMuch = plannedWeightsOf(spec.strategy).find((weight) => weight > MOST_IN_PLACE && weight < 100);
+  if (tooMuch === undefined) return undefined;
+  return {
+    reason: 'InvalidSpec',
+    message: `spec.strategy asks for a weight of ${tooMuch}. Without spec.traffic, weights are replica counts, and the replicas of Deployment ${quote(stable.workload)} are not Serin's to reduce. Write weights up to ${MOST_IN_PLACE}, or name a router in spec.traffic.`,
+  };
 }
 
 /** A Service that selects one version only would send it everything or nothing, whatever the counts. No Service at all is fine (queue consumers). */
@@ -177,6 +211,7 @@ function stateOf(input: TrafficInput): TrafficState {
 
 /** Stable counts between the goal and the full count follow the canary's readiness: Serin's own next write, nobody's change. */
 function isOnTheWay(input: TrafficInput, now: ReplicaCounts, canaryWeight: number): boolean {
+  if (isInPlace(input)) return false;
   const total = totalOf(input);
   const goal = replicaCounts(total, canaryWeight);
   return now.canary === goal.canary && now.stable >= goal.stable && now.stable <= total;

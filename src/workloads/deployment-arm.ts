@@ -17,13 +17,7 @@ const CRASHES_OF_A_LOOP = 3;
 export function armOf(deployment: KubeObject, objects: ObjectSet, nowMs: number): ArmState {
   const namespace = deployment.metadata.namespace ?? '';
   const replicaSet = newestReplicaSet(deployment, objects.all(TYPES.replicaSet, namespace));
-  const pods =
-    replicaSet === undefined
-      ? []
-      : objects
-          .all(TYPES.pod, namespace)
-          .filter((pod) => isOwnedBy(pod, replicaSet) && isAlive(pod))
-          .map((pod) => podState(pod, nowMs));
+  const pods = podsOfSet(replicaSet, objects, nowMs);
   const desiredReplicas = replicasOf(deployment);
   const readyReplicas = pods.filter((pod) => pod.readySinceMs !== undefined).length;
   return {
@@ -37,8 +31,17 @@ export function armOf(deployment: KubeObject, objects: ObjectSet, nowMs: number)
   };
 }
 
+/** Pods of one ReplicaSet that are not on their way out. */
+export function podsOfSet(replicaSet: KubeObject | undefined, objects: ObjectSet, nowMs: number): readonly PodState[] {
+  if (replicaSet === undefined) return [];
+  return objects
+    .all(TYPES.pod, replicaSet.metadata.namespace ?? '')
+    .filter((pod) => isOwnedBy(pod, replicaSet) && isAlive(pod))
+    .map((pod) => podState(pod, nowMs));
+}
+
 /** What `kubectl rollout status` calls complete: seen by the controller, all new, all available, none old. */
-function isComplete(deployment: KubeObject, desired: number): boolean {
+export function isComplete(deployment: KubeObject, desired: number): boolean {
   const status = (field: string): number => numberAt(deployment, 'status', field) ?? 0;
   return (
     status('observedGeneration') >= (deployment.metadata.generation ?? 0) &&
@@ -58,24 +61,25 @@ function newestReplicaSet(deployment: KubeObject, replicaSets: readonly KubeObje
     )[0];
 }
 
-function withoutHash(template: unknown): unknown {
+/** A template without what the Deployment controller adds to it in a ReplicaSet. */
+export function withoutHash(template: unknown): unknown {
   const { 'pod-template-hash': _hash, ...labels } = labelsAt(template, 'metadata', 'labels');
   const { creationTimestamp: _created, ...metadata } = fieldsAt(template, 'metadata');
   return { ...fieldsAt(template), metadata: { ...metadata, labels } };
 }
 
-function isOwnedBy(child: KubeObject, owner: KubeObject): boolean {
+export function isOwnedBy(child: KubeObject, owner: KubeObject): boolean {
   return (child.metadata.ownerReferences ?? []).some(
     (reference) => reference.controller === true && reference.uid === owner.metadata.uid,
   );
 }
 
-function isAlive(pod: KubeObject): boolean {
+export function isAlive(pod: KubeObject): boolean {
   const phase = stringAt(pod, 'status', 'phase');
   return pod.metadata.deletionTimestamp === undefined && phase !== 'Failed' && phase !== 'Succeeded';
 }
 
-function podState(pod: KubeObject, nowMs: number): PodState {
+export function podState(pod: KubeObject, nowMs: number): PodState {
   const containers = [...listAt(pod, 'status', 'containerStatuses'), ...listAt(pod, 'status', 'initContainerStatuses')];
   const ready = listAt(pod, 'status', 'conditions').find((condition) => stringAt(condition, 'type') === 'Ready');
   const readySinceMs =

@@ -67,7 +67,11 @@ export const pair: WorkloadAdapter = {
     const members = findMembers(input);
     if (members.kind !== 'members') return [];
     const patch =
-      intent.kind === 'scaleCanary' ? scaleUp(input, members.idle, intent) : giveBack(members, intent.taken);
+      intent.kind === 'scaleCanary'
+        ? scaleUp(input, members.idle, intent)
+        : intent.kind === 'restore'
+          ? giveBack(members, intent.taken)
+          : undefined;
     return patch === undefined ? [] : [patch];
   },
 };

@@ -2,7 +2,7 @@
  * A workload adapter is two pure functions and a declaration: it turns the Kubernetes objects it named into a common
  * picture, and a common intent into guarded patches. Equal state gives no patch. It never calls anything.
  */
-import type { Finding, KubeObject, ObjectRef, Patch, ResourceNeed, ResourceType } from '../api/meta.ts';
+import type { Finding, KubeObject, ObjectRef, ResourceNeed, ResourceType, Write } from '../api/meta.ts';
 import type { ReleaseSpec, ReleaseStatus, TakenState } from '../api/release.ts';
 import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
 
@@ -21,6 +21,8 @@ export interface WorkloadInput {
   readonly namespace: string;
   readonly spec: ReleaseSpec;
   readonly status: ReleaseStatus | undefined;
+  /** The Release itself, for adapters that make objects or mark the user's. */
+  readonly release?: { readonly name: string; readonly uid: string };
   readonly objects: ObjectSet;
   /** To tell stuck pods by age. */
   readonly nowMs: number;
@@ -35,5 +37,5 @@ export interface WorkloadAdapter {
   read(input: WorkloadInput): WorkloadState | Finding;
   /** What must be remembered in `status.taken` before the first write, so that it can be given back exactly. */
   snapshot(input: WorkloadInput): TakenState['workload'];
-  write(input: WorkloadInput, intent: WorkloadIntent): readonly Patch[];
+  write(input: WorkloadInput, intent: WorkloadIntent): readonly Write[];
 }

@@ -2,10 +2,14 @@
 import { isFields } from '../api/fields.ts';
 import type { Finding } from '../api/meta.ts';
 import type { ReleaseSpec } from '../api/release.ts';
+import { deployment } from './deployment.ts';
 import { pair } from './pair.ts';
 import type { WorkloadAdapter } from './port.ts';
 
-export const workloadAdapters: Readonly<Partial<Record<WorkloadAdapter['name'], WorkloadAdapter>>> = { pair };
+export const workloadAdapters: Readonly<Partial<Record<WorkloadAdapter['name'], WorkloadAdapter>>> = {
+  pair,
+  deployment,
+};
 
 /** The adapter of `spec.workload`, or why there is none. */
 export function workloadAdapterOf(spec: ReleaseSpec): WorkloadAdapter | Finding {

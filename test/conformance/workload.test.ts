@@ -88,8 +88,9 @@ function suite(lab: Lab, storeNow: () => ObjectStore): void {
     const patches = adapter.write(input, scale(3));
     expect(patches.length).toBeGreaterThan(0);
     for (const patch of patches) {
-      expect(patch.fieldManager).toBe('serin-workload');
-      expect(verbsOf(patch.target.type.kind, patch.kind === 'json' ? patch.subresource : undefined)).toContain('patch');
+      if (patch.kind !== 'delete') expect(patch.fieldManager).toBe('serin-workload');
+      const verb = patch.kind === 'create' || patch.kind === 'delete' ? patch.kind : 'patch';
+      expect(verbsOf(patch.target.type.kind, patch.kind === 'json' ? patch.subresource : undefined)).toContain(verb);
       expect(patch.kind === 'json' ? patch.operations[0]?.op : 'test').toBe('test');
     }
   });

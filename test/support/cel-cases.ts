@@ -29,10 +29,10 @@ const steps = (...list: unknown[]) => ({ steps: list });
 const release: readonly CelCase[] = [
   {
     path: 'spec.workload',
-    says: 'pair is missing',
+    says: 'write exactly one of pair',
     field: 'workload',
-    pass: [{ pair: { members: ['a', 'b'] } }],
-    fail: [{}, { deployment: { name: 'web' } }],
+    pass: [{ pair: { members: ['a', 'b'] } }, { deployment: { name: 'web' } }],
+    fail: [{}, { pair: { members: ['a', 'b'] }, deployment: { name: 'web' } }],
   },
   {
     path: 'spec.workload.pair.members',

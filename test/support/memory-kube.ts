@@ -99,8 +99,11 @@ export function createMemoryKube(): MemoryKube {
         throw new SerinError('SERIN_E_CONFLICT', `${type.kind} ${name} changed. It is read again.`, { cause });
       }
     },
-    delete: async (ref) => {
+    delete: async (ref, preconditions) => {
       await enter('delete', ref.type.kind, ref.name);
+      const uid = objects.get(keyOf(ref.type, ref.namespace, ref.name))?.metadata.uid;
+      if (uid !== undefined && preconditions?.uid !== undefined && preconditions.uid !== uid)
+        throw new SerinError('SERIN_E_CONFLICT', `${ref.type.kind} ${ref.name} was made anew. It is read again.`);
       drop(ref);
     },
   };

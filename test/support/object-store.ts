@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KubeObject, type Patch, type ResourceType, TYPES } from '../../src/api/meta.ts';
+import { type KubeObject, type ResourceType, TYPES, type Write } from '../../src/api/meta.ts';
 import { SerinError } from '../../src/errors.ts';
 import { createKubeClient } from '../../src/kube/client.ts';
 import { startApiServer } from '../../src/sandbox/apiserver/server.ts';
@@ -15,7 +15,7 @@ export interface ObjectStore {
   reset(objects: readonly KubeObject[]): Promise<void>;
   read(): Promise<ObjectSet>;
   /** Throws when a guard does not hold. */
-  apply(patches: readonly Patch[]): Promise<void>;
+  apply(writes: readonly Write[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,15 +27,16 @@ export function memoryStore(): ObjectStore {
     },
     read: async () => objectSet(objects),
     apply: async (patches) => {
-      objects = applied(objects, patches).map((object, index) => touched(object, objects[index]));
+      const before = objects;
+      objects = applied(objects, patches).map((object) => touched(object, before));
     },
     stop: async () => undefined,
   };
 }
 
 /** As on a server: every change is a new resourceVersion. */
-function touched(object: KubeObject, before: KubeObject | undefined): KubeObject {
-  if (object === before) return object;
+function touched(object: KubeObject, before: readonly KubeObject[]): KubeObject {
+  if (before.includes(object)) return object;
   const resourceVersion = String(Number(object.metadata.resourceVersion ?? '0') + 1);
   return { ...object, metadata: { ...object.metadata, resourceVersion } };
 }
@@ -103,8 +104,12 @@ async function clientStore(kubeconfig: string, stop: () => Promise<void>): Promi
       }
     },
     read: async () => objectSet(await all()),
-    apply: async (patches) => {
-      for (const patch of patches) await kube.patch(patch);
+    apply: async (writes) => {
+      for (const write of writes) {
+        if (write.kind === 'create') await kube.create(write.object, write.fieldManager);
+        else if (write.kind === 'delete') await kube.delete(write.target, { uid: write.uid });
+        else await kube.patch(write);
+      }
     },
     stop: async () => {
       kube.close();

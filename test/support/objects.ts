@@ -1,6 +1,6 @@
 /** Small Kubernetes objects for pure tests, and patches applied to them as an API server would. */
 import jsonPatch from 'fast-json-patch';
-import type { KubeObject, Patch, ResourceType } from '../../src/api/meta.ts';
+import type { Creation, KubeObject, Removal, ResourceType, Write } from '../../src/api/meta.ts';
 import type { ArmState } from '../../src/release/observed.ts';
 import type { ObjectSet } from '../../src/workloads/port.ts';
 
@@ -160,8 +160,9 @@ export function arm(workload: string, podLabels: Labels, replicas = 2): ArmState
  * The objects after the patches, applied by a JSON Patch library with its `test` operations in force. A patch of `scale`
  * sees what the API server shows there: a Scale, which leaves zero replicas out.
  */
-export function applied(objects: readonly KubeObject[], patches: readonly Patch[]): readonly KubeObject[] {
+export function applied(objects: readonly KubeObject[], patches: readonly Write[]): readonly KubeObject[] {
   return patches.reduce<readonly KubeObject[]>((now, patch) => {
+    if (patch.kind === 'create' || patch.kind === 'delete') return madeOrRemoved(now, patch);
     if (patch.kind !== 'json') throw new Error('only JSON patches are expected here');
     return now.map((object) => {
       const isTarget = object.kind === patch.target.type.kind && object.metadata.name === patch.target.name;
@@ -170,7 +171,7 @@ export function applied(objects: readonly KubeObject[], patches: readonly Patch[
   }, objects);
 }
 
-function appliedTo(object: KubeObject, patch: Extract<Patch, { kind: 'json' }>): KubeObject {
+function appliedTo(object: KubeObject, patch: Extract<Write, { kind: 'json' }>): KubeObject {
   if (patch.subresource === undefined) return patched(object, patch.operations);
   const spec = object['spec'] as { replicas: number };
   const scale = {
@@ -192,4 +193,19 @@ export function frozen<T>(value: T): T {
     for (const inner of Object.values(value)) frozen(inner);
   }
   return value;
+}
+
+/** As an API server does it: no two of a name, and a removal is of the very object. */
+function madeOrRemoved(objects: readonly KubeObject[], write: Creation | Removal): readonly KubeObject[] {
+  const { type, name, namespace } = write.target;
+  const found = objects.find(
+    ({ kind, metadata }) => kind === type.kind && metadata.name === name && metadata.namespace === namespace,
+  );
+  if (write.kind === 'delete') {
+    if (found !== undefined && found.metadata.uid !== write.uid) throw new Error(`${type.kind} ${name} was made anew`);
+    return objects.filter((object) => object !== found);
+  }
+  if (found !== undefined) throw new Error(`${type.kind} ${name} is there already`);
+  const metadata = { ...write.object.metadata, uid: `uid-${name}`, resourceVersion: '1', generation: 1 };
+  return [...objects, { ...write.object, apiVersion: write.object.apiVersion, kind: write.object.kind, metadata }];
 }

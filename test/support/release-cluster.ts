@@ -62,7 +62,7 @@ export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): rea
   ];
 }
 
-function analysisTemplate(): KubeObject {
+export function analysisTemplate(): KubeObject {
   const counts = {
     total: { metric: 'istio_requests_total' },
     bad: { metric: 'istio_requests_total', match: { response_code: { regex: '5..' } } },

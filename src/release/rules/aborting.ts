@@ -1,6 +1,7 @@
 /** Giving up: what starts it (whatever else is wrong, contracts 8 and 16), and how it ends with everything given back. */
 import { formatDuration } from '../../api/units.ts';
 import type { Action } from '../action.ts';
+import { isPastReturn, leaveInPlace } from './in-place.ts';
 import { isByReplicas, isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import {
   aborting,
@@ -30,7 +31,7 @@ function abortCause(s: Situation): Cause | undefined {
 }
 
 export const startAborting: Rule = (s) => {
-  if (!isUnderWay(s.status)) return undefined;
+  if (!isUnderWay(s.status) || isPastReturn(s)) return undefined;
   const isAlready = s.status.phase === 'Aborting';
   // Whoever only observes gives up when told to, not by itself.
   const cause = isAlready || isObserving(s) ? abortedByPerson(s) : abortCause(s);
@@ -62,6 +63,7 @@ function trafficToZero(s: Situation): Action | undefined {
 
 function restoreAll(s: Situation): Action | undefined {
   const because = s.status.reason ?? 'Aborted';
+  if (s.workload?.inPlace !== undefined) return leaveInPlace(s, because);
   if (!s.observed.isTrafficRestored) return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
   if (s.observed.isWorkloadRestored) return undefined;
   return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
@@ -70,9 +72,13 @@ function restoreAll(s: Situation): Action | undefined {
 function aborted(s: Situation): Action | undefined {
   const { taken, ...draft } = draftOf(s);
   const reached = reachedWeight(draft);
-  const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.`;
+  const inPlace = s.workload?.inPlace;
+  const isWaiting = inPlace !== undefined && inPlace.revision === draft.revision.canary;
+  const stays = isWaiting ? ' The Deployment keeps its old pods until its template changes again.' : '';
+  const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.${stays}`;
   // What was taken before an earlier promotion is still to be given back when the Release goes.
-  const keep = taken !== undefined && draft.revision.previousStable !== undefined ? { taken } : {};
+  const isKept = draft.revision.previousStable !== undefined || inPlace !== undefined;
+  const keep = taken !== undefined && isKept ? { taken } : {};
   const done = ended(s, { ...draft, ...keep, phase: 'Aborted', message }, 'Aborted', reached);
   return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', ROUTED);
 }

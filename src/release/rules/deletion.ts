@@ -1,5 +1,6 @@
 /** A Release that is being deleted gives everything back first; it never keeps its namespace from going. */
 import { FINALIZER } from '../../api/meta.ts';
+import { handBack } from './in-place.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
@@ -21,6 +22,7 @@ export const giveBackOnDeletion: Rule = (s) => {
     const draft = aborting(s, draftOf(s), { reason: 'Deleted', message, isRejected: false });
     return write(s, told(s, draft, 'aborted', 'deleted'), 'deletion', NOT_ROUTED);
   }
+  if (s.workload?.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? goneAfterTelling(s);
   if (s.workload !== undefined && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
   }
@@ -32,7 +34,9 @@ export const giveBackOnDeletion: Rule = (s) => {
 };
 
 function isNothingLeft({ status, observed, workload }: Situation, waitedMs: number): boolean {
-  if (status.taken === undefined || observed.conflict !== undefined) return true;
+  if (observed.conflict !== undefined) return true;
+  const isHeldInPlace = workload?.inPlace?.isHandedBack === false || !observed.isWorkloadRestored;
+  if (status.taken === undefined && !(workload?.inPlace !== undefined && isHeldInPlace)) return true;
   return (
     workload === undefined &&
     waitedMs >= MISSING_WORKLOAD_MS &&

@@ -1,10 +1,17 @@
 /** The last stretch: enough pods for all requests, 100 %, and only then the new revision is stable. */
+import type { TakenState } from '../../api/release.ts';
 import { isByReplicas, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
 import { draftOf, ended, NOT_ROUTED, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import { promoteInPlace } from './in-place.ts';
 import { scaleFor } from './readiness.ts';
 
 export const promote: Rule = (s) => {
   if (s.status.phase !== 'Promoting' || s.canary === undefined || s.workload === undefined) return undefined;
+  if (s.workload.inPlace !== undefined) {
+    const next = promoteInPlace(s, s.workload.inPlace);
+    if (next === 'done') return write(s, promoted(s), 'promoted', NOT_ROUTED);
+    return next === 'waits' ? undefined : next;
+  }
   if (s.status.weight < 100) {
     const scaling = scaleFor(s, s.status.step?.of ?? 0, 100);
     if (scaling !== undefined) return scaling;
@@ -20,6 +27,8 @@ export const promote: Rule = (s) => {
 
 /** 100 %, if the canary's pods can take it; otherwise the draft as it is. */
 export function toFullWeight(s: Situation, draft: StatusDraft): StatusDraft {
+  // There the Deployment's own rollout takes the rest over, at the weight that was judged.
+  if (s.workload?.inPlace !== undefined) return draft;
   const of = draft.step?.of ?? 0;
   const canTake = isByReplicas(s) || (isReady(s.canary) && scaleFor(s, of, 100) === undefined);
   return canTake && draft.weight < 100 ? withWeight(s, draft, 100, of, of) : draft;
@@ -27,7 +36,7 @@ export function toFullWeight(s: Situation, draft: StatusDraft): StatusDraft {
 
 /** The arms swap in one write: what was the canary is stable, at weight 0 of whatever comes next. */
 export function promoted(s: Situation): StatusDraft {
-  const { taken, unreadySince: _unready, passedWeight: _passed, ...draft } = draftOf(s);
+  const { taken, unreadySince: _unready, passedWeight: _passed, rolling: _rolling, ...draft } = draftOf(s);
   const over = ended(
     s,
     { ...draft, reason: BY_NOBODY.has(draft.reason ?? '') ? 'Promoted' : (draft.reason ?? 'Promoted') },
@@ -52,9 +61,15 @@ export function promoted(s: Situation): StatusDraft {
     },
     weight: 0,
     // Replicas of what is live now are its owner's business again; routes are still to be given back on deletion.
-    ...(taken === undefined ? {} : { taken: taken.traffic === undefined ? {} : { traffic: taken.traffic } }),
+    ...(taken === undefined ? {} : { taken: keptOf(s, taken) }),
   };
   return told(s, done, 'promoted', 'promoted');
+}
+
+/** In place the canary is still to be removed. */
+function keptOf(s: Situation, taken: TakenState): TakenState {
+  if (s.workload?.inPlace !== undefined) return taken;
+  return taken.traffic === undefined ? {} : { traffic: taken.traffic };
 }
 
 /** Reasons on the way that say nothing about who promoted it. */

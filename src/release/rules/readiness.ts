@@ -1,7 +1,15 @@
 /** The canary's pods: since when they are not ready, and how many there must be before more requests reach them. */
 import type { Action } from '../action.ts';
 import { replicasAt } from '../plan.ts';
-import { isByReplicas, isFollowingSteps, isObserving, isReady, type Rule, type Situation } from '../situation.ts';
+import {
+  isByReplicas,
+  isFollowingSteps,
+  isGoingBack,
+  isObserving,
+  isReady,
+  type Rule,
+  type Situation,
+} from '../situation.ts';
 import { draftOf, write } from '../transitions.ts';
 
 /** Keeps `status.unreadySince`. Before the first requests all pods count, afterwards only having none at all. */
@@ -21,6 +29,8 @@ function neededReplicas(s: Situation, index: number, weight: number): number {
   const asked = s.plan === undefined ? undefined : replicasAt(s.plan, index, stable);
   if (weight === 100) return Math.max(stable, asked ?? 0);
   const present = s.canary?.desiredReplicas ?? 0;
+  // Beside its Deployment the canary has as many pods as its share of the requests asks for, so that they are loaded alike.
+  if (s.workload?.inPlace !== undefined) return asked ?? Math.max(1, present, Math.ceil((stable * weight) / 100));
   return asked ?? (present > 0 ? present : stable);
 }
 
@@ -37,5 +47,11 @@ export function scaleFor(s: Situation, index: number, weight: number): Action | 
 /** The pods that the step in force asks for. */
 export const scaleForStep: Rule = (s) => {
   if (!isFollowingSteps(s) || s.status.taken === undefined) return undefined;
+  if (s.workload?.inPlace !== undefined) {
+    // What was stable before goes straight back, without a canary. Where weights are replicas, it is only made here.
+    if (isGoingBack(s)) return undefined;
+    if (isByReplicas(s) && s.observed.canScale)
+      return { kind: 'writeWorkload', intent: { kind: 'scaleCanary', replicas: 0 }, because: 'canary' };
+  }
   return scaleFor(s, s.status.step?.index ?? 0, s.status.weight);
 };

@@ -38,7 +38,13 @@ export const keepRoutes: Rule = (s) => {
 export const giveBack: Rule = (s) => {
   const { taken, revision } = s.status;
   if (isUnderWay(s.status)) return undefined;
+  const inPlace = s.workload?.inPlace;
+  if (inPlace !== undefined && !s.observed.isWorkloadRestored) {
+    return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken?.workload }, because: 'GivingBack' };
+  }
   if (taken === undefined) {
+    // The hold on a Deployment lasts as long as the Release.
+    if (inPlace !== undefined) return undefined;
     const hasFinalizer = s.observed.release.metadata.finalizers?.includes(FINALIZER) === true;
     return hasFinalizer ? { kind: 'removeFinalizer' } : undefined;
   }
@@ -46,7 +52,10 @@ export const giveBack: Rule = (s) => {
     return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken.workload }, because: 'GivingBack' };
   }
   // Replica counts are their owner's business as soon as a release is over; routes are only if nothing was promoted.
-  const isUntouched = revision.previousStable === undefined || isByReplicas(s) || isObserving(s);
+  const isUntouched =
+    revision.previousStable === undefined || isByReplicas(s) || isObserving(s) || inPlace !== undefined;
+  // The pin on stable pods stays until no others are left that the author's routes would find.
+  if (inPlace !== undefined && inPlace.canaryPods + inPlace.strayPods > 0) return undefined;
   if (isUntouched && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }

@@ -2,6 +2,7 @@
  * Routes follow `status.weight`, never the other way round. What somebody else changed is put back: at most ten times in a
  * release, and after that only towards stable.
  */
+import type { TrafficIntent } from '../observed.ts';
 import {
   isFollowingSteps,
   isByReplicas,
@@ -32,12 +33,15 @@ export const steerTraffic: Rule = (s) => {
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
   // Replica counts also follow readiness: only what somebody changed is drift.
   if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);
-  return {
-    kind: 'writeTraffic',
-    intent: { kind: 'weight', canaryWeight: s.status.weight },
-    because: s.status.reason ?? 'weight',
-  };
+  return { kind: 'writeTraffic', intent: intended(s), because: s.status.reason ?? 'weight' };
 };
+
+/** What status says; a Deployment that replaces its own pods is stable with all of them. */
+const intended = ({ status }: Situation): TrafficIntent => ({
+  kind: 'weight',
+  canaryWeight: status.weight,
+  ...(status.rolling === true ? { isOpen: true } : {}),
+});
 
 /** Where weights are replicas, a weight is in force when its pods are ready. */
 const isInForce = (s: Situation): boolean => !isByReplicas(s) || s.status.weight === 0 || isReady(s.canary);
@@ -65,11 +69,7 @@ export function contest(s: Situation): ReturnType<Rule> {
   if (carried !== undefined && carried <= s.status.weight) return write(s, draftOf(s), 'contested', routed);
   const sinceMs = s.nowMs - Date.parse(s.status.lastDriftRepair ?? '1970-01-01T00:00:00Z');
   if (sinceMs < REPAIR_WINDOW_MS) {
-    return {
-      kind: 'writeTraffic',
-      intent: { kind: 'weight', canaryWeight: s.status.weight },
-      because: 'TrafficContested',
-    };
+    return { kind: 'writeTraffic', intent: intended(s), because: 'TrafficContested' };
   }
   if (sinceMs < CONTEST_PERIOD_MS) return undefined;
   return write(s, { ...draftOf(s), lastDriftRepair: s.now }, 'contested', routed);

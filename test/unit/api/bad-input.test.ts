@@ -50,7 +50,7 @@ const inline = { summary: 'x', labels: { workload: 'w' }, counts: { total: { met
 
 const badReleases: readonly Bad[] = [
   ...each('', ...notObject, {}, { workload: {} }),
-  ...each('workload', ...notObject, undefined, {}, { deployment: { name: 'web' } }, { argoRollout: { name: 'web' } }),
+  ...each('workload', ...notObject, undefined, {}, { deployment: {} }, { argoRollout: { name: 'web' } }),
   ...each(
     'workload.pair.members',
     ...notList,

@@ -7,7 +7,7 @@ import { routerOf } from '../../../src/traffic/registry.ts';
 import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
 
 const PARTS = {
-  workload: { pair: { members: ['a', 'b'] } },
+  workload: { pair: { members: ['a', 'b'] }, deployment: { name: 'a' } },
   strategy: { canary: { stepWeights: [5] } },
   traffic: { istio: { virtualService: { name: 'web' } } },
 };

@@ -181,7 +181,13 @@ export function apply(world: World, seen: Observed, action: Action): void {
       return;
     }
     case 'writeWorkload': {
-      const replicas = action.intent.kind === 'restore' ? action.intent.taken?.['replicas'] : action.intent.replicas;
+      const { intent } = action;
+      const replicas =
+        intent.kind === 'restore'
+          ? intent.taken?.['replicas']
+          : intent.kind === 'scaleCanary'
+            ? intent.replicas
+            : undefined;
       if (typeof replicas === 'number') world.members[idleOf(world)].replicas = replicas;
       return;
     }

@@ -26,7 +26,8 @@ describe('adapters are found by the field that is present', () => {
     { workload: { pair: { members: ['a', 'b'] } }, found: { name: 'pair' } },
     { workload: {}, found: { reason: 'InvalidSpec' } },
     { workload: undefined, found: { reason: 'InvalidSpec' } },
-    { workload: { deployment: { name: 'a' } }, found: { message: expect.stringContaining('the fields deployment') } },
+    { workload: { deployment: { name: 'a' } }, found: { name: 'deployment' } },
+    { workload: { kruise: { name: 'a' } }, found: { message: expect.stringContaining('the fields kruise') } },
   ])('adapter of $workload', ({ workload: named, found }) => {
     expect(workloadAdapterOf({ workload: named } as unknown as ReleaseSpec)).toMatchObject(found);
   });

@@ -1,0 +1,136 @@
+/**
+ * A Deployment that is released in place (contracts 13–15): its hold follows status, like the routes. Between releases it is free
+ * where an admission policy holds new templates by itself, and held where none does.
+ *
+ *   new template ─▶ held ─▶ canary beside it, judged ─▶ routes open ─▶ let through ─▶ rolled out ─▶ canary removed ─▶ routes as before
+ */
+import { FINALIZER } from '../../api/meta.ts';
+import type { Action } from '../action.ts';
+import type { InPlaceOrder, InPlaceState } from '../in-place.ts';
+import { isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
+import { specFinding } from './obstacles.ts';
+
+const order = (what: InPlaceOrder, because: string): Action => ({
+  kind: 'writeWorkload',
+  intent: { kind: 'inPlace', order: what },
+  because,
+});
+
+/** The finalizer is there before the first mark on the Deployment; nothing is marked for a spec that cannot work. */
+export const keepHold: Rule = (s) => {
+  const inPlace = s.workload?.inPlace;
+  if (inPlace === undefined || s.status.revision.stable === undefined) return undefined;
+  if (!inPlace.isClaimed && specFinding(s) !== undefined) return undefined;
+  if (!s.observed.release.metadata.finalizers?.includes(FINALIZER)) return { kind: 'addFinalizer' };
+  if (!inPlace.isClaimed) return order('claim', 'adoption');
+  const isFree = shouldBeFree(s, inPlace);
+  if (isFree && inPlace.isHeld) return order('letThrough', 'RollingOut');
+  // A person's pause holds as well; it stays theirs.
+  if (!isFree && !inPlace.isHeld && !inPlace.isPausedByPerson) return order('hold', 'NewRevision');
+  return undefined;
+};
+
+function shouldBeFree(s: Situation, inPlace: InPlaceState): boolean {
+  const { revision, rolling } = s.status;
+  if (rolling === true && inPlace.revision === revision.canary) {
+    // The routes admit its new pods first. Once it rolls it is not stopped for a route that somebody changed.
+    return !inPlace.isHeld || (wasRouted(s.status) && s.observed.isTrafficWritten);
+  }
+  if (inPlace.revision !== revision.stable) return false;
+  // What users get anyway may always roll: a restart, or the old image that came back.
+  return !inPlace.isUniform || inPlace.isHeldByPolicy;
+}
+
+/** Adopted once it stands still: exactly one revision has pods, and all of them are available. */
+export function isAdoptable({ workload }: Situation): boolean {
+  const inPlace = workload?.inPlace;
+  return inPlace === undefined || (workload?.stable.isSettled === true && inPlace.strayPods === 0);
+}
+
+export function waitUntilSettled(s: Situation): Action | undefined {
+  const { workload: name = '', readyReplicas = 0, desiredReplicas = 0 } = s.workload?.stable ?? {};
+  const message = `${name} has ${readyReplicas} of ${desiredReplicas} pods of one revision available. It is taken over once all are; until then it rolls as ever.`;
+  return write(s, { ...draftOf(s), phase: 'Idle', reason: 'NotSettled', message }, 'not settled') ?? { kind: 'wait' };
+}
+
+/** Without pods nobody gets anything, so there is nothing to compare with. */
+export const letEmptyThrough: Rule = (s) => {
+  const inPlace = s.workload?.inPlace;
+  if (inPlace === undefined || isUnderWay(s.status) || s.workload?.stable.desiredReplicas !== 0) return undefined;
+  if (s.status.revision.stable === undefined || inPlace.revision === s.status.revision.stable) return undefined;
+  const { workload: name } = s.workload.stable;
+  const message = `${name} is scaled to 0; its revision ${inPlace.revision} is let through, there is nothing to compare it with.`;
+  const draft = draftOf(s);
+  return write(
+    s,
+    { ...draft, reason: 'Initial', message, revision: { ...draft.revision, stable: inPlace.revision } },
+    'let through',
+  );
+};
+
+/** A template that came while a person's pause was on waits for them, not for Serin. */
+export const tellOfPause: Rule = (s) => {
+  const inPlace = s.workload?.inPlace;
+  if (inPlace === undefined || isUnderWay(s.status) || s.status.revision.stable === undefined) return undefined;
+  const isWaiting = inPlace.isPausedByPerson && inPlace.revision !== s.status.revision.stable;
+  if (!isWaiting) {
+    if (s.status.reason !== 'WorkloadPaused') return undefined;
+    return write(s, { ...draftOf(s), reason: 'UpToDate', message: 'The pause is over.' }, 'pause over');
+  }
+  const name = s.workload?.stable.workload ?? '';
+  const message = `Deployment ${name} was paused by a person before its new template came. Resume it (kubectl rollout resume deployment/${name}), and the release begins.`;
+  return write(s, { ...draftOf(s), reason: 'WorkloadPaused', message }, 'paused by a person');
+};
+
+/** Judging is over: the routes are opened, the hold ends (`keepHold`), and the release is done when the rollout is. */
+export function promoteInPlace(s: Situation, inPlace: InPlaceState): Action | 'waits' | 'done' {
+  const { run } = s.observed;
+  if (run !== undefined && !run.isFinished) return { kind: 'finishRun', name: run.name };
+  const name = s.workload?.stable.workload ?? '';
+  if (s.status.rolling !== true) {
+    const message = `${name} replaces its own pods by ${s.status.revision.canary ?? ''}.`;
+    return write(s, { ...draftOf(s), rolling: true, message }, 'rolling out', NOT_ROUTED) ?? 'waits';
+  }
+  const isDone = wasRouted(s.status) && s.observed.isTrafficWritten && !inPlace.isHeld && inPlace.isRolledOut;
+  return isDone ? 'done' : 'waits';
+}
+
+/** So much is rolled out that what is left of the old version could not take the requests back. */
+export const isPastReturn = ({ status, workload }: Situation): boolean =>
+  status.rolling === true && workload !== undefined && workload.stable.revision !== status.revision.stable;
+
+/** Requests back to stable and the canary gone, in this order; the routes get their own form back once no other pods are left. */
+export function leaveInPlace(s: Situation, because: string): Action | undefined {
+  if (s.status.taken !== undefined && s.traffic !== undefined && !s.observed.isTrafficWritten) {
+    return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because };
+  }
+  if (s.observed.isWorkloadRestored) return undefined;
+  return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
+}
+
+/** Everything of Serin off the Deployment and its routes. A rollout that is under way is not stopped for it. */
+export function handBack(s: Situation, inPlace: InPlaceState): Action | undefined {
+  const isRolling = !inPlace.isHeld && !inPlace.isPausedByPerson && !inPlace.isUniform;
+  const isLeft = s.observed.isTrafficRestored && s.observed.isWorkloadRestored;
+  if (!isRolling && !isLeft) {
+    const leaving = leaveInPlace(s, 'deletion');
+    if (leaving !== undefined) return leaving;
+    if (inPlace.canaryPods > 0 && !s.observed.isTrafficRestored) return { kind: 'wait', requeueAfterMs: 2_000 };
+  }
+  if (!s.observed.isTrafficRestored) return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
+  if (!s.observed.isWorkloadRestored)
+    return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because: 'deletion' };
+  if (inPlace.isHandedBack) return undefined;
+  return tellOfWaitingTemplate(s, inPlace) ?? order('handBack', 'deletion');
+}
+
+/** Nothing rolls because a Release was deleted: what nobody let through stays paused. */
+function tellOfWaitingTemplate(s: Situation, inPlace: InPlaceState): Action | undefined {
+  const isThrough = inPlace.isUniform || inPlace.revision === s.workload?.stable.revision;
+  if (!inPlace.isHeld || isThrough || s.status.reason === 'LeftPaused') return undefined;
+  const name = s.workload?.stable.workload ?? '';
+  const message = `Deployment ${name} stays paused: its template ${inPlace.revision} did not pass. Put the old one back, or let it roll (kubectl rollout resume deployment/${name}).`;
+  const draft: StatusDraft = { ...draftOf(s), reason: 'LeftPaused', message };
+  return write(s, told(s, draft, 'invalid', 'left-paused'), 'left paused');
+}
