@@ -44,7 +44,8 @@ export const reasons = {
   HeldElsewhere: 'Somebody else paused the whole rollout.',
   NothingToCompare: 'The canary has no share of the users’ requests at this pause, so a person decides.',
   RetriesUsedUp: 'A rejected revision came back more often than it may be retried; nobody judges it.',
-  NotSettled: 'The Deployment is in the middle of a rollout of its own, or broken; it is taken over once all its pods are available.',
+  NotSettled:
+    'The Deployment is in the middle of a rollout of its own, or broken; it is taken over once all its pods are available.',
   WorkloadPaused: 'A person paused the Deployment; its new template waits until they resume it.',
   LeftPaused: 'A deleted Release left the Deployment paused, because a template waits that did not pass.',
   RollingOut: 'The Deployment replaces its own pods by the revision that passed.',

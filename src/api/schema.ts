@@ -37,9 +37,6 @@ export const duration = (description: string, options: { readonly default?: stri
 /** `5%` or `0.05%`: a fraction 0–1 inside. */
 export const percent = (description: string) =>
   Type.String({ description, maxLength: 16, pattern: '^(100|[0-9]{1,2}(\\.[0-9]+)?)%$' });
-/** `0.05pp`: percentage points, a fraction inside. */
-export const points = (description: string) =>
-  Type.String({ description, maxLength: 16, pattern: '^(100|[0-9]{1,2}(\\.[0-9]+)?)pp$' });
 export const time = (description: string) => Type.String({ description, format: 'date-time', maxLength: 64 });
 export const weight = (description: string) => Type.Integer({ description, minimum: 0, maximum: 100 });
 
