@@ -1,10 +1,12 @@
 /**
  * The poll job: at one grid instant, for all runs of one shard whose interval ends there, ask each distinct query once, turn answers
  * into evidence, evidence into verdicts, and tell the Releases whose verdict changed (contracts 26). Keyed `<instant, ms>/<shard>`.
- * Whatever it could not read, the next poll reads again by range. Two workers at the same instant come to the same end: evidence is
+ * Whatever it could not read, the next poll reads again. Two workers at the same instant come to the same end: evidence is
  * stored by compare-and-set, status over the version that was read.
  *
- *   runs due ─▶ remembered evidence ─▶ opened if new ─▶ queries ─▶ readings ─▶ late scrapes again ─▶ evidence ─▶ verdict ─▶ status
+ *   runs due ─▶ remembered evidence ─▶ queries ─▶ readings ─▶ late scrapes again ─▶ evidence ─▶ verdict ─▶ status
+ *
+ * Runs that are new or far behind need long ranges. They come after the others, in the time that is left until the next instant.
  */
 import type { AnalysisRun } from '../api/analysis-run.ts';
 import type { Clock } from '../clock.ts';
@@ -14,9 +16,10 @@ import type { ObjectCache } from '../kube/cache.ts';
 import type { KubeWriter } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
 import type { MetricSource } from '../metrics/port.ts';
-import { type Asked, askAll } from '../metrics/asking.ts';
+import { type Asked, askAll, type Question } from '../metrics/asking.ts';
+import { divide, fullPace, workOff } from './analysis/backlog.ts';
 import { conclude, type RunConcluded } from './analysis/concluding.ts';
-import { lateQuestionsOf, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
+import { type Candidate, lateQuestionsOf, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
 import { gatherCandidates, listRuns, openCandidates, type RunNotes } from './analysis/gathering.ts';
 import { allLimited } from '../metrics/limited.ts';
 import { createEvidenceMemory, type EvidenceMemory } from './analysis/memory.ts';
@@ -28,7 +31,7 @@ export interface PollMeasure {
   readonly instantMs: number;
   /** From the grid instant to the start of the job. */
   readonly latenessMs: number;
-  /** From the start of the job to the last verdict. */
+  /** From the start of the job to the last verdict of the runs that it does not do in the time that is left. */
   readonly durationMs: number;
   readonly runs: number;
   readonly queries: number;
@@ -67,7 +70,6 @@ export interface PollSettings {
 }
 
 const MOST_CAUGHT_UP = 360;
-const MOST_OPENED = 100;
 const CONCURRENT_QUERIES = 4;
 const CONCURRENT_WRITES = 32;
 /** Polls older than this many grids are left to the newer ones that wait behind them. */
@@ -78,9 +80,11 @@ export function createPoll(
   settings: PollSettings,
 ): (key: string, signal: AbortSignal) => Promise<number | undefined> {
   const memory = createEvidenceMemory(deps.evidence, deps.log);
-  const notes: RunNotes = { ledgers: new Map(), failures: new Map() };
+  const notes: RunNotes = { ledgers: new Map(), failures: new Map(), cutShort: new Map() };
+  const mostCaughtUp = settings.mostCaughtUp ?? MOST_CAUGHT_UP;
   const concurrentQueries = settings.concurrentQueries ?? CONCURRENT_QUERIES;
-  const limits = { mostCaughtUp: settings.mostCaughtUp ?? MOST_CAUGHT_UP, mostOpened: MOST_OPENED, concurrentQueries };
+  const pace = fullPace(mostCaughtUp);
+  const tooMany = new Map<string, number>();
 
   return async (key, signal) => {
     const { instantMs, shard } = parseKey(key);
@@ -92,30 +96,56 @@ export function createPoll(
     const pods = createPodReader(deps.cache, deps.workloadOf);
     const gather = { ...deps, memory };
     const candidates = await gatherCandidates(gather, notes, mine, pods, instantMs, startMs);
-    const due = await openCandidates(gather, notes, limits, candidates, instantMs, signal);
-    const asked = await askAll(deps.source, due.flatMap(questionsOf), concurrentQueries, signal);
-    const read = due.map((run) => readDue(run, asked));
-    for (const { due: run, readings } of read) {
-      if (readings !== undefined) notes.ledgers.set(run.run.metadata.uid, readings.ledger);
-    }
-    const again = await askAll(deps.source, read.flatMap(lateQuestionsOf), concurrentQueries, signal);
-    const concluded = await concludeAll(deps, memory, read, again, signal);
-    const sum = (pick: (run: RunConcluded) => number): number => concluded.reduce((total, run) => total + pick(run), 0);
-    deps.onPoll?.({
-      instantMs,
-      latenessMs: startMs - instantMs,
-      durationMs: deps.clock.nowMs() - startMs,
-      runs: due.length,
-      queries: asked.queries + again.queries,
-      failedQueries: asked.failed + again.failed,
-      series: asked.series + again.series,
-      intervals: sum(({ intervals }) => intervals),
-      caughtUp: sum(({ intervals }) => Math.max(0, intervals - 1)),
-      lateScrapes: sum(({ lateScrapes }) => lateScrapes),
-      statusWrites: sum(({ isWritten }) => Number(isWritten)),
-      changedVerdicts: sum(({ isChanged }) => Number(isChanged)),
-    });
+    const [prompt, backlog] = divide(candidates);
+
+    const judged: Judged[] = [];
+    const judge = async (batch: readonly Candidate[], intervals: number, askSignal: AbortSignal): Promise<void> => {
+      const limits = { mostCaughtUp: intervals, concurrentQueries };
+      const due = await openCandidates(gather, notes, limits, batch, instantMs, askSignal);
+      const ask = (questions: readonly Question[]): Promise<Asked> =>
+        askAll(deps.source, questions, concurrentQueries, askSignal, { tooMany });
+      const asked = await ask(due.flatMap(questionsOf));
+      const read = due.map((run) => readDue(run, asked));
+      for (const { due: run, readings } of read) {
+        if (readings !== undefined) notes.ledgers.set(run.run.metadata.uid, readings.ledger);
+      }
+      const again = await ask(read.flatMap(lateQuestionsOf));
+      judged.push({ asked, again, concluded: await concludeAll(deps, memory, read, again, signal) });
+    };
+    await judge(prompt, mostCaughtUp, signal);
+    const promptMs = deps.clock.nowMs() - startMs;
+    // Never less than a part of the grid, or the backlog of a service that is always late would only grow.
+    const untilMs = Math.max(instantMs + settings.gridMs, deps.clock.nowMs() + settings.gridMs / 5);
+    await workOff(backlog, pace, { clock: deps.clock, untilMs, signal }, judge);
+
+    deps.onPoll?.({ instantMs, latenessMs: startMs - instantMs, durationMs: promptMs, ...measureOf(judged) });
     return undefined;
+  };
+}
+
+interface Judged {
+  readonly asked: Asked;
+  readonly again: Asked;
+  readonly concluded: readonly RunConcluded[];
+}
+
+type Totals = Omit<PollMeasure, 'instantMs' | 'latenessMs' | 'durationMs'>;
+
+function measureOf(judged: readonly Judged[]): Totals {
+  const sum = <T>(items: readonly T[], pick: (item: T) => number): number =>
+    items.reduce((total, item) => total + pick(item), 0);
+  const answers = judged.flatMap(({ asked, again }) => [asked, again]);
+  const concluded = judged.flatMap((each) => each.concluded);
+  return {
+    runs: concluded.length,
+    queries: sum(answers, ({ queries }) => queries),
+    failedQueries: sum(answers, ({ failed }) => failed),
+    series: sum(answers, ({ series }) => series),
+    intervals: sum(concluded, ({ intervals }) => intervals),
+    caughtUp: sum(concluded, ({ intervals }) => Math.max(0, intervals - 1)),
+    lateScrapes: sum(concluded, ({ lateScrapes }) => lateScrapes),
+    statusWrites: sum(concluded, ({ isWritten }) => Number(isWritten)),
+    changedVerdicts: sum(concluded, ({ isChanged }) => Number(isChanged)),
   };
 }
 
@@ -150,7 +180,7 @@ function reportFailure(log: Log, run: AnalysisRun, thrown: unknown): void {
 async function forgetFinished(memory: EvidenceMemory, notes: RunNotes, active: readonly AnalysisRun[]): Promise<void> {
   const uids = new Set(active.map((run) => run.metadata.uid));
   await memory.forgetAllBut(uids);
-  for (const kept of [notes.ledgers, notes.failures]) {
+  for (const kept of [notes.ledgers, notes.failures, notes.cutShort]) {
     for (const uid of kept.keys()) if (!uids.has(uid)) kept.delete(uid);
   }
 }

@@ -189,6 +189,32 @@ describeWith(['prometheus'], 'the poll job', () => {
     await pollUntil(poll, () => lab.verdict('bad')?.outcome === 'Fail', 20, 'a Fail');
   });
 
+  test('a new run whose history takes forever keeps nobody else from being judged', async () => {
+    await lab.add(pair('good'));
+    /** Prometheus never answers for the one, not even with an error. */
+    const hanging = (promql: string): boolean => /bad/.test(promql);
+    const poll = lab.worker({
+      source: {
+        instant: (promql, timeMs, signal) =>
+          hanging(promql)
+            ? new Promise((_, reject) =>
+                signal.addEventListener('abort', () => reject(new SerinError('SERIN_E_ABORTED', 'Cut short. Wait.'))),
+              )
+            : source.instant(promql, timeMs, signal),
+        range: (...args) => source.range(...args),
+      },
+    });
+    for (let k = 0; k < 3; k++) await poll(await nextInstant());
+    await lab.add(pair('bad'));
+    for (let k = 0; k < 3; k++) {
+      const instantMs = await nextInstant();
+      await poll(instantMs);
+      expect(lab.measures.at(-1)).toMatchObject({ instantMs, runs: 1, failedQueries: 0 });
+    }
+    expect(lab.verdict('good')?.outcome).toBeDefined();
+    expect(lab.verdict('bad')).toBeUndefined();
+  });
+
   test('two workers at the same instants come to the same evidence as one, and count nothing twice', async () => {
     await lab.add(pair('good'));
     const [one, two] = [lab.worker(), lab.worker()];

@@ -2,13 +2,14 @@
 import type { AnalysisRun } from '../../api/analysis-run.ts';
 import { TYPES } from '../../api/meta.ts';
 import type { Release } from '../../api/release.ts';
+import { openEvidence } from '../../judge/evidence.ts';
 import type { ObjectCache } from '../../kube/cache.ts';
 import { parseLedger, type PodLedger, updateLedger } from '../../metrics/ledger.ts';
 import type { MetricSource } from '../../metrics/port.ts';
 import { type Candidate, type DueRun, dueRun, firstStartMs } from './due.ts';
 import { allLimited } from '../../metrics/limited.ts';
 import type { EvidenceMemory } from './memory.ts';
-import { openRuns } from './opening.ts';
+import { type Opened, openRuns } from './opening.ts';
 import type { PodReader } from './pods.ts';
 import { isUnderAnalysis } from './status.ts';
 
@@ -17,6 +18,8 @@ export interface RunNotes {
   readonly ledgers: Map<string, PodLedger>;
   /** Failed attempts to open. */
   readonly failures: Map<string, number>;
+  /** Attempts to open, one after the other, that were cut short and so had no answer at all. */
+  readonly cutShort: Map<string, number>;
 }
 
 export interface GatherDeps {
@@ -27,12 +30,12 @@ export interface GatherDeps {
 
 export interface GatherSettings {
   readonly mostCaughtUp: number;
-  /** Most runs whose evidence is opened at one poll; the others follow at the next ones and catch up. */
-  readonly mostOpened: number;
   readonly concurrentQueries: number;
 }
 
 const CONCURRENT_LOADS = 64;
+/** A run whose history cannot be read in so many polls starts without it, and is uncalibrated. */
+const MOST_CUT_SHORT = 10;
 
 /** Runs under analysis whose Release still speaks of them. */
 export function listRuns(cache: ObjectCache): readonly AnalysisRun[] {
@@ -70,12 +73,20 @@ export async function openCandidates(
   instantMs: number,
   signal: AbortSignal,
 ): Promise<readonly DueRun[]> {
-  const openings = candidates
-    .filter(({ remembered }) => remembered.evidence === undefined)
-    .slice(0, settings.mostOpened)
-    .map(({ run, pods }) => ({ run, pods, failures: notes.failures.get(run.metadata.uid) ?? 0 }));
-  const opened = await openRuns(deps.source, openings, instantMs, settings.concurrentQueries, signal);
+  const unopened = candidates.filter(({ remembered }) => remembered.evidence === undefined);
+  const opened = new Map<string, Opened>();
+  const openings = unopened.flatMap(({ run, pods }) => {
+    const { uid } = run.metadata;
+    const cutShort = notes.cutShort.get(uid) ?? 0;
+    notes.cutShort.set(uid, cutShort + 1);
+    if (cutShort < MOST_CUT_SHORT) return [{ run, pods, failures: notes.failures.get(uid) ?? 0 }];
+    opened.set(uid, { evidence: openEvidence(run.spec, new Map()) });
+    return [];
+  });
+  const answered = await openRuns(deps.source, openings, instantMs, settings.concurrentQueries, signal);
+  for (const [uid, result] of answered) opened.set(uid, result);
   for (const [uid, { trouble }] of opened) {
+    notes.cutShort.delete(uid);
     if (trouble === undefined) notes.failures.delete(uid);
     else notes.failures.set(uid, (notes.failures.get(uid) ?? 0) + 1);
   }
