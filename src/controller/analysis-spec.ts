@@ -6,6 +6,7 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Release } from '../api/release.ts';
 import { resolveRun } from '../judge/resolve-run.ts';
 import type { WorkloadState } from '../release/observed.ts';
+import { unreadFinding } from './analysis/unread.ts';
 import { findingOf, type ObjectReader } from './object-set.ts';
 
 export interface RunRequest {
@@ -36,7 +37,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
   const [templates, clusterTemplates, queries] = found.map(
     (objects) => new Map(objects.map((each) => [each.metadata.name, each['spec']])),
   );
-  return resolveRun({
+  const run = resolveRun({
     release,
     revision: request.revision,
     attempt: request.attempt,
@@ -48,6 +49,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
   });
+  return isFinding(run) ? run : (unreadFinding(run) ?? run);
 }
 
 export const isFinding = (value: object): value is Finding => 'reason' in value && 'message' in value;
