@@ -32,7 +32,7 @@ const effort: Effort = {
 };
 const names = [...SECTIONS.keys()].filter((name) => values.only === undefined || values.only.includes(name));
 const file = values.markdown ?? (values.full ? 'verdict-full.md' : undefined);
-const command = `npm run bench:verdict -- ${values.full ? '--full ' : ''}--seed ${values.seed}`;
+const command = `npm run bench:verdict -- ${values.full ? '--full ' : ''}--seed ${values.seed}${times === 1 ? '' : ` --runs ${values.runs}`}`;
 console.log(
   `${command}: ${effort.equalRuns} runs a scenario, ${effort.cellRuns} a cell${file === undefined ? '' : `; tables go to ${file}`}`,
 );

@@ -15,7 +15,6 @@ const VARIANTS: readonly (readonly [name: string, options: SerinOptions])[] = [
   ['sharp, α 1 %', { fail: { ratio: 1, difference: 0 }, falseAbort: levelOfAttempt(0.01, 1) }],
   ['recommended, 2nd attempt', { falseAbort: levelOfAttempt(0.05, 2) }],
   ['recommended, 3rd attempt', { falseAbort: levelOfAttempt(0.05, 3) }],
-  ['one of two metrics (share 37.5 %)', { share: 0.375 }],
   ['no per-pod series', { isPodless: true }],
 ];
 const RULES: Rules = Object.fromEntries(VARIANTS.map(([name, options]) => [name, serin(options)]));
