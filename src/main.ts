@@ -10,6 +10,7 @@ import { register as registerConfig } from './cli/config.ts';
 import { register as registerDemo } from './cli/demo.ts';
 import { register as registerLint } from './cli/lint.ts';
 import { register as registerPlan } from './cli/plan.ts';
+import { register as registerQuery } from './cli/query.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
 import { register as registerVersion } from './cli/version.ts';
@@ -24,6 +25,7 @@ const commands = [
   registerAnalyze,
   registerPlan,
   registerLint,
+  registerQuery,
   registerVersion,
 ];
 

@@ -1,6 +1,7 @@
 /** Reference pages that come from code outside the API: what can be set, and what is measured. */
 import { settingsMarkdown } from '../config-settings.ts';
 import { metricsMarkdown } from '../telemetry-table.ts';
+import { queriesMarkdown } from './queries-page.ts';
 
 const MADE = '<!-- Made by `npm run generate`; edit the code, not this file. -->';
 
@@ -21,9 +22,19 @@ Served in Prometheus' text format under \`/metrics\`. Times are seconds. No labe
 
 `;
 
+const QUERIES = `# The query library
+
+${MADE}
+
+What comes with Serin as MetricQueries, by source. The PromQL is for looking; verdicts count raw increments of the same series, pod by
+pod. \`serin query try --prometheus URL\` says which have data.
+
+`;
+
 /** Path below the repository → content. */
 export const generatedPages = (): ReadonlyMap<string, string> =>
   new Map([
     ['deploy/docs/settings.md', SETTINGS + settingsMarkdown()],
     ['deploy/docs/metrics.md', METRICS + metricsMarkdown()],
+    ['deploy/docs/queries.md', QUERIES + queriesMarkdown()],
   ]);

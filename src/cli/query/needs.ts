@@ -146,6 +146,30 @@ export const NEEDS = {
       },
     ],
   },
+  'alb-target-groups': {
+    why: 'The AWS Load Balancer Controller calls a target group `k8s-<namespace>-<service>-<hash>`, namespace and Service cut to eight characters each, so each released one is written out: here that of Service web-canary in shop.',
+    where: 'metric_relabel_configs',
+    rules: [
+      {
+        source_labels: ['dimension_TargetGroup', 'target_group'],
+        regex: '.*targetgroup/k8s-([a-z0-9]+)-.+',
+        target_label: 'namespace',
+        replacement: '$1',
+      },
+      {
+        source_labels: ['dimension_TargetGroup', 'target_group'],
+        regex: '.*targetgroup/k8s-shop-webcanar-.+',
+        target_label: 'workload',
+        replacement: 'web-canary',
+      },
+      {
+        source_labels: ['dimension_TargetGroup', 'target_group'],
+        regex: '.*targetgroup/k8s-shop-webstabl-.+',
+        target_label: 'workload',
+        replacement: 'web-stable',
+      },
+    ],
+  },
   'envoy-gateway-backends': {
     why: 'Clusters are called after route and number, not after what they lead to, so each backendRef of each released route is written out: here the second backend of rule 0 of HTTPRoute shop/web leads to web-canary.',
     where: 'metric_relabel_configs',

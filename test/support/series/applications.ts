@@ -1,5 +1,5 @@
 /** Series that applications and the kubelet count for their own pods. */
-import { type Call, type Labels, type Move, podTarget, type Shape } from './shape.ts';
+import { type Call, type Labels, LEVELS, type Move, podTarget, type Shape } from './shape.ts';
 
 /** Some of the default boundaries of Go's client. */
 const GO_S = [0.025, 0.1, 0.25, 0.5, 1];
@@ -17,12 +17,27 @@ function spring(call: Call, uri = call.path): readonly Move[] {
   return [{ name: 'http_server_requests_seconds', labels, value: call.durationMs / 1000, boundaries: GO_S }];
 }
 
+/** Two pools of the heap add up to the level; the other area is not heap. */
+function springGauges({ arm }: Call): readonly Move[] {
+  const memory = (area: string, id: string, set: number): Move => ({
+    name: 'jvm_memory_used_bytes',
+    labels: { area, id },
+    set,
+  });
+  return [
+    memory('heap', 'G1 Eden Space', LEVELS[arm] / 4),
+    memory('heap', 'G1 Old Gen', (3 * LEVELS[arm]) / 4),
+    memory('nonheap', 'Metaspace', 9999),
+    { name: 'hikaricp_connections_pending', labels: { pool: 'HikariPool-1' }, set: LEVELS[arm] },
+  ];
+}
+
 const springBoot: Shape = {
   source: 'spring-boot',
-  queries: ['spring-requests', 'spring-latency'],
+  queries: ['spring-requests', 'spring-latency', 'spring-volume', 'spring-heap', 'spring-connections-pending'],
   counts: 'pod',
   target: podTarget,
-  moves: (call) => spring(call),
+  moves: (call) => [...spring(call), ...springGauges(call)],
   noise: (call) => spring({ ...call, isBad: true }, '/actuator/health/readiness'),
 };
 
@@ -52,7 +67,11 @@ function dubbo(side: 'provider' | 'consumer', call: Call): readonly Move[] {
 
 const dubboShape = (side: 'provider' | 'consumer'): Shape => ({
   source: 'dubbo',
-  queries: [`dubbo-${side}-requests`, `dubbo-${side}-latency`],
+  queries: [
+    `dubbo-${side}-requests`,
+    `dubbo-${side}-latency`,
+    ...(side === 'provider' ? ['dubbo-provider-volume'] : []),
+  ],
   counts: 'pod',
   target: podTarget,
   moves: (call) => dubbo(side, call),
@@ -89,7 +108,7 @@ function otel(side: 'server' | 'client', call: Call): readonly Move[] {
 
 const otelShape = (side: 'server' | 'client'): Shape => ({
   source: 'opentelemetry',
-  queries: [`otel-${side}-requests`, `otel-${side}-latency`],
+  queries: [`otel-${side}-requests`, `otel-${side}-latency`, ...(side === 'server' ? ['otel-server-volume'] : [])],
   counts: 'pod',
   target: otelTarget,
   moves: (call) => otel(side, call),
@@ -98,7 +117,7 @@ const otelShape = (side: 'server' | 'client'): Shape => ({
 
 const express: Shape = {
   source: 'express',
-  queries: ['express-requests', 'express-latency'],
+  queries: ['express-requests', 'express-latency', 'express-volume', 'express-event-loop-lag'],
   counts: 'pod',
   target: podTarget,
   moves: (call) => [
@@ -108,6 +127,7 @@ const express: Shape = {
       value: call.durationMs / 1000,
       boundaries: [0.003, 0.03, 0.1, 0.3, 1.5, 10],
     },
+    { name: 'nodejs_eventloop_lag_p99_seconds', labels: {}, set: LEVELS[call.arm] },
   ],
   noise: () => [],
 };
@@ -124,7 +144,7 @@ const scraped = { name: 'promhttp_metric_handler_requests_total', labels: { code
 
 const http: Shape = {
   source: 'http',
-  queries: ['http-requests', 'http-latency'],
+  queries: ['http-requests', 'http-latency', 'http-volume'],
   counts: 'pod',
   target: podTarget,
   moves: promhttp,
@@ -168,7 +188,7 @@ function grpc(side: 'server' | 'client', call: Call, over: Labels = {}): readonl
 
 const grpcShape = (side: 'server' | 'client'): Shape => ({
   source: 'grpc',
-  queries: [`grpc-${side}-requests`, `grpc-${side}-latency`],
+  queries: [`grpc-${side}-requests`, `grpc-${side}-latency`, ...(side === 'server' ? ['grpc-server-volume'] : [])],
   counts: 'pod',
   target: podTarget,
   moves: (call) => grpc(side, call),
@@ -193,18 +213,38 @@ function slices(call: Call, container: string): readonly Move[] {
     namespace: call.namespace,
     pod: call.pod,
   };
-  const all: Move = { name: 'container_cpu_cfs_periods_total', labels };
-  return call.isBad ? [all, { name: 'container_cpu_cfs_throttled_periods_total', labels }] : [all];
+  const all: readonly Move[] = [
+    { name: 'container_cpu_cfs_periods_total', labels },
+    { name: 'container_oom_events_total', labels },
+    { name: 'container_cpu_usage_seconds_total', labels: { ...labels, cpu: 'total' } },
+    { name: 'container_memory_working_set_bytes', labels, set: LEVELS[call.arm] },
+  ];
+  return call.isBad ? [...all, { name: 'container_cpu_cfs_throttled_periods_total', labels }] : all;
 }
 
 const cadvisor: Shape = {
   source: 'cadvisor',
-  queries: ['cpu-throttling'],
+  queries: ['cpu-throttling', 'oom-kills', 'cpu-use', 'memory-use'],
   counts: 'pod',
   target: () => ({ job: 'kubelet', metrics_path: '/metrics/cadvisor', node: 'node-1', instance: 'node-1:10250' }),
   moves: (call) => slices(call, 'app'),
   // The pod's own cgroup counts its containers' slices once more.
   noise: (call) => slices(call, ''),
+};
+
+/** One exporter for all pods of the cluster, scraped with honor_labels. */
+const kubeStateMetrics: Shape = {
+  source: 'kube-state-metrics',
+  queries: ['pod-restarts'],
+  counts: 'pod',
+  target: () => ({ job: 'kube-state-metrics', instance: 'kube-state-metrics:8080' }),
+  moves: ({ namespace, pod }) => [
+    {
+      name: 'kube_pod_container_status_restarts_total',
+      labels: { namespace, pod, uid: `uid-${pod}`, container: 'app' },
+    },
+  ],
+  noise: () => [],
 };
 
 export const applications: readonly Shape[] = [
@@ -220,4 +260,5 @@ export const applications: readonly Shape[] = [
   grpcShape('server'),
   grpcShape('client'),
   cadvisor,
+  kubeStateMetrics,
 ];

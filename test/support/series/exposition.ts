@@ -61,6 +61,10 @@ function count(counters: Map<string, Counter>, shape: Shape, call: Call, index: 
 
 function apply(counters: Map<string, Counter>, move: Move, times = 1): void {
   const key = `${move.name} ${Object.values(move.labels).join('\n')}`;
+  if ('set' in move) {
+    counters.set(key, { name: move.name, labels: move.labels, value: move.set });
+    return;
+  }
   if (!('value' in move)) {
     add(counters, key, move.name, move.labels, times);
     return;

@@ -1,5 +1,5 @@
 /** Series of gateways and ingress controllers: they know Services or clusters, not pods. */
-import { type Call, gatewayTarget, lookAlikes, type Move, type Shape } from './shape.ts';
+import { type Call, gatewayTarget, LEVELS, lookAlikes, type Move, type Shape } from './shape.ts';
 
 /** Some of Envoy's and Go's default boundaries. */
 const ENVOY_MS = [25, 100, 250, 500, 1000];
@@ -17,6 +17,7 @@ function envoyMoves(cluster: string, call: Call): readonly Move[] {
       labels: { ...labels, envoy_response_code_class: call.isBad ? '5' : '2' },
     },
     { name: 'envoy_cluster_upstream_rq_time', labels, value: call.durationMs, boundaries: ENVOY_MS },
+    { name: 'envoy_cluster_circuit_breakers_default_rq_open', labels, set: LEVELS[call.arm] },
   ];
   return call.isBad ? [...done, { name: 'envoy_cluster_upstream_rq_pending_overflow', labels }] : done;
 }
@@ -40,7 +41,7 @@ const envoyGateway: Shape = {
 
 const plainEnvoy: Shape = {
   source: 'envoy',
-  queries: ['envoy-requests', 'envoy-latency', 'envoy-overflow'],
+  queries: ['envoy-requests', 'envoy-latency', 'envoy-overflow', 'envoy-circuit-open'],
   counts: 'gateway',
   target: gatewayTarget,
   moves: (call) => envoyMoves(call.workload, call),
@@ -162,4 +163,30 @@ const traefik: Shape = {
   noise: (call) => lookAlikes(call).flatMap(traefikMoves),
 };
 
-export const gateways: readonly Shape[] = [envoyGateway, plainEnvoy, higress, nginxGateway, ingressNginx, traefik];
+/** As YACE writes it: sums of a minute, by target group. */
+function albMoves(call: Call): readonly Move[] {
+  const short = call.workload.replaceAll('-', '').slice(0, 8);
+  const labels = {
+    account_id: '123456789012',
+    dimension_LoadBalancer: 'app/k8s-shop/50dc6c495c0c9188',
+    dimension_TargetGroup: `targetgroup/k8s-${call.namespace}-${short}-0a1b2c3d4e/73e2d6bc24d8a067`,
+    name: 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/k8s-shop/50dc6c495c0c9188',
+    region: 'eu-central-1',
+  };
+  return ['httpcode_target_5_xx_count_sum', 'target_response_time_average', 'request_count_sum'].map((name) => ({
+    name: `aws_applicationelb_${name}`,
+    labels,
+    set: LEVELS[call.arm],
+  }));
+}
+
+const alb: Shape = {
+  source: 'alb',
+  queries: ['alb-errors', 'alb-latency', 'alb-volume'],
+  counts: 'cloud',
+  target: (process) => ({ job: 'yace', instance: `${process}:5000` }),
+  moves: albMoves,
+  noise: (call) => albMoves({ ...call, namespace: `${call.namespace}x` }),
+};
+
+export const gateways: readonly Shape[] = [envoyGateway, plainEnvoy, higress, nginxGateway, ingressNginx, traefik, alb];

@@ -42,7 +42,7 @@ const others = (call: Call, reporter: string, source: string): readonly Move[] =
 /** A sidecar answers for its own pod as destination, and reports what the pod calls as source. */
 const sidecar: Shape = {
   source: 'istio',
-  queries: ['istio-requests', 'istio-latency'],
+  queries: ['istio-requests', 'istio-latency', 'istio-volume'],
   counts: 'pod',
   target: podTarget,
   moves: (call) => istioMoves(call, 'destination', 'frontend'),
@@ -171,7 +171,7 @@ const linkerdTarget: Shape['target'] = (pod, call) => ({
 
 const linkerd: Shape = {
   source: 'linkerd',
-  queries: ['linkerd-requests', 'linkerd-latency'],
+  queries: ['linkerd-requests', 'linkerd-latency', 'linkerd-volume'],
   counts: 'pod',
   target: linkerdTarget,
   moves: (call) => linkerdMoves(call, 'inbound'),

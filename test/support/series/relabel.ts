@@ -27,7 +27,10 @@ export function relabellingsFor(needs: string | undefined, story: Story): Relabe
   const route = story.workloads.stable.replace(/-v1$/, '');
   const rules = need.rules.map((rule) => ({
     ...rule,
-    regex: rule.regex.replace('shop/web', `${story.namespace}/${route}`),
+    regex: rule.regex
+      .replace('shop/web', `${story.namespace}/${route}`)
+      .replace('k8s-shop-webcanar', `k8s-${story.namespace}-${shortName(story.workloads.canary)}`)
+      .replace('k8s-shop-webstabl', `k8s-${story.namespace}-${shortName(story.workloads.stable)}`),
     ...(rule.replacement === undefined
       ? {}
       : {
@@ -38,3 +41,6 @@ export function relabellingsFor(needs: string | undefined, story: Story): Relabe
   }));
   return need.where === 'relabel_configs' ? { target: rules, series: [] } : { target: [], series: rules };
 }
+
+/** As the AWS Load Balancer Controller shortens names. */
+const shortName = (workload: string): string => workload.replaceAll('-', '').slice(0, 8);

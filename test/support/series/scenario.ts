@@ -84,6 +84,7 @@ export function tellStory(scenario: Scenario, shape: Pick<Shape, 'counts'>, name
     return [podName(workloads.stable, 0), podName(workloads.stable, second)];
   };
   const gatewayOf = (atMs: number): string => {
+    if (shape.counts === 'cloud') return `${scenario.name}-exporter`;
     const isFirst = random.next() < 0.5;
     return isFirst
       ? `${scenario.name}-gateway-0`
@@ -121,11 +122,13 @@ export function tellStory(scenario: Scenario, shape: Pick<Shape, 'counts'>, name
         podName(workloads.canary, 0),
         podName(`${workloads.stable}0`, 0),
       ]
-    : [
-        `${scenario.name}-gateway-0`,
-        `${scenario.name}-gateway-1`,
-        ...(scenario.fault === 'churn' ? [`${scenario.name}-gateway-2`] : []),
-      ];
+    : shape.counts === 'cloud'
+      ? [`${scenario.name}-exporter`]
+      : [
+          `${scenario.name}-gateway-0`,
+          `${scenario.name}-gateway-1`,
+          ...(scenario.fault === 'churn' ? [`${scenario.name}-gateway-2`] : []),
+        ];
   const processes = names.map((name, index) => processOf(scenario, name, index, startMs));
   return {
     scenario,
@@ -193,6 +196,11 @@ function surprisesOf(
   isPod: boolean,
   startMs: number,
 ): ReadonlySet<number> {
+  // Where one exporter knows everything, nobody knows anything while it is not scraped.
+  if (fault === 'gap' && processes.length === 1) {
+    const untilMs = startMs + EVENT_MS + GAP_MS + SCRAPE_MS;
+    return new Set(endsOf(startMs).filter((endMs) => endMs > startMs + EVENT_MS && endMs < untilMs));
+  }
   // A pod's restart and start are known; a gateway's are not.
   if (isPod || (fault !== 'reset' && fault !== 'churn')) return new Set();
   const process = processes[fault === 'reset' ? 0 : 2];

@@ -18,17 +18,18 @@ export interface Call {
   readonly path: string;
 }
 
-/** A counter that goes up by one, or a histogram that takes a value. */
+/** A counter that goes up by one, a histogram that takes a value, or a gauge that is set. */
 export type Move =
   | { readonly name: string; readonly labels: Labels }
+  | { readonly name: string; readonly labels: Labels; readonly set: number }
   | { readonly name: string; readonly labels: Labels; readonly value: number; readonly boundaries: readonly number[] };
 
 export interface Shape {
   readonly source: string;
   /** The queries of the library that read it. */
   readonly queries: readonly string[];
-  /** Whose process counts: the pod that answers, or something in front of it. */
-  readonly counts: 'pod' | 'gateway';
+  /** Whose process counts: the pod that answers, something in front of it, or one exporter for all. */
+  readonly counts: 'pod' | 'gateway' | 'cloud';
   /** What service discovery knows of the process that is scraped, meta labels included. */
   readonly target: (process: string, call: Pick<Call, 'namespace' | 'workload'>) => Labels;
   readonly moves: (call: Call) => readonly Move[];
@@ -71,3 +72,6 @@ export function lookAlikes(call: Call): readonly Call[] {
     { ...call, namespace: `${call.namespace}x` },
   ];
 }
+
+/** Gauges do not change here: what counts is that each side's own are read. */
+export const LEVELS: Readonly<Record<Arm, number>> = { stable: 100, canary: 150 };
