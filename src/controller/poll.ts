@@ -24,6 +24,7 @@ import { gatherCandidates, listRuns, openCandidates, type RunNotes } from './ana
 import { allLimited } from '../metrics/limited.ts';
 import { createEvidenceMemory, type EvidenceMemory } from './analysis/memory.ts';
 import { createPodReader, type WorkloadOf } from './analysis/pods.ts';
+import { countingCuts, cutShortLast, starvedRuns } from './analysis/starved.ts';
 import { spread } from './analysis/status.ts';
 
 /** What one poll did, for metrics and logs. */
@@ -80,7 +81,7 @@ export function createPoll(
   settings: PollSettings,
 ): (key: string, signal: AbortSignal) => Promise<number | undefined> {
   const memory = createEvidenceMemory(deps.evidence, deps.log);
-  const notes: RunNotes = { ledgers: new Map(), failures: new Map(), cutShort: new Map() };
+  const notes: RunNotes = { ledgers: new Map(), failures: new Map(), cutShort: new Map(), unread: new Map() };
   const mostCaughtUp = settings.mostCaughtUp ?? MOST_CAUGHT_UP;
   const concurrentQueries = settings.concurrentQueries ?? CONCURRENT_QUERIES;
   const pace = fullPace(mostCaughtUp);
@@ -110,13 +111,21 @@ export function createPoll(
         if (readings !== undefined) notes.ledgers.set(run.run.metadata.uid, readings.ledger);
       }
       const again = await ask(read.flatMap(lateQuestionsOf));
-      judged.push({ asked, again, concluded: await concludeAll(deps, memory, read, again, signal) });
+      const concluded = await concludeAll(deps, memory, read, again, signal);
+      judged.push({ asked, again, concluded, uids: batch.map(({ run }) => run.metadata.uid) });
     };
     await judge(prompt, mostCaughtUp, signal);
     const promptMs = deps.clock.nowMs() - startMs;
     // Never less than a part of the grid, or the backlog of a service that is always late would only grow.
     const untilMs = Math.max(instantMs + settings.gridMs, deps.clock.nowMs() + settings.gridMs / 5);
-    await workOff(backlog, pace, { clock: deps.clock, untilMs, signal }, judge);
+    const left = { clock: deps.clock, untilMs, signal };
+    const isCut = await workOff(cutShortLast(notes, backlog), pace, left, (batch, intervals, askSignal) =>
+      countingCuts(notes, batch, () => judge(batch, intervals, askSignal)),
+    );
+    const isRead = new Set(judged.flatMap(({ uids }) => uids));
+    const nothing = await askAll(deps.source, [], concurrentQueries, signal);
+    const starved = starvedRuns(notes, candidates, isRead, isCut).map((run) => readDue(run, nothing));
+    await concludeAll(deps, memory, starved, nothing, signal);
 
     deps.onPoll?.({ instantMs, latenessMs: startMs - instantMs, durationMs: promptMs, ...measureOf(judged) });
     return undefined;
@@ -127,6 +136,8 @@ interface Judged {
   readonly asked: Asked;
   readonly again: Asked;
   readonly concluded: readonly RunConcluded[];
+  /** Of the runs that were read, or said to have trouble. */
+  readonly uids: readonly string[];
 }
 
 type Totals = Omit<PollMeasure, 'instantMs' | 'latenessMs' | 'durationMs'>;
@@ -180,7 +191,7 @@ function reportFailure(log: Log, run: AnalysisRun, thrown: unknown): void {
 async function forgetFinished(memory: EvidenceMemory, notes: RunNotes, active: readonly AnalysisRun[]): Promise<void> {
   const uids = new Set(active.map((run) => run.metadata.uid));
   await memory.forgetAllBut(uids);
-  for (const kept of [notes.ledgers, notes.failures, notes.cutShort]) {
+  for (const kept of [notes.ledgers, notes.failures, notes.cutShort, notes.unread]) {
     for (const uid of kept.keys()) if (!uids.has(uid)) kept.delete(uid);
   }
 }

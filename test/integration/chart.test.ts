@@ -161,7 +161,9 @@ describeWith(['helm', 'kubectl', 'controlplane'], 'the chart on a real control p
     expect(await can('get', 'secrets', 'default')).toBe('yes');
     expect(await can('list', 'secrets', 'default')).toBe('no');
     expect(await can('get', 'secrets', 'shop')).toBe('no');
-    expect(await can('patch', 'deployments.apps', 'shop')).toBe('no');
+    expect(await can('patch', 'deployments.apps', 'shop')).toBe('yes');
+    expect(await can('update', 'deployments.apps', 'shop')).toBe('no');
+    expect(await can('delete', 'replicasets.apps', 'shop')).toBe('no');
     expect(await can('delete', 'pods', 'shop')).toBe('no');
   });
 

@@ -189,7 +189,7 @@ describeWith(['prometheus'], 'the poll job', () => {
     await pollUntil(poll, () => lab.verdict('bad')?.outcome === 'Fail', 20, 'a Fail');
   });
 
-  test('a new run whose history takes forever keeps nobody else from being judged', async () => {
+  test('a new run whose history takes forever keeps nobody else from being judged, and says after a few polls that it is blind', async () => {
     await lab.add(pair('good'));
     /** Prometheus never answers for the one, not even with an error. */
     const hanging = (promql: string): boolean => /bad/.test(promql);
@@ -212,7 +212,33 @@ describeWith(['prometheus'], 'the poll job', () => {
       expect(lab.measures.at(-1)).toMatchObject({ instantMs, runs: 1, failedQueries: 0 });
     }
     expect(lab.verdict('good')?.outcome).toBeDefined();
-    expect(lab.verdict('bad')).toBeUndefined();
+    await pollUntil(poll, () => lab.verdict('bad') !== undefined, 8, 'a word on the run that cannot be read');
+    expect(lab.verdict('bad')).toMatchObject({ reason: 'SourceUnavailable', hadEnoughData: false });
+    expect(lab.verdict('bad')?.outcome).not.toBe('Pass');
+    expect(lab.verdict('bad')?.blindSinceMs).toBeDefined();
+  });
+
+  test('a query that never ends keeps other new runs waiting for one poll at most', async () => {
+    let isHanging = true;
+    const rejectWhenCut = (_: unknown, reject: (why: Error) => void, signal: AbortSignal): void =>
+      signal.addEventListener('abort', () => reject(new SerinError('SERIN_E_ABORTED', 'Cut short. Wait.')));
+    const poll = lab.worker({
+      source: {
+        instant: (promql, timeMs, signal) =>
+          isHanging && promql.includes('bad')
+            ? new Promise((resolve, reject) => rejectWhenCut(resolve, reject, signal))
+            : source.instant(promql, timeMs, signal),
+        range: (...args) => source.range(...args),
+      },
+    });
+    await lab.add(pair('bad'));
+    await sleep(2 * GRID_MS);
+    for (let k = 0; k < 3; k++) await poll(await nextInstant());
+    await lab.add(pair('good'));
+    await pollUntil(poll, () => lab.verdict('good') !== undefined, 8, 'the good run being read');
+    expect(lab.verdict('good')).not.toMatchObject({ reason: 'SourceUnavailable' });
+    isHanging = false;
+    await pollUntil(poll, () => lab.verdict('bad')?.outcome === 'Fail', 20, 'a Fail once its query ends');
   });
 
   test('two workers at the same instants come to the same evidence as one, and count nothing twice', async () => {

@@ -46,14 +46,14 @@ export interface TimeLeft {
   readonly signal: AbortSignal;
 }
 
-/** Works batch by batch until all are done or the time is up. Rejects only when the signal aborts, or `work` does by itself. */
+/** Works batch by batch until all are done or the time is up. True: a batch was cut short. Rejects only when the signal aborts, or `work` does. */
 export async function workOff<T>(
   items: readonly T[],
   pace: Pace,
   { clock, untilMs, signal }: TimeLeft,
   work: (batch: readonly T[], intervals: number, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  if (items.length === 0) return;
+): Promise<boolean> {
+  if (items.length === 0) return false;
   const done = new AbortController();
   const late = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
@@ -69,11 +69,13 @@ export async function workOff<T>(
       pace.runs = Math.min(MOST_RUNS, 2 * pace.runs);
       pace.intervals = Math.min(pace.mostIntervals, 2 * pace.intervals);
     }
+    return false;
   } catch (thrown) {
     if (signal.aborted || !late.signal.aborted) throw thrown;
     // A single run is as few as there can be: then fewer of its intervals, the newest.
     if (pace.runs === 1) pace.intervals = Math.max(PROMPT_INTERVALS, Math.floor(pace.intervals / 2));
     pace.runs = Math.max(1, Math.floor(pace.runs / 2));
+    return true;
   } finally {
     done.abort();
   }

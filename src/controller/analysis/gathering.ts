@@ -18,8 +18,10 @@ export interface RunNotes {
   readonly ledgers: Map<string, PodLedger>;
   /** Failed attempts to open. */
   readonly failures: Map<string, number>;
-  /** Attempts to open, one after the other, that were cut short and so had no answer at all. */
+  /** Attempts to read or open, one after the other, that were cut short and so had no answer at all. */
   readonly cutShort: Map<string, number>;
+  /** Polls in a row that ended before the run's turn, or during it. */
+  readonly unread: Map<string, number>;
 }
 
 export interface GatherDeps {
@@ -34,8 +36,12 @@ export interface GatherSettings {
 }
 
 const CONCURRENT_LOADS = 64;
-/** A run whose history cannot be read in so many polls starts without it, and is uncalibrated. */
+/**
+ * A run whose history cannot be read in so many polls may start without it, and is uncalibrated. Most attempts still ask for it, because
+ * a Prometheus that hung looks the same as a history that is too long.
+ */
 const MOST_CUT_SHORT = 10;
+const WITHOUT_HISTORY_EVERY = 4;
 
 /** Runs under analysis whose Release still speaks of them. */
 export function listRuns(cache: ObjectCache): readonly AnalysisRun[] {
@@ -78,15 +84,14 @@ export async function openCandidates(
   const openings = unopened.flatMap(({ run, pods }) => {
     const { uid } = run.metadata;
     const cutShort = notes.cutShort.get(uid) ?? 0;
-    notes.cutShort.set(uid, cutShort + 1);
-    if (cutShort < MOST_CUT_SHORT) return [{ run, pods, failures: notes.failures.get(uid) ?? 0 }];
+    const isWithHistory = cutShort <= MOST_CUT_SHORT || cutShort % WITHOUT_HISTORY_EVERY > 0;
+    if (isWithHistory) return [{ run, pods, failures: notes.failures.get(uid) ?? 0 }];
     opened.set(uid, { evidence: openEvidence(run.spec, new Map()) });
     return [];
   });
   const answered = await openRuns(deps.source, openings, instantMs, settings.concurrentQueries, signal);
   for (const [uid, result] of answered) opened.set(uid, result);
   for (const [uid, { trouble }] of opened) {
-    notes.cutShort.delete(uid);
     if (trouble === undefined) notes.failures.delete(uid);
     else notes.failures.set(uid, (notes.failures.get(uid) ?? 0) + 1);
   }
