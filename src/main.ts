@@ -7,7 +7,9 @@ import { Command, CommanderError } from 'commander';
 import { register as registerAct } from './cli/act.ts';
 import { register as registerAnalyze } from './cli/analyze.ts';
 import { register as registerConfig } from './cli/config.ts';
+import { register as registerConvert } from './cli/convert.ts';
 import { register as registerDemo } from './cli/demo.ts';
+import { register as registerExplain } from './cli/explain.ts';
 import { register as registerLint } from './cli/lint.ts';
 import { register as registerPlan } from './cli/plan.ts';
 import { register as registerQuery } from './cli/query.ts';
@@ -25,6 +27,8 @@ const commands = [
   registerAnalyze,
   registerPlan,
   registerLint,
+  registerConvert,
+  registerExplain,
   registerQuery,
   registerVersion,
 ];

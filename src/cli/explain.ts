@@ -1,0 +1,79 @@
+/** `serin explain`: why a verdict is what it is, with numbers, the intervals that tipped it, and queries for Prometheus. */
+import type { Command } from 'commander';
+import { SerinError } from '../errors.ts';
+import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
+
+interface ExplainFlags extends ConnectionFlags {
+  readonly filename?: string;
+  readonly prometheus?: string;
+  readonly queries?: boolean;
+  readonly output?: string;
+}
+
+async function explain(name: string | undefined, flags: ExplainFlags): Promise<void> {
+  const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
+  const run = await find(name, flags);
+  const { explainRun } = await import('./explain/explanation.ts');
+  const explanation = explainRun(run);
+  if (output === 'json') {
+    process.stdout.write(`${JSON.stringify(explanation, null, 2)}\n`);
+    return;
+  }
+  const { renderExplanation } = await import('./explain/render.ts');
+  const { prometheus, queries = false } = flags;
+  const options = { hasAsked: queries, ...(prometheus === undefined ? {} : { prometheus }) };
+  process.stdout.write(`${renderExplanation(explanation, options)}\n`);
+}
+
+async function find(name: string | undefined, flags: ExplainFlags) {
+  const { runInCluster, runInText } = await import('./explain/find-run.ts');
+  if (flags.filename === undefined) {
+    if (name === undefined) {
+      throw new SerinError(
+        'SERIN_E_USAGE',
+        'Nothing says which run is meant. Name an AnalysisRun or a Release, or give -f FILE.',
+      );
+    }
+    return runInCluster(await connect(flags), name);
+  }
+  const { readInput } = await import('./analyze/flags.ts');
+  const { parseAllDocuments } = await import('yaml');
+  const text = await readInput(flags.filename, '--filename');
+  const documents = [...parseAllDocuments(text)];
+  const [problem] = documents.flatMap(({ errors }) => errors);
+  if (problem !== undefined) {
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `${flags.filename} is no YAML: ${problem.message.split('\n')[0] ?? ''} Correct it there.`,
+    );
+  }
+  return runInText(
+    text,
+    flags.filename,
+    documents.map((document): unknown => document.toJS()),
+    name,
+  );
+}
+
+export function register(program: Command): void {
+  withConnection(
+    program
+      .command('explain [run]')
+      .description('why a verdict is what it is: numbers, rules, and queries for Prometheus'),
+  )
+    .option('-f, --filename <file>', 'an AnalysisRun in YAML or JSON instead of the cluster’s; - is stdin')
+    .option('--prometheus <url>', 'print links to this Prometheus beside the queries')
+    .option('--queries', 'print the queries of the newest poll, word for word')
+    .option('-o, --output <format>', 'text or json')
+    .addHelpText(
+      'after',
+      `
+RUN is the name of an AnalysisRun, or of a Release: then its newest run is explained.
+
+Examples:
+  serin explain web -n shop
+  serin explain web --prometheus http://localhost:9090
+  kubectl get analysisrun web-bf669489b2-1 -o yaml | serin explain -f -`,
+    )
+    .action(explain);
+}

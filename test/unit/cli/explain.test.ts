@@ -1,0 +1,150 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
+import { explainRun } from '../../../src/cli/explain/explanation.ts';
+import { runInText } from '../../../src/cli/explain/find-run.ts';
+import { renderExplanation } from '../../../src/cli/explain/render.ts';
+import { statusPatch } from '../../../src/controller/analysis/status.ts';
+import { observe, openEvidence } from '../../../src/judge/evidence.ts';
+import { judgeStep } from '../../../src/judge/judge-step.ts';
+import type { Observation } from '../../../src/judge/observation.ts';
+import { parseQuery } from '../../../src/cli/lint/promql.ts';
+import { labRun } from '../../support/library.ts';
+import { seeded } from '../../support/random.ts';
+import { histogram, proportion } from '../judge/traffic.ts';
+
+const START_MS = Date.parse('2026-11-21T09:00:00Z');
+const spec = labRun({ startedAtMs: START_MS, gridMs: 10_000 });
+const fresh: AnalysisRun = {
+  apiVersion: 'serin.dev/v1alpha1',
+  kind: 'AnalysisRun',
+  metadata: { name: 'web-abc-1', namespace: 'shop', uid: 'uid', resourceVersion: '1' },
+  spec,
+};
+
+/** A run as the analysis job leaves it after `count` intervals. */
+function runAfter(count: number, canaryErrors: number): AnalysisRun {
+  const random = seeded(7);
+  const traffic = { requestsPerInterval: 2000, weight: 25, canaryErrors, stableErrors: 0.005 };
+  let evidence = openEvidence(spec, new Map());
+  const measured = Array.from({ length: count }, (_, k) => {
+    const endMs = START_MS + (k + 1) * 10_000;
+    const observations = new Map<string, Observation>([
+      ['errors', k === 4 ? { kind: 'skipped', endMs, reason: 'NoData' } : proportion(random, endMs, traffic)],
+      ['latency', histogram(random, endMs, traffic, 1)],
+    ]);
+    evidence = observe(evidence, { endMs, weight: 25, step: 3, observations });
+    return { endMs, weight: 25, observations };
+  });
+  const nowMs = START_MS + count * 10_000;
+  const verdict = judgeStep(evidence, spec, {
+    revision: 'abc',
+    attempt: 1,
+    step: 3,
+    weight: 25,
+    sinceMs: START_MS,
+    nowMs,
+  });
+  const patch = statusPatch(fresh, {
+    evidence,
+    verdict,
+    ledger: [],
+    queries: ['sum(up)'],
+    measured: measured as never,
+    leftOut: '',
+  });
+  const status = patch.kind === 'json' ? patch.operations.find(({ path }) => path === '/status') : undefined;
+  return JSON.parse(
+    JSON.stringify({ ...fresh, status: status !== undefined && 'value' in status ? status.value : undefined }),
+  ) as AnalysisRun;
+}
+
+const golden = new URL('golden/explain.txt', import.meta.url);
+
+describe('explain', () => {
+  const failed = runAfter(12, 0.05);
+
+  test('says why a run failed: the verdict, both sides, what tipped it, and queries', () => {
+    const text = renderExplanation(explainRun(failed), { hasAsked: false, prometheus: 'http://localhost:9090/' });
+    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, `${text}\n`);
+    expect(`${text}\n`).toBe(readFileSync(golden, 'utf8'));
+  });
+
+  test('every query can be asked: it is PromQL, and names one side only', () => {
+    const { metrics } = explainRun(failed);
+    expect(metrics.map(({ questions }) => questions.map(({ side }) => side))).toEqual([
+      ['canary', 'stable'],
+      ['canary', 'stable'],
+    ]);
+    for (const { side, query, graph } of metrics.flatMap(({ questions }) => questions)) {
+      expect(parseQuery(query).problems, query).toEqual([]);
+      expect(query.includes('"web-v2"')).toBe(side === 'canary');
+      expect(query.includes('"web-v1"')).toBe(side === 'stable');
+      const link = new URL(graph, 'http://localhost:9090');
+      expect(link.searchParams.get('g0.expr')).toBe(query);
+    }
+  });
+
+  test('latency is asked as what decides: the part that is slower than the boundary', () => {
+    const latency = explainRun(failed).metrics.find(({ name }) => name === 'latency');
+    expect(latency?.value).toMatch(/^share of requests slower than \d+ ms$/);
+    expect(latency?.questions[0]?.query).toContain('istio_request_duration_milliseconds_bucket{');
+  });
+
+  test('the intervals that tipped it are shown with their counts', () => {
+    const errors = explainRun(failed).metrics.find(({ name }) => name === 'errors');
+    expect(errors?.tipping.length).toBeGreaterThan(0);
+    for (const { endMs, canary } of errors?.tipping ?? []) {
+      expect(errors?.verdict?.tippedBy).toContain(endMs);
+      expect(canary.total).toBeGreaterThan(0);
+    }
+  });
+
+  test('of a run that nobody judged yet it says so, and still what to ask', () => {
+    const text = renderExplanation(explainRun(fresh), { hasAsked: true });
+    expect(text).toContain('Nothing was judged yet');
+    expect(text).toContain('istio_requests_total');
+    expect(text).not.toContain('undefined');
+  });
+
+  test.each([
+    { status: { phase: 'Running', verdict: { outcome: 'Fail' } } },
+    { status: { phase: 'Running', verdict: { outcome: 'Pass', odds: 1, metrics: [{ name: 'errors' }, 5] } } },
+    { status: { phase: 'Running', verdict: {}, measurements: [{ end: 'soon' }, {}] } },
+  ])('a status of another version is read with care: $status.verdict', ({ status }) => {
+    expect(() => renderExplanation(explainRun({ ...fresh, status } as never), { hasAsked: true })).not.toThrow();
+  });
+});
+
+describe('a file with runs', () => {
+  test.each([
+    { title: 'one run', documents: [fresh], name: undefined },
+    {
+      title: 'its name',
+      documents: [fresh, { ...fresh, metadata: { ...fresh.metadata, name: 'other' } }],
+      name: 'web-abc-1',
+    },
+    { title: 'its Release in a list', documents: [{ kind: 'List', items: [fresh] }], name: 'web' },
+  ])('is understood: $title', ({ documents, name }) => {
+    expect(runInText('x', 'runs.yaml', documents, name).metadata.name).toBe('web-abc-1');
+  });
+
+  test.each([
+    { title: 'empty', documents: [], text: '', says: /runs\.yaml is empty/ },
+    { title: 'another kind', documents: [{ kind: 'Release' }], text: 'x', says: /holds no AnalysisRun/ },
+    {
+      title: 'two runs',
+      documents: [fresh, { ...fresh, metadata: { name: 'b' } }],
+      text: 'x',
+      says: /holds web-abc-1, b\. Say which one/,
+    },
+    {
+      title: 'a run without metrics',
+      documents: [{ ...fresh, spec: { ...spec, metrics: [] } }],
+      text: 'x',
+      says: /spec\.metrics has too few items/,
+    },
+  ])('is refused with what to do: $title', ({ documents, text, says }) => {
+    expect(() => runInText(text, 'runs.yaml', documents, undefined)).toThrow(says);
+  });
+});
