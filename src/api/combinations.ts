@@ -8,6 +8,12 @@ export const STRATEGIES = ['canary', 'blueGreen', 'abTest', 'rollingUpdate', 're
 /** `none`: no `spec.traffic`, weights are replica counts. */
 export const ROUTERS = ['none', 'istio', 'gatewayAPI', 'ingress', 'service'] as const;
 
+/** Workloads whose own controller owns steps and traffic: `strategy` and `traffic` are refused there. */
+export const OWN_STEPS_WORKLOADS = [
+  'argoRollout',
+  'kruiseRollout',
+] as const satisfies readonly (typeof WORKLOADS)[number][];
+
 type WorkloadName = (typeof WORKLOADS)[number];
 type StrategyName = (typeof STRATEGIES)[number];
 type RouterName = (typeof ROUTERS)[number];
@@ -20,7 +26,7 @@ type Combination =
 
 /** What the schemas accept today. */
 export const TODAY = {
-  workloads: ['pair', 'deployment'],
+  workloads: ['pair', 'deployment', 'argoRollout'],
   strategies: ['canary'],
   routers: ['istio'],
 } as const satisfies {
@@ -41,9 +47,12 @@ const NO_TRAFFIC = never(
   'The Deployment replaces its pods by itself and no traffic is steered. Leave spec.traffic out.',
 );
 
+/** Nothing but the workload is named there; see `OWN_STEPS_WORKLOADS`. */
+export const ownsSteps = (workload: string): boolean => OWN_STEPS_WORKLOADS.some((name) => name === workload);
+
 /** The meaning of one combination. */
 export function combinationOf(workload: WorkloadName, strategy: StrategyName, router: RouterName): Combination {
-  if (workload === 'argoRollout' || workload === 'kruiseRollout') return OWN_STEPS;
+  if (ownsSteps(workload)) return OWN_STEPS;
   if (strategy === 'rollingUpdate' || strategy === 'recreate') {
     if (workload === 'pair') return NEEDS_PODS_OF_ONE;
     return router === 'none' ? PLANNED : NO_TRAFFIC;

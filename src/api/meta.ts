@@ -180,6 +180,7 @@ export const TYPES = {
     plural: 'destinationrules',
     namespaced: true,
   },
+  argoRollout: { group: 'argoproj.io', version: 'v1alpha1', kind: 'Rollout', plural: 'rollouts', namespaced: true },
   horizontalPodAutoscaler: {
     group: 'autoscaling',
     version: 'v2',

@@ -52,7 +52,7 @@ export const reasons = {
   UpToDate: 'Nothing to release.',
   // Trouble
   InvalidSpec: 'A field cannot work as written.',
-  WorkloadNotFound: 'A named Deployment does not exist.',
+  WorkloadNotFound: 'The named workload does not exist, or nothing looks after it.',
   RouteNotFound: 'A named route or router object does not exist.',
   RouteNotUnderstood: 'A route cannot be steered as the spec says.',
   TemplateNotFound: 'A named analysis template does not exist.',

@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Argument } from './analysis-template.ts';
-import { TODAY } from './combinations.ts';
+import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
 import {
@@ -40,6 +40,11 @@ export const TRANSITIONS = [
 ] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
+const HoldTimedPauses = Type.Boolean({
+  description:
+    'A pause with a duration also waits for a Pass: meanwhile the whole rollout is paused. Left out, such a pause ends by itself, and Serin can only veto.',
+});
+
 export const Workload = Type.Object(
   {
     pair: Type.Optional(
@@ -64,6 +69,15 @@ export const Workload = Type.Object(
           description:
             'One Deployment, released in place: change its image as always. Serin holds it, runs the canary beside it, and lets its own rollout finish after the last Pass.',
         },
+      ),
+    ),
+    argoRollout: Type.Optional(
+      Type.Object(
+        {
+          name: name('Name of the Rollout of Argo Rollouts, in the namespace of the Release.'),
+          holdTimedPauses: Type.Optional(HoldTimedPauses),
+        },
+        { description: 'A Rollout of Argo Rollouts. Its own steps are followed; Serin opens its pauses, or gives up.' },
       ),
     ),
   },
@@ -288,11 +302,15 @@ export const NotifySink = Type.Object(
   { description: 'Exactly one of these.', ...rules(exactlyOne('slack', 'webhook')) },
 );
 
+const OWN_STEPS = OWN_STEPS_WORKLOADS.filter((workload) => TODAY.workloads.some((name) => name === workload))
+  .map((workload) => `has(self.workload.${workload})`)
+  .join(' || ');
+
 export const ReleaseSpec = Type.Object(
   {
     workload: Workload,
     traffic: Type.Optional(Traffic),
-    strategy: Strategy,
+    strategy: Type.Optional(Strategy),
     analysis: Type.Optional(Analysis),
     mode: Type.Optional(
       literals(['act', 'observe'], 'observe: judge and report, write no traffic.', { default: 'act' }),
@@ -303,7 +321,20 @@ export const ReleaseSpec = Type.Object(
       Type.Array(NotifySink, { description: 'Who is told.', maxItems: 16, 'x-kubernetes-list-type': 'atomic' }),
     ),
   },
-  { description: 'One workload to deliver, how, and on what evidence.' },
+  {
+    description: 'One workload to deliver, how, and on what evidence.',
+    ...rules(
+      {
+        rule: `has(self.strategy) || ${OWN_STEPS}`,
+        message: 'strategy is missing: write it',
+        reason: 'FieldValueRequired',
+      },
+      {
+        rule: `!(${OWN_STEPS}) || (!has(self.strategy) && !has(self.traffic))`,
+        message: 'the rollout object owns its steps and its traffic: leave strategy and traffic out',
+      },
+    ),
+  },
 );
 export type ReleaseSpec = Static<typeof ReleaseSpec>;
 export type Step = Static<typeof Step>;
@@ -393,6 +424,21 @@ export const ReleaseStatus = Type.Object(
       ),
     ),
     plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),
+    gate: Type.Optional(
+      Type.Object(
+        {
+          at: Type.Optional(text('The pause that the rollout waits at; another pause has another name.', 253)),
+          order: Type.Optional(
+            literals(
+              ['open', 'skip', 'retry'],
+              'What the rollout’s own controller is asked for, until it has done it.',
+            ),
+          ),
+          isHeld: Type.Optional(Type.Boolean({ description: 'Serin paused the whole rollout.' })),
+        },
+        { description: 'Where a rollout stands whose own controller moves its pods and traffic.' },
+      ),
+    ),
     heldSince: Type.Optional(time('Since when it is held.')),
     paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
     rolling: Type.Optional(

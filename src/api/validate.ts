@@ -3,7 +3,7 @@
  * Total: any JSON gives findings, never an exception. The schema's own rules are checked again for older servers.
  */
 import { planOf } from '../release/plan.ts';
-import { combinationOf, ROUTERS, STRATEGIES, TODAY, WORKLOADS } from './combinations.ts';
+import { combinationOf, ownsSteps, ROUTERS, STRATEGIES, TODAY, WORKLOADS } from './combinations.ts';
 import { fieldsAt } from './fields.ts';
 import type { Finding } from './meta.ts';
 import { type AnalysisSpec, ReleaseSpec } from './release.ts';
@@ -22,19 +22,26 @@ export function validateRelease(spec: unknown): readonly Finding[] {
   const shape = shapeFindings(ReleaseSpec, spec, 'spec');
   if (shape.length > 0) return shape;
   const release = spec as ReleaseSpec; // just checked against its schema
-  const plan = planOf(release);
   return [
     ...memberFindings(release),
-    ...(plan.kind === 'plan' ? timeFindings(release, plan.steps) : [plan]),
+    ...planFindings(release),
     ...replicaFindings(release),
     ...(release.analysis === undefined ? [] : analysisFindings(release.analysis)),
     ...notifyFindings(release),
   ];
 }
 
+/** Steps that somebody else's object has are known only with that object. */
+function planFindings(release: ReleaseSpec): readonly Finding[] {
+  if (Object.keys(release.workload).some(ownsSteps)) return timeFindings(release, []);
+  const plan = planOf(release);
+  return plan.kind === 'plan' ? timeFindings(release, plan.steps) : [plan];
+}
+
 /** Also for fields that the CRD does not have yet: what a newer or older example names is answered with what to write. */
 function combinationFindings(spec: unknown): readonly Finding[] {
   const workload = oneOf(spec, 'workload', WORKLOADS, TODAY.workloads);
+  if (workload.kind === 'name' && ownsSteps(workload.name)) return ownStepsFindings(spec, workload.name);
   const strategy = oneOf(spec, 'strategy', STRATEGIES, TODAY.strategies);
   const hasTraffic = Object.hasOwn(fieldsAt(spec), 'traffic');
   const router = hasTraffic
@@ -52,6 +59,16 @@ function combinationFindings(spec: unknown): readonly Finding[] {
       `${what} is not built yet. Write workload ${TODAY.workloads.join(' or ')}, strategy ${TODAY.strategies.join(' or ')} and router ${TODAY.routers.join(' or ')}.`,
     ),
   ];
+}
+
+/** Its own controller has the steps: here they would be said twice. */
+function ownStepsFindings(spec: unknown, workload: (typeof WORKLOADS)[number]): readonly Finding[] {
+  const named = ['strategy', 'traffic'].filter((field) => Object.hasOwn(fieldsAt(spec), field));
+  const found = combinationOf(workload, 'canary', 'none');
+  if (named.length > 0 && found.kind === 'never')
+    return [invalid(`spec: ${workload} and ${named.join(' and ')} do not go together. ${found.because}`)];
+  if (TODAY.workloads.some((name) => name === workload)) return [];
+  return [invalid(`spec.workload names ${workload}, which is not built yet. Write ${TODAY.workloads.join(' or ')}.`)];
 }
 
 type OneOf<T extends string> =
@@ -98,7 +115,7 @@ function timeFindings(
 }
 
 function replicaFindings({ strategy, traffic }: ReleaseSpec): readonly Finding[] {
-  const index = (strategy.canary?.steps ?? []).findIndex((step) => step.setReplicas !== undefined);
+  const index = (strategy?.canary?.steps ?? []).findIndex((step) => step.setReplicas !== undefined);
   if (index < 0 || traffic !== undefined) return [];
   return [
     invalid(

@@ -2,6 +2,7 @@
 import type { ReleaseSpec } from '../api/release.ts';
 import type { Finding } from '../api/meta.ts';
 import { SerinError } from '../errors.ts';
+import { isGatedSpec } from '../release/gated/plan.ts';
 import { planOf } from '../release/plan.ts';
 import type { PlanInput, PlannedStep } from '../stats/planner.ts';
 import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
@@ -107,6 +108,8 @@ function durationsOf(written: string | undefined, count: number): readonly numbe
 
 /** Each weight lasts as long as the steps behind it allow: `judge.atMost`, and pauses that end by themselves. */
 function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
+  if (isGatedSpec(spec))
+    throw usage(`${where} follows the steps of its Rollout, which are not in this file. Give them: --weights 5,25,50.`);
   const plan = planOf(spec);
   if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
   const steps: { weight: number; durationMs: number }[] = [];

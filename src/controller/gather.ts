@@ -3,7 +3,9 @@ import { type Finding, type KubeObject, TYPES } from '../api/meta.ts';
 import type { Release, TakenState } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
 import { conflictOf } from '../release/claims.ts';
-import type { Observed, TrafficState, WorkloadState } from '../release/observed.ts';
+import { ordersOf } from '../release/gated/orders.ts';
+import type { GateState, Observed, TrafficState, WorkloadState } from '../release/observed.ts';
+import { isGatedSpec } from '../release/gated/plan.ts';
 import { runNameOf } from '../release/transitions.ts';
 import type { Router, TrafficInput } from '../traffic/port.ts';
 import type { ObjectSet, WorkloadAdapter, WorkloadInput } from '../workloads/port.ts';
@@ -74,7 +76,14 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
 type Targets = Pick<Gathered, 'workload' | 'traffic'> & {
   readonly observed: Pick<
     Observed,
-    'workload' | 'traffic' | 'isTrafficWritten' | 'isTrafficRestored' | 'isWorkloadRestored' | 'canScale' | 'snapshot'
+    | 'workload'
+    | 'traffic'
+    | 'isTrafficWritten'
+    | 'isTrafficRestored'
+    | 'isWorkloadRestored'
+    | 'canScale'
+    | 'snapshot'
+    | 'order'
   >;
 };
 
@@ -84,6 +93,7 @@ async function readTargets(deps: GatherDeps, release: Release): Promise<Targets>
   const { namespace } = release.metadata;
   const adapter = deps.workloadOf(spec);
   if (isFinding(adapter)) return unreachable(adapter, adapter);
+  if (isGatedSpec(spec)) return readGated(deps, release, adapter);
   const router = deps.routerOf(spec);
   const [workloadObjects, trafficObjects] = await Promise.all([
     fetchObjects(deps.reader, adapter.queries({ namespace, spec, status })),
@@ -106,6 +116,41 @@ async function readTargets(deps: GatherDeps, release: Release): Promise<Targets>
   const { input, state } = hinted(deps, adapter, plain, first, router, trafficObjects);
   return withTraffic(deps, { adapter, input, state }, router, trafficInputOf(release, state, trafficObjects));
 }
+
+/** Another controller moves pods and traffic: there are no routes to read, but perhaps something to ask it for. */
+async function readGated(
+  deps: GatherDeps,
+  { metadata, spec, status }: Release,
+  adapter: WorkloadAdapter,
+): Promise<Targets> {
+  const { namespace } = metadata;
+  const objects = await fetchObjects(deps.reader, adapter.queries({ namespace, spec, status }));
+  if (isFinding(objects)) return unreachable(objects, objects);
+  const input: WorkloadInput = { namespace, spec, status, objects, nowMs: deps.clock.nowMs() };
+  const state = adapter.read(input);
+  if (isFinding(state)) return unreachable(state, state);
+  const taken = adapter.snapshot(input);
+  const order = ordersOf(status).find((each) => adapter.write(input, each).length > 0);
+  return {
+    workload: { adapter, input, state },
+    observed: {
+      workload: state,
+      traffic: trafficOf(state.gate),
+      isTrafficWritten: true,
+      isTrafficRestored: true,
+      isWorkloadRestored: true,
+      canScale: false,
+      snapshot: taken === undefined ? {} : { workload: taken },
+      ...(order === undefined ? {} : { order }),
+    },
+  };
+}
+
+const trafficOf = (gate: GateState | undefined): TrafficState => ({
+  kind: 'traffic',
+  canaryWeight: gate?.weight ?? 0,
+  drift: [],
+});
 
 /** At adoption the routes say which member is live; afterwards `status` does. */
 function hinted(

@@ -60,7 +60,7 @@ export function createReferenceIndex(): ReferenceIndex {
 }
 
 function rivalTerms(release: KubeObject): readonly Term[] {
-  return termsOfSpec(release).filter((each) => each.startsWith('Deployment ') || each.startsWith('VirtualService '));
+  return termsOfSpec(release).filter((each) => /^(Deployment|Rollout|VirtualService) /.test(each));
 }
 
 function releaseOfRun(run: KubeObject): ReleaseKey {
@@ -79,6 +79,8 @@ function termsOfSpec(object: KubeObject): readonly Term[] {
     // The pods of its canary are found by the canary's name.
     for (const each of [deployment, canaryNameOf(deployment)]) terms.push(term('Deployment', namespace, each));
   }
+  const rollout = spec?.workload?.argoRollout?.name;
+  if (rollout !== undefined) terms.push(term('Rollout', namespace, rollout));
   const istio = spec?.traffic?.istio;
   if (istio !== undefined) {
     terms.push(term('VirtualService', namespace, istio.virtualService?.name ?? ''));
@@ -100,8 +102,8 @@ function termsOfObject(object: KubeObject): readonly Term[] {
   switch (kind) {
     case 'Pod':
     case 'ReplicaSet': {
-      const deployment = deploymentOf(object);
-      return deployment === undefined ? [] : [term('Deployment', namespace, deployment)];
+      const owner = deploymentOf(object);
+      return owner === undefined ? [] : [term('Deployment', namespace, owner), term('Rollout', namespace, owner)];
     }
     case 'HorizontalPodAutoscaler': {
       const target = (object['spec'] as { scaleTargetRef?: { kind?: string; name?: string } } | undefined)
@@ -119,10 +121,10 @@ function termsOfObject(object: KubeObject): readonly Term[] {
   }
 }
 
-/** The Deployment of a pod or ReplicaSet, by its owner's name: ReplicaSets are called `<deployment>-<template hash>`. */
+/** The Deployment or Rollout of a pod or ReplicaSet, by its owner's name: ReplicaSets are called `<deployment>-<template hash>`. */
 export function deploymentOf(object: KubeObject): string | undefined {
   const owner = object.metadata.ownerReferences?.find((each) => each.controller === true);
-  if (owner?.kind === 'Deployment') return owner.name;
+  if (owner?.kind === 'Deployment' || owner?.kind === 'Rollout') return owner.name;
   if (owner?.kind !== 'ReplicaSet') return undefined;
   const hash = object.metadata.labels?.['pod-template-hash'];
   if (hash !== undefined && owner.name.endsWith(`-${hash}`)) return owner.name.slice(0, -hash.length - 1);

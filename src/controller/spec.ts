@@ -20,7 +20,7 @@ export function wellFormed(spec: unknown): ReleaseSpec {
   const virtualService = stringAt(spec, 'traffic', 'istio', 'virtualService', 'name');
   const istio = at(spec, 'traffic', 'istio');
   return {
-    workload: isPair ? { pair: { members: [first, second] } } : deploymentOf(spec),
+    workload: isPair ? { pair: { members: [first, second] } } : rolloutOf(spec),
     ...(isFields(at(spec, 'traffic'))
       ? { traffic: virtualService === undefined ? {} : { istio: istioOf(istio, virtualService) } }
       : {}),
@@ -30,9 +30,11 @@ export function wellFormed(spec: unknown): ReleaseSpec {
   };
 }
 
-function deploymentOf(spec: unknown): ReleaseSpec['workload'] {
-  const name = stringAt(spec, 'workload', 'deployment', 'name');
-  return name === undefined ? {} : { deployment: { name } };
+function rolloutOf(spec: unknown): ReleaseSpec['workload'] {
+  const argo = stringAt(spec, 'workload', 'argoRollout', 'name');
+  const deployment = stringAt(spec, 'workload', 'deployment', 'name');
+  if (deployment !== undefined) return { deployment: { name: deployment } };
+  return argo === undefined ? {} : { argoRollout: { name: argo } };
 }
 
 function istioOf(istio: unknown, name: string): NonNullable<NonNullable<ReleaseSpec['traffic']>['istio']> {

@@ -34,6 +34,8 @@ function sharedClaim(one: ReleaseSpec, other: ReleaseSpec): string | undefined {
   const theirDeployments = deploymentsOf(other);
   const member = deploymentsOf(one).find((name) => theirDeployments.includes(name));
   if (member !== undefined) return `Deployment ${member}`;
+  const [argo, theirArgo] = [one.workload.argoRollout?.name, other.workload.argoRollout?.name];
+  if (argo !== undefined && argo === theirArgo) return `Rollout ${argo}`;
   const [mine, theirs] = [one.traffic?.istio?.virtualService, other.traffic?.istio?.virtualService];
   if (mine === undefined || theirs === undefined || mine.name !== theirs.name) return undefined;
   if (mine.routes === undefined || theirs.routes === undefined) return undefined;

@@ -4,6 +4,7 @@
  * writes leaves nothing to be guessed.
  */
 import type { Action } from './action.ts';
+import { GATED_RULES } from './gated/rules.ts';
 import type { Observed } from './observed.ts';
 import { adopt } from './rules/adoption.ts';
 import { advance, followEditedPlan } from './rules/advance.ts';
@@ -23,7 +24,7 @@ import { followStable, supersede } from './rules/superseding.ts';
 import { tell } from './rules/telling.ts';
 import { steerTraffic } from './rules/traffic.ts';
 import { untilNextLook } from './rules/waiting.ts';
-import { type Rule, situationOf } from './situation.ts';
+import { isGated, type Rule, situationOf } from './situation.ts';
 
 /** Order is precedence; `test/unit/release/decide.test.ts` has a row for each rule that must beat a later one. */
 const RULES: readonly Rule[] = [
@@ -68,7 +69,7 @@ const RULES: readonly Rule[] = [
 /** The one thing to do now. Pure and total: equal observations give equal Actions. */
 export function nextAction(observed: Observed): Action {
   const situation = situationOf(observed);
-  for (const rule of RULES) {
+  for (const rule of isGated(situation) ? GATED_RULES : RULES) {
     const action = rule(situation);
     if (action !== undefined) return action;
   }

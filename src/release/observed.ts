@@ -32,8 +32,44 @@ export interface ArmState {
   readonly ownLabel?: { readonly key: string; readonly value: string };
 }
 
+/** One step of a rollout that its own controller follows. */
+export interface GateStep {
+  /** Percent of requests that the canary has at this step. */
+  readonly weight: number;
+  /** `open`: until somebody opens it. A number: ends by itself after so many ms. Absent: no pause. */
+  readonly pause?: 'open' | number;
+}
+
+/** Where a workload stands whose own controller moves its pods and traffic; Serin only opens its pauses, or gives up. */
+export interface GateState {
+  /**
+   * `settled`: one revision, nothing under way. `moving`: its controller is at work (or has not seen the newest spec yet).
+   * `gate`: it waits at a pause. `givingUp`, `givenUp`: the canary is being taken back, or was.
+   */
+  readonly position: 'settled' | 'moving' | 'gate' | 'givingUp' | 'givenUp';
+  readonly steps: readonly GateStep[];
+  /** From 1; 0 before the first and between releases. */
+  readonly step: number;
+  /** Percent of requests that its controller gives the canary now. */
+  readonly weight: number;
+  readonly gate?: {
+    /** Another pause has another name, also at the same step of another try. */
+    readonly id: string;
+    /** It ends by itself then. */
+    readonly endsAtMs?: number;
+    /** What its own analysis could not decide: only a person opens it. */
+    readonly isTheirs?: boolean;
+  };
+  /** The whole rollout is paused, by whomever. */
+  readonly isHeld: boolean;
+  /** What its controller says, for people. */
+  readonly says?: string;
+}
+
 export interface WorkloadState {
   readonly kind: 'workload';
+  /** Present where another controller owns steps and traffic. */
+  readonly gate?: GateState;
   /** Present where one Deployment is released in place. */
   readonly inPlace?: InPlaceState;
   readonly stable: ArmState;
@@ -50,7 +86,23 @@ export type WorkloadIntent =
   /** Give back what was taken (abort, deletion). */
   | { readonly kind: 'restore'; readonly taken: TakenState['workload'] }
   /** What is asked of a Deployment that is released in place. */
-  | { readonly kind: 'inPlace'; readonly order: InPlaceOrder };
+  | { readonly kind: 'inPlace'; readonly order: InPlaceOrder }
+  /** What another controller is asked for. Each is about one revision: the adapter asks for nothing when another is under way. */
+  | GateOrder;
+
+export type GateOrder =
+  /** Let it go on past this very pause. */
+  | { readonly kind: 'openGate'; readonly gate: string }
+  /** On to the next step, pause or not. */
+  | { readonly kind: 'skipStep'; readonly step: number }
+  /** Past all pauses, to the end. */
+  | { readonly kind: 'promoteFull' }
+  /** Users' requests back to stable. */
+  | { readonly kind: 'giveUp'; readonly taken: TakenState['workload'] }
+  /** What was given up, once more from the first step. */
+  | { readonly kind: 'tryAgain' }
+  /** Pause the whole rollout, or end that. */
+  | { readonly kind: 'hold'; readonly isHeld: boolean; readonly taken: TakenState['workload'] };
 
 export interface TrafficState {
   readonly kind: 'traffic';
@@ -94,6 +146,8 @@ export interface Observed {
   readonly isWorkloadRestored: boolean;
   /** Serin may change the canary's replicas, i.e. `workload.write(scaleCanary)` is not empty for another number. */
   readonly canScale: boolean;
+  /** What the workload's own controller is still to be asked for, i.e. `workload.write` of it is not empty. */
+  readonly order?: GateOrder;
   /** What would have to be given back if Serin wrote now; absent while it cannot be read. */
   readonly snapshot?: TakenState;
   readonly run?: RunState;

@@ -31,7 +31,7 @@ export interface Plan {
 /** How long each weight of a timetable lasts when nothing is said (statistics.md 5.2, shortest dwell). */
 const UNJUDGED_DWELL_MS = 3 * 60_000;
 /** Blind this long: back to the last passed weight (contracts 17). */
-const RETREAT_AFTER_MS = 30 * 60_000;
+export const RETREAT_AFTER_MS = 30 * 60_000;
 
 /** The plan of a spec, or a finding that names the field and the fix. */
 export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: undefined }) {
@@ -71,7 +71,7 @@ export function replicasAt(plan: Plan, index: number, stableReplicas: number): n
 }
 
 function writtenSteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {
-  const canary = spec.strategy.canary;
+  const canary = spec.strategy?.canary;
   if (canary === undefined) {
     problems.push('spec.strategy names no strategy. Write `canary: {stepWeights: [5, 25, 50]}`.');
     return [];
@@ -204,7 +204,8 @@ function checkWeight(value: unknown, field: string, problems: string[]): void {
   if (readWeight(value) === undefined) problems.push(`${field} is ${quote(value)}. Write ${units.weight.written}.`);
 }
 
-function duration(text: string | undefined, field: string, problems: string[]): number | undefined {
+/** A duration in ms, or a sentence among the problems. */
+export function duration(text: string | undefined, field: string, problems: string[]): number | undefined {
   if (text === undefined) return undefined;
   const ms = readDurationMs(text);
   if (ms === undefined) problems.push(`${field} is ${quote(text)}. Write ${units.duration.written}.`);

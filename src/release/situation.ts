@@ -5,6 +5,7 @@ import { readDurationMs } from '../api/units.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
 import type { Action } from './action.ts';
 import type { ArmState, Observed, TrafficState, WorkloadState } from './observed.ts';
+import { gatedPlanOf, isGatedSpec } from './gated/plan.ts';
 import { type Plan, type PlanStep, planOf } from './plan.ts';
 
 export interface Situation {
@@ -38,23 +39,36 @@ export const NO_STATUS: ReleaseStatus = {
 export function situationOf(observed: Observed): Situation {
   const { release, workload, traffic, nowMs } = observed;
   const status = release.status ?? NO_STATUS;
-  const plan = planOf(release.spec);
-  const isPlan = plan.kind === 'plan' && observed.invalid === undefined;
   const state = workload.kind === 'workload' ? workload : undefined;
+  const plan = planIn(release.spec, state);
+  const isPlan = plan?.kind === 'plan' && observed.invalid === undefined;
   return {
     observed,
     spec: release.spec,
     status,
     plan: isPlan ? plan : undefined,
-    planFinding: observed.invalid ?? (plan.kind === 'plan' ? undefined : plan),
+    planFinding: observed.invalid ?? (plan?.kind === 'plan' ? undefined : plan),
     workload: state,
     traffic: traffic.kind === 'traffic' ? traffic : undefined,
     canary: state?.canary,
-    step: isPlan ? plan.steps[(status.step?.index ?? 0) - 1] : undefined,
+    step: isPlan ? stepIn(plan, status, state) : undefined,
     verdict: acceptedVerdict(observed, status),
     nowMs,
     now: new Date(nowMs).toISOString(),
   };
+}
+
+/** Where another controller owns the steps, there is no plan without it. */
+function planIn(spec: ReleaseSpec, state: WorkloadState | undefined): ReturnType<typeof planOf> | undefined {
+  if (!isGatedSpec(spec)) return planOf(spec);
+  return state?.gate === undefined ? undefined : gatedPlanOf(spec, state.gate);
+}
+
+/** On its way to a pause a rollout only moves: what its step waits for comes later. */
+function stepIn(plan: Plan, status: ReleaseStatus, state: WorkloadState | undefined): PlanStep | undefined {
+  const step = plan.steps[(status.step?.index ?? 0) - 1];
+  const isMoving = state?.gate !== undefined && state.gate.gate === undefined;
+  return isMoving && step !== undefined ? { kind: 'setWeight', weight: status.weight } : step;
 }
 
 /** The verdict, if every field of its identity matches this fresh read; a verdict of another step cannot decide this one. */
@@ -91,8 +105,11 @@ export const isFollowingSteps = ({ status }: Situation): boolean =>
 
 export const isObserving = ({ spec }: Situation): boolean => spec.mode === 'observe';
 
+/** Another controller moves pods and traffic. */
+export const isGated = ({ spec }: Situation): boolean => isGatedSpec(spec);
+
 /** No router: the share of requests is the share of pods, and the `replicas` router scales both sides. */
-export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined;
+export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined && !isGatedSpec(spec);
 
 /** Going back to what was stable before is not judged again (contracts 7). */
 export const isGoingBack = ({ status }: Situation): boolean =>

@@ -2,6 +2,7 @@
 import { isFields } from '../api/fields.ts';
 import type { Finding } from '../api/meta.ts';
 import type { ReleaseSpec } from '../api/release.ts';
+import { argoRollout } from './argo-rollout.ts';
 import { deployment } from './deployment.ts';
 import { pair } from './pair.ts';
 import type { WorkloadAdapter } from './port.ts';
@@ -9,6 +10,7 @@ import type { WorkloadAdapter } from './port.ts';
 export const workloadAdapters: Readonly<Partial<Record<WorkloadAdapter['name'], WorkloadAdapter>>> = {
   pair,
   deployment,
+  argoRollout,
 };
 
 /** The adapter of `spec.workload`, or why there is none. */

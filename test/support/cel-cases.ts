@@ -35,6 +35,20 @@ const release: readonly CelCase[] = [
     fail: [{}, { pair: { members: ['a', 'b'] }, deployment: { name: 'web' } }],
   },
   {
+    path: 'spec',
+    says: 'strategy is missing',
+    field: 'strategy',
+    pass: [{ canary: { stepWeights: [5] } }],
+    fail: [undefined],
+  },
+  {
+    path: 'spec',
+    says: 'the rollout object owns its steps',
+    field: 'workload',
+    pass: [{ pair: { members: ['a', 'b'] } }],
+    fail: [{ argoRollout: { name: 'web' } }],
+  },
+  {
     path: 'spec.workload.pair.members',
     says: 'the two members are the same',
     field: 'workload.pair.members',

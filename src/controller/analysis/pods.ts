@@ -32,8 +32,10 @@ export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): Pod
         ...timesOf(cache.get({ type: TYPES.pod, namespace, name: pod.name }), pod.startedAtMs),
       }));
     const arms = [state.stable, state.canary].filter((arm) => arm !== undefined);
+    // Where both arms are pods of one workload, its name tells nothing.
+    const areApart = run.arms.stable.workload !== run.arms.canary.workload;
     const named = (arm: Arm): ArmState | undefined =>
-      arms.find(({ workload }) => workload === run.arms[arm].workload) ??
+      (areApart ? arms.find(({ workload }) => workload === run.arms[arm].workload) : undefined) ??
       (arm === 'stable' ? state.stable : state.canary);
     const canary = named('canary');
     // Pods of another revision are not what this run judges.

@@ -54,7 +54,8 @@ export const finishAborting: Rule = (s) => {
   return isSuperseded ? superseded(s) : aborted(s);
 };
 
-const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableChanged', 'Observing']);
+/** Reasons of an end that is no fault of the revision. */
+export const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableChanged', 'Observing']);
 
 function trafficToZero(s: Situation): Action | undefined {
   if (s.observed.isTrafficWritten) return undefined;
@@ -69,7 +70,7 @@ function restoreAll(s: Situation): Action | undefined {
   return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
 }
 
-function aborted(s: Situation): Action | undefined {
+export function aborted(s: Situation): Action | undefined {
   const { taken, ...draft } = draftOf(s);
   const reached = reachedWeight(draft);
   const inPlace = s.workload?.inPlace;
@@ -83,7 +84,7 @@ function aborted(s: Situation): Action | undefined {
   return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', ROUTED);
 }
 
-function superseded(s: Situation): Action | undefined {
+export function superseded(s: Situation): Action | undefined {
   const draft = draftOf(s);
   const done = ended(s, { ...draft, phase: 'Aborted' }, 'Superseded', reachedWeight(draft));
   return write(s, told(s, done, 'superseded', 'superseded'), 'superseded', ROUTED);

@@ -74,7 +74,7 @@ const sinceStepMs = ({ status, nowMs }: Situation): number =>
   nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString());
 
 /** A Pass, not too early and not stale (that is blindness); or no decision in spite of enough data, where the spec says to go on then. */
-function judged(s: Situation, draft: StatusDraft, atLeastMs: number): StatusDraft | undefined {
+export function judged(s: Situation, draft: StatusDraft, atLeastMs: number): StatusDraft | undefined {
   const { verdict } = s;
   if (verdict === undefined || sinceStepMs(s) < atLeastMs || blindSince(s) !== undefined) return undefined;
   const shown = { ...draft, verdict: verdictShown(verdict) };

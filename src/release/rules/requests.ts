@@ -21,26 +21,29 @@ import {
 import { isContested, isPastDeadline } from './holds.ts';
 
 /** Retries of one revision where the spec does not say. */
-const RETRY_LIMIT = 3;
+export const RETRY_LIMIT = 3;
 
 /** What a request comes to: the status it leads to, or the sentence why not. */
-type Answer = { readonly draft: StatusDraft; readonly routed?: Routed } | { readonly refused: string };
+export type Answer = { readonly draft: StatusDraft; readonly routed?: Routed } | { readonly refused: string };
 
-const refused = (why: string): Answer => ({ refused: why });
+export const refused = (why: string): Answer => ({ refused: why });
 
-export const answerRequest: Rule = (s) => {
-  const { request } = s.observed;
-  if (request === undefined || request.id.slice(0, 128) === s.status.handledRequest?.id) return undefined;
-  if (request.verb === undefined) return refuse(s, { id: request.id, action: 'unknown' }, request.message);
-  const answer = answerTo(s, request);
-  const asked = {
-    id: request.id,
-    action: request.verb,
-    ...(request.actor === undefined ? {} : { actor: request.actor }),
+/** A rule that answers each request once, in the words of `answerTo`. */
+export const answering =
+  (answerTo: (s: Situation, request: PersonRequest) => Answer): Rule =>
+  (s) => {
+    const { request } = s.observed;
+    if (request === undefined || request.id.slice(0, 128) === s.status.handledRequest?.id) return undefined;
+    if (request.verb === undefined) return refuse(s, { id: request.id, action: 'unknown' }, request.message);
+    const answer = answerTo(s, request);
+    const asked = {
+      id: request.id,
+      action: request.verb,
+      ...(request.actor === undefined ? {} : { actor: request.actor }),
+    };
+    if ('refused' in answer) return refuse(s, asked, answer.refused);
+    return write(s, { ...answer.draft, handledRequest: clipped(asked, 'done') }, request.verb, answer.routed);
   };
-  if ('refused' in answer) return refuse(s, asked, answer.refused);
-  return write(s, { ...answer.draft, handledRequest: clipped(asked, 'done') }, request.verb, answer.routed);
-};
 
 interface Asked {
   readonly id: string;
@@ -81,6 +84,8 @@ function answerTo(s: Situation, request: PersonRequest): Answer {
   return ON_THE_WAY[request.verb](s, request);
 }
 
+export const answerRequest: Rule = answering(answerTo);
+
 const ON_THE_WAY = {
   promote: nextStep,
   'skip-step': nextStep,
@@ -88,7 +93,7 @@ const ON_THE_WAY = {
   pause: (s: Situation): Answer => ({ draft: { ...draftOf(s), paused: true } }),
 } as const satisfies Record<string, (s: Situation, request: PersonRequest) => Answer>;
 
-function byWhom(request: PersonRequest): string {
+export function byWhom(request: PersonRequest): string {
   return request.actor === undefined ? 'a person' : request.actor;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { combinationTable, TODAY } from '../../../src/api/combinations.ts';
+import { combinationTable, OWN_STEPS_WORKLOADS, ownsSteps, TODAY } from '../../../src/api/combinations.ts';
 import { fieldsAt } from '../../../src/api/fields.ts';
 import { Strategy, Traffic, Workload } from '../../../src/api/release.ts';
 import { validateRelease } from '../../../src/api/validate.ts';
@@ -31,7 +31,8 @@ describe('workload × strategy × router', () => {
 
   test('every field that works today works with something', () => {
     const works = combinationTable().filter(({ combination }) => combination.kind === 'works');
-    for (const workload of TODAY.workloads) expect(works.map((row) => row.workload)).toContain(workload);
+    const steered = TODAY.workloads.filter((workload) => !ownsSteps(workload));
+    for (const workload of steered) expect(works.map((row) => row.workload)).toContain(workload);
     for (const strategy of TODAY.strategies) expect(works.map((row) => row.strategy)).toContain(strategy);
     for (const router of TODAY.routers) expect(works.map((row) => row.router)).toContain(router);
   });
@@ -52,4 +53,12 @@ describe('workload × strategy × router', () => {
       expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining(says)]);
     },
   );
+
+  test.each(OWN_STEPS_WORKLOADS)('%s works alone, where it is built', (workload) => {
+    const findings = validateRelease({ workload: { [workload]: { name: 'web' } } });
+    const isBuilt = TODAY.workloads.some((name) => name === workload);
+    expect(findings.map(({ message }) => message)).toEqual(isBuilt ? [] : [expect.stringContaining('not built yet')]);
+    if (isBuilt)
+      expect(workloadAdapterOf({ workload: { [workload]: { name: 'web' } } } as never)).toHaveProperty('read');
+  });
 });

@@ -14,7 +14,7 @@ const flags = (over: Partial<PlanFlags> = {}): PlanFlags => ({
   ...over,
 });
 
-const spec = (steps: NonNullable<ReleaseSpec['strategy']['canary']>): ReleaseSpec => ({
+const spec = (steps: NonNullable<NonNullable<ReleaseSpec['strategy']>['canary']>): ReleaseSpec => ({
   workload: { pair: { members: ['web-a', 'web-b'] } },
   strategy: { canary: steps },
   analysis: { templates: [{ name: 'web' }], preset: 'tolerant', atMost: '20m' },
@@ -50,6 +50,13 @@ describe('a plan', () => {
       { where, spec: spec({ steps: [{ setWeight: 20 }, { judge: { atMost: '5m' } }, { pause: { duration: '2m' } }] }) },
     );
     expect(long.steps).toEqual([{ weight: 20, durationMs: 420_000 }]);
+  });
+
+  test('a Release of a Rollout has no steps of its own: they are to be given', () => {
+    const release = { where: 'web.yaml: Release web', spec: { workload: { argoRollout: { name: 'web' } } } };
+    const { weights: _weights, ...rest } = flags();
+    expect(() => planInputOf(rest, release)).toThrow('follows the steps of its Rollout');
+    expect(planInputOf({ ...rest, weights: '5,25' }, release).steps.map(({ weight }) => weight)).toEqual([5, 25]);
   });
 
   test.each([

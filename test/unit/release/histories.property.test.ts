@@ -115,7 +115,7 @@ type PlanName = keyof typeof PLANS;
 const FIRST_WEIGHT: Readonly<Record<PlanName, number>> = { short: 10, long: 5, full: 20 };
 
 function planOf(world: World): PlanName {
-  const { canary } = world.spec.strategy;
+  const canary = world.spec.strategy?.canary;
   if (canary?.stepWeights !== undefined) return 'short';
   return canary?.steps?.length === 5 ? 'long' : 'full';
 }

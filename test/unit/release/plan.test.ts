@@ -10,7 +10,7 @@ const short = (step: PlanStep): string => {
   if (step.kind === 'judge') return step.isImplied ? 'judge*' : 'judge';
   return step.kind === 'pause' ? `pause ${step.durationMs ?? 'forever'}` : `replicas ${JSON.stringify(step.replicas)}`;
 };
-const planned = (canary: NonNullable<ReleaseSpec['strategy']['canary']>, isJudged = true): string => {
+const planned = (canary: NonNullable<NonNullable<ReleaseSpec['strategy']>['canary']>, isJudged = true): string => {
   const { analysis: _analysis, ...spec } = aSpec({ strategy: { canary } });
   const plan = planOf(isJudged ? { ...spec, analysis: anAnalysis } : spec);
   return plan.kind === 'plan' ? plan.steps.map(short).join(', ') : plan.message;

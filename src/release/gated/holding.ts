@@ -1,0 +1,45 @@
+/** Pausing the whole rollout: for a person's pause on the way, and for pauses that would end by themselves before a Pass. */
+import { isFollowingSteps, isObserving, type Rule, type Situation } from '../situation.ts';
+import { blindSince } from '../rules/holds.ts';
+import { held } from '../rules/obstacles.ts';
+import { draftOf, write } from '../transitions.ts';
+
+/** A pause that waits for somebody holds by itself; everything else is held by pausing the whole rollout. */
+function shouldHold(s: Situation): boolean {
+  const gate = s.workload?.gate;
+  if (gate === undefined || !isFollowingSteps(s) || isObserving(s)) return false;
+  const isOpenEnded = gate.gate !== undefined && gate.gate.endsAtMs === undefined;
+  if (isOpenEnded && s.status.gate?.order === undefined) return false;
+  if (s.spec.paused === true || s.status.paused === true) return true;
+  const isTimed = gate.gate?.endsAtMs !== undefined;
+  return isTimed && s.step?.kind === 'judge' && !hasPassed(s);
+}
+
+const hasPassed = (s: Situation): boolean => s.verdict?.outcome === 'Pass' && blindSince(s) === undefined;
+
+/** Recorded first; the order follows in the next pass, and so does its end. */
+export const hold: Rule = (s) => {
+  const gate = s.workload?.gate;
+  if (gate === undefined || s.status.taken === undefined) return undefined;
+  const { isHeld, ...rest } = s.status.gate ?? {};
+  const wanted = shouldHold(s);
+  // What somebody else paused is theirs to resume.
+  if (wanted && isHeld !== true && !(gate.isHeld && isHeld === undefined))
+    return write(s, { ...draftOf(s), gate: { ...rest, isHeld: true } }, 'hold');
+  if (!wanted && isHeld === true) return write(s, { ...draftOf(s), gate: { ...rest, isHeld: false } }, 'hold over');
+  if (!wanted && isHeld === false && !gate.isHeld) return write(s, { ...draftOf(s), gate: rest }, 'hold given back');
+  return undefined;
+};
+
+/** Nothing goes on, whatever is judged, until whoever paused it resumes it. */
+export const heldElsewhere: Rule = (s) => {
+  const gate = s.workload?.gate;
+  if (!isFollowingSteps(s) || gate?.isHeld !== true || s.status.gate?.isHeld !== undefined) return undefined;
+  const message = 'The whole rollout is paused (not by Serin). Resume it there to go on.';
+  return (
+    write(s, held(s, { reason: 'HeldElsewhere', message }, 'person'), 'held elsewhere') ?? {
+      kind: 'wait',
+      requeueAfterMs: 30_000,
+    }
+  );
+};

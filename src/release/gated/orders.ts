@@ -1,0 +1,39 @@
+/** What a rollout's own controller is to be asked for, from the status alone: it is written first, so a crash loses no order. */
+import type { ReleaseStatus } from '../../api/release.ts';
+import type { GateOrder, WorkloadIntent } from '../observed.ts';
+import { SUPERSEDED } from '../rules/aborting.ts';
+
+const FOLLOWING: ReadonlySet<ReleaseStatus['phase']> = new Set(['Waiting', 'Progressing', 'Held']);
+
+/** Most urgent first. What has been done already is found out by the adapter, which then has nothing to write. */
+export function ordersOf(status: ReleaseStatus | undefined): readonly GateOrder[] {
+  if (status === undefined) return [];
+  return [...courseOf(status), ...holdOf(status)];
+}
+
+function courseOf({ phase, reason = '', gate, step, taken }: ReleaseStatus): readonly GateOrder[] {
+  if (phase === 'Aborting') return SUPERSEDED.has(reason) ? [] : [{ kind: 'giveUp', taken: taken?.workload }];
+  if (phase === 'Promoting') return [{ kind: 'promoteFull' }];
+  if (!FOLLOWING.has(phase)) return [];
+  if (gate?.order === 'retry') return [{ kind: 'tryAgain' }];
+  if (gate?.order === 'skip') return [{ kind: 'skipStep', step: step?.index ?? 0 }];
+  return gate?.order === 'open' && gate.at !== undefined ? [{ kind: 'openGate', gate: gate.at }] : [];
+}
+
+/** Only what Serin paused is it going to resume. */
+function holdOf({ phase, gate, taken }: ReleaseStatus): readonly GateOrder[] {
+  if (gate?.isHeld === undefined) return [];
+  return [{ kind: 'hold', isHeld: gate.isHeld && FOLLOWING.has(phase), taken: taken?.workload }];
+}
+
+const KINDS: Readonly<Record<GateOrder['kind'], true>> = {
+  openGate: true,
+  skipStep: true,
+  promoteFull: true,
+  giveUp: true,
+  tryAgain: true,
+  hold: true,
+};
+
+/** What only a rollout's own controller can be asked for. */
+export const isGateOrder = (intent: WorkloadIntent): intent is GateOrder => Object.hasOwn(KINDS, intent.kind);

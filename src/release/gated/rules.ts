@@ -1,0 +1,198 @@
+/**
+ * The chain for rollouts whose own controller moves pods and traffic (contracts 11): Serin follows, judges, opens pauses that
+ * passed, and gives up. It writes nothing else, and undoes nothing that it did not do.
+ */
+import { adopt } from '../rules/adoption.ts';
+import { aborted, startAborting, SUPERSEDED, superseded } from '../rules/aborting.ts';
+import { judged } from '../rules/advance.ts';
+import { holdCause, holdOrGoOn } from '../rules/holds.ts';
+import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
+import { prepareRun, take } from '../rules/preparation.ts';
+import { watchReadiness } from '../rules/readiness.ts';
+import { RETRY_LIMIT } from '../rules/requests.ts';
+import { followStable } from '../rules/superseding.ts';
+import { tell } from '../rules/telling.ts';
+import {
+  isFollowingSteps,
+  isGoingBack,
+  isObserving,
+  isReady,
+  isUnderWay,
+  type Rule,
+  type Situation,
+} from '../situation.ts';
+import { draftOf, promoting, ROUTED, shownVerdict, started, type StatusDraft, write } from '../transitions.ts';
+import { FINALIZER } from '../../api/meta.ts';
+import { followEnd, followPosition } from './follow.ts';
+import { heldElsewhere, hold } from './holding.ts';
+import { answerGatedRequest } from './requests.ts';
+
+/** After this long the finalizer goes, whatever could not be given back. */
+const DELETION_DEADLINE_MS = 10 * 60_000;
+
+/** A Release that goes leaves the rollout where it is: at its own pause it waits for a person, as without Serin. */
+const letGo: Rule = (s) => {
+  const { deletionTimestamp, finalizers } = s.observed.release.metadata;
+  if (deletionTimestamp === undefined) return undefined;
+  if (!finalizers?.includes(FINALIZER)) return { kind: 'wait' };
+  const { gate } = s.status;
+  const isOver = s.nowMs - Date.parse(deletionTimestamp) >= DELETION_DEADLINE_MS;
+  if (gate?.isHeld === true && !isOver)
+    return write(s, { ...draftOf(s), gate: { ...gate, isHeld: false } }, 'deletion');
+  const { order } = s.observed;
+  if (order?.kind === 'hold' && !isOver) return { kind: 'writeWorkload', intent: order, because: 'deletion' };
+  return tell(s) ?? { kind: 'removeFinalizer' };
+};
+
+/** What the status asks for and its controller has not been asked yet. */
+const order: Rule = (s) => {
+  if (s.observed.order === undefined || isObserving(s)) return undefined;
+  return { kind: 'writeWorkload', intent: s.observed.order, because: s.status.reason ?? s.observed.order.kind };
+};
+
+/** Users' requests are back at stable as its own controller says, then it is over. */
+const finishGivingUp: Rule = (s) => {
+  if (s.status.phase !== 'Aborting') return undefined;
+  const isSuperseded = SUPERSEDED.has(s.status.reason ?? '');
+  const position = s.workload?.gate?.position;
+  if (!isSuperseded && position !== 'givenUp' && position !== 'settled') return { kind: 'wait', requeueAfterMs: 5_000 };
+  if (s.observed.run !== undefined && !s.observed.run.isFinished)
+    return { kind: 'finishRun', name: s.observed.run.name };
+  return isSuperseded ? superseded(s) : aborted(s);
+};
+
+/** A revision of which its controller makes a canary. What was given up stays so until somebody tries it again. */
+const start: Rule = (s) => {
+  const gate = s.workload?.gate;
+  const { status, workload } = s;
+  if (isUnderWay(status) || gate === undefined || workload?.canary === undefined) return undefined;
+  if (status.revision.stable === undefined || (gate.position !== 'moving' && gate.position !== 'gate'))
+    return undefined;
+  const { revision } = workload.canary;
+  if (revision === workload.stable.revision) return undefined;
+  if (isObserving(s) && status.taken !== undefined) return undefined;
+  const isRejected = status.revision.rejected.includes(revision);
+  if (isRejected && attemptsOf(s, revision) > (s.spec.analysis?.retryLimit ?? RETRY_LIMIT))
+    return leaveAlone(s, revision);
+  const isBack = revision === status.revision.previousStable;
+  const message = isBack
+    ? `${revision} was stable before; it is not judged again.`
+    : isRejected
+      ? `Somebody tries ${revision} again.`
+      : `Revision ${revision} was found.`;
+  const { gate: _gate, ...draft } = started(s, revision, {
+    reason: isBack ? 'RolledBackToPrevious' : 'NewRevision',
+    message,
+  });
+  return write(s, draft, 'new revision', ROUTED);
+};
+
+const attemptsOf = ({ status }: Situation, revision: string): number =>
+  Math.max(0, ...(status.history ?? []).filter((entry) => entry.revision === revision).map((entry) => entry.attempt));
+
+function leaveAlone(s: Situation, revision: string): ReturnType<Rule> {
+  const message = `${revision} was rejected and came back ${attemptsOf(s, revision)} times, more often than spec.analysis.retryLimit allows. Take it back where it comes from, e.g. in Git.`;
+  return write(s, { ...draftOf(s), reason: 'RetriesUsedUp', message }, 'retries used up');
+}
+
+/** What was taken is needed no longer once nothing is held. */
+const forget: Rule = (s) => {
+  if (isUnderWay(s.status)) return undefined;
+  if (s.status.taken === undefined && s.status.gate === undefined) {
+    const hasFinalizer = s.observed.release.metadata.finalizers?.includes(FINALIZER) === true;
+    return hasFinalizer ? { kind: 'removeFinalizer' } : undefined;
+  }
+  const { taken: _taken, gate: _gate, ...draft } = draftOf(s);
+  return write(s, draft, 'given back');
+};
+
+/** Where nothing can be compared, a person decides, and the status says why. */
+const waitForPerson: Rule = (s) => {
+  const gate = s.workload?.gate;
+  if (!isFollowingSteps(s) || gate?.gate === undefined || isGoingBack(s) || s.status.gate?.order !== undefined)
+    return undefined;
+  if (gate.gate.isTheirs === true) {
+    const message = `The rollout’s own analysis could not decide. ${gate.says ?? ''} Promote to go on, or abort.`;
+    return write(s, held(s, { reason: 'Paused', message }, 'person'), 'own analysis');
+  }
+  if (s.spec.analysis === undefined || s.step?.kind !== 'pause' || s.step.durationMs !== undefined) return undefined;
+  const message = `At this pause the canary has ${gate.weight} % of the users’ requests, so there is nothing to compare. Promote to go on.`;
+  return (
+    write(s, held(s, { reason: 'NothingToCompare', message }, 'person'), 'nothing to compare') ?? {
+      kind: 'wait',
+      requeueAfterMs: 30_000,
+    }
+  );
+};
+
+/** The only place, beside a person's request, where Serin opens a pause. */
+const openGate: Rule = (s) => {
+  const gate = s.workload?.gate;
+  if (!isFollowingSteps(s) || isObserving(s) || s.status.taken === undefined || holdCause(s) !== undefined)
+    return undefined;
+  if (isGoingBack(s)) {
+    const message = 'It was stable before, so it is not judged again.';
+    return write(s, promoting(s, draftOf(s), { reason: 'RolledBackToPrevious', message }), 'going back');
+  }
+  if (gate?.gate === undefined || gate.isHeld || gate.gate.isTheirs === true) return undefined;
+  if (s.step?.kind !== 'judge' || s.status.gate?.order !== undefined || s.status.gate?.at !== gate.gate.id)
+    return undefined;
+  // One that ends by itself was only held back; `hold` lets go of it.
+  if (gate.gate.endsAtMs !== undefined) return undefined;
+  const draft = isReady(s.canary) ? judged(s, draftOf(s), s.step.atLeastMs ?? 0) : undefined;
+  if (draft === undefined) return undefined;
+  const message = `The pause at ${gate.weight} % passed (step ${gate.step} of ${gate.steps.length}); the rollout may go on.`;
+  return write(s, { ...draft, gate: { ...s.status.gate, order: 'open' }, reason: 'Advanced', message }, 'passed');
+};
+
+const present: Rule = (s) => {
+  const draft: StatusDraft = { ...draftOf(s), ...(isFollowingSteps(s) ? shownVerdict(s) : {}) };
+  if ((s.status.phase !== 'Waiting' && s.status.phase !== 'Progressing') || draft.step === undefined)
+    return write(s, draft, 'verdict');
+  const isJudging = s.step?.kind === 'judge' && s.status.gate?.order === undefined;
+  const says = s.workload?.gate?.says;
+  const at = `step ${draft.step.index} of ${draft.step.of}`;
+  const waiting = isJudging
+    ? {
+        waitingFor: 'judge',
+        reason: draft.verdict?.reason ?? 'Judging',
+        message: draft.verdict?.says ?? `Evidence is being gathered at ${draft.weight} % (${at}).`,
+      }
+    : s.step?.kind === 'pause'
+      ? { waitingFor: 'pause', reason: 'Paused', message: `A pause at ${draft.weight} % (${at}).` }
+      : {
+          waitingFor: 'rollout',
+          reason: 'WaitingForRollout',
+          message: `The rollout is at ${at}.${says === undefined ? '' : ` ${says}`}`,
+        };
+  const { waitingFor, reason, message } = waiting;
+  return write(s, { ...draft, step: { ...draft.step, waitingFor }, reason, message }, `waits for ${waitingFor}`);
+};
+
+/** Order is precedence, as in `decide.ts`. */
+export const GATED_RULES: readonly Rule[] = [
+  letGo,
+  startAborting,
+  answerGatedRequest,
+  waitForReach,
+  obstacleGone,
+  adopt,
+  followEnd,
+  followStable,
+  order,
+  finishGivingUp,
+  take,
+  tell,
+  start,
+  forget,
+  waitForSpec,
+  prepareRun,
+  followPosition,
+  watchReadiness,
+  hold,
+  heldElsewhere,
+  waitForPerson,
+  holdOrGoOn,
+  openGate,
+  present,
+];

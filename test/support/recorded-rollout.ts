@@ -1,0 +1,155 @@
+/**
+ * What a real rollout controller once wrote, played again: the objects as they were, in their order, on a `KubeClient` that accepts
+ * and refuses patches of them as the API server did. Whatever the recording does not have is an error.
+ */
+import { readFileSync } from 'node:fs';
+import jsonPatch from 'fast-json-patch';
+import type { JsonPatchOperation, KubeObject, ResourceType } from '../../src/api/meta.ts';
+import type { ReleaseSpec } from '../../src/api/release.ts';
+import { SerinError } from '../../src/errors.ts';
+import type { KubeClient } from '../../src/kube/port.ts';
+
+interface RecordedPatch {
+  readonly by: 'serin' | 'person';
+  /** `Rollout web`. */
+  readonly target: string;
+  readonly subresource?: string;
+  readonly operations: readonly JsonPatchOperation[];
+  readonly isRefused?: true;
+}
+
+/** One thing that happened, `t` milliseconds after the recording began. */
+export interface RecordedEntry {
+  readonly t: number;
+  readonly object?: KubeObject;
+  /** The object was deleted. */
+  readonly gone?: true;
+  readonly patch?: RecordedPatch;
+  readonly verdict?: 'Pass' | 'Fail' | 'Inconclusive';
+  /** A verb that a person asked Serin for. */
+  readonly request?: string;
+  /** A person gave the revision up by annotation. */
+  readonly abort?: true;
+  readonly note?: string;
+}
+
+export interface Recording {
+  readonly controller: string;
+  readonly version: string;
+  readonly date: string;
+  readonly scenario: string;
+  readonly release: ReleaseSpec;
+  readonly end: { readonly phase: string; readonly reason: string };
+  readonly entries: readonly RecordedEntry[];
+}
+
+/** The first line says where it comes from, each of the others is one thing that happened. */
+export function recordingOf(controller: string, scenario: string): Recording {
+  const file = new URL(`fixtures/${controller}/${scenario}.jsonl`, import.meta.url);
+  const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const entries = lines.map((line) => JSON.parse(line) as RecordedEntry);
+  return { ...(JSON.parse(head) as Omit<Recording, 'entries'>), entries };
+}
+
+const keyOf = (kind: string, name: string): string => `${kind} ${name}`;
+
+export interface RecordedCluster {
+  readonly kube: KubeClient;
+  /** The next thing that happened; `undefined` at the end. Objects are in place then. */
+  next(): RecordedEntry | undefined;
+  /** Patches that Serin made, in the order of the recording. */
+  readonly patches: readonly RecordedPatch[];
+}
+
+/** Objects of the recorded kinds come from the recording, all others from `rest`. */
+export function recordedCluster(recording: Recording, rest: KubeClient): RecordedCluster {
+  const { entries } = recording;
+  const kinds = new Set(entries.flatMap(({ object }) => (object === undefined ? [] : [object.kind])));
+  const objects = new Map<string, KubeObject>();
+  const patches: RecordedPatch[] = [];
+  let cursor = 0;
+
+  const put = ({ object, gone }: RecordedEntry): void => {
+    if (object === undefined) return;
+    const key = keyOf(object.kind, object.metadata.name);
+    if (gone === true) objects.delete(key);
+    else objects.set(key, object);
+  };
+  const patched = (target: string, operations: readonly JsonPatchOperation[]): KubeObject => {
+    const object = objects.get(target);
+    if (object === undefined) throw new SerinError('SERIN_E_NOT_FOUND', `${target} does not exist. Check it.`);
+    try {
+      const copy = structuredClone(operations) as jsonPatch.Operation[];
+      return jsonPatch.applyPatch(structuredClone(object), copy, true).newDocument;
+    } catch (cause) {
+      throw new SerinError('SERIN_E_CONFLICT', `${target} changed. It is read again.`, { cause });
+    }
+  };
+  /** Others' patches are tried as well: the stand-in must judge them as the API server did. */
+  const replay = ({ target, operations, isRefused }: RecordedPatch): void => {
+    const refused = ((): boolean => {
+      try {
+        patched(target, operations);
+        return false;
+      } catch {
+        return true;
+      }
+    })();
+    if (refused !== (isRefused === true))
+      throw new Error(
+        `the recording has this patch ${isRefused === true ? 'refused' : 'accepted'}: ${JSON.stringify(operations)}`,
+      );
+  };
+
+  const isRecorded = (type: Pick<ResourceType, 'kind'>): boolean => kinds.has(type.kind);
+  const kube: KubeClient = {
+    ...rest,
+    get: async (ref, signal) =>
+      isRecorded(ref.type) ? objects.get(keyOf(ref.type.kind, ref.name)) : rest.get(ref, signal),
+    list: async (type, options, signal) =>
+      isRecorded(type)
+        ? { items: [...objects.values()].filter(({ kind }) => kind === type.kind), resourceVersion: '1' }
+        : rest.list(type, options, signal),
+    patch: async (patch, signal) => {
+      if (!isRecorded(patch.target.type)) return rest.patch(patch, signal);
+      if (patch.kind !== 'json') throw new Error('rollout objects are only written by JSON Patch');
+      const target = keyOf(patch.target.type.kind, patch.target.name);
+      const next = patched(target, patch.operations);
+      const at = entries.findIndex(
+        ({ patch: each }, index) => index >= cursor && each?.by === 'serin' && each.isRefused !== true,
+      );
+      const expected = entries[at]?.patch;
+      const isSame =
+        expected?.target === target &&
+        expected.subresource === patch.subresource &&
+        JSON.stringify(expected.operations) === JSON.stringify(patch.operations);
+      if (expected === undefined || !isSame)
+        throw new Error(
+          `${recording.scenario}: Serin wrote ${JSON.stringify(patch.operations)} to ${target} where the recording has ${JSON.stringify(expected?.operations)}`,
+        );
+      // What its controller wrote before the API server had the patch is behind us now.
+      for (const entry of entries.slice(cursor, at)) if (entry.object?.metadata.name !== patch.target.name) put(entry);
+      cursor = at + 1;
+      objects.set(target, next);
+      patches.push(expected);
+      return next;
+    },
+  };
+  return {
+    kube,
+    patches,
+    next: () => {
+      const entry = entries[cursor];
+      cursor += 1;
+      if (entry?.patch !== undefined) {
+        if (entry.patch.by === 'serin' && entry.patch.isRefused !== true)
+          throw new Error(
+            `${recording.scenario}: Serin did not write ${JSON.stringify(entry.patch.operations)} in time`,
+          );
+        replay(entry.patch);
+      }
+      if (entry !== undefined) put(entry);
+      return entry;
+    },
+  };
+}
