@@ -5,6 +5,9 @@
 import { PGlite } from '@electric-sql/pglite';
 import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
 
+/** The queue is a few thousand small rows: PostgreSQL's usual buffers (128 MiB) would only ever fill with what is long done. */
+const SETTINGS = ['shared_buffers=8MB', 'max_wal_size=32MB', 'min_wal_size=32MB'];
+
 async function main(): Promise<void> {
   const send = (message: FromEmbedded): void => {
     // A parent that goes away while an answer is on its way is no error here; `disconnect` follows.
@@ -18,6 +21,7 @@ async function main(): Promise<void> {
   const database = await PGlite.create({
     ...(process.argv[2] === undefined ? {} : { dataDir: process.argv[2] }),
     relaxedDurability: true,
+    startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])],
   });
   database.onNotification((channel, payload) => send({ kind: 'notification', channel, payload }));
 
