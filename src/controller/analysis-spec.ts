@@ -6,7 +6,6 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Release } from '../api/release.ts';
 import { resolveRun } from '../judge/resolve-run.ts';
 import type { WorkloadState } from '../release/observed.ts';
-import { unreadFinding } from './analysis/unread.ts';
 import { findingOf, type ObjectReader } from './object-set.ts';
 
 export interface RunRequest {
@@ -37,7 +36,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
   const [templates, clusterTemplates, queries] = found.map(
     (objects) => new Map(objects.map((each) => [each.metadata.name, each['spec']])),
   );
-  const run = resolveRun({
+  return resolveRun({
     release,
     revision: request.revision,
     attempt: request.attempt,
@@ -49,7 +48,6 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
   });
-  return isFinding(run) ? run : (unreadFinding(run) ?? run);
 }
 
 export const isFinding = (value: object): value is Finding => 'reason' in value && 'message' in value;

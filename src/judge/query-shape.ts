@@ -23,9 +23,17 @@ export function shapeOf(query: MetricQuerySpec): Shape | undefined {
 }
 
 /**
- * The two counters of counts and of a rate. A rate without `per` has only one; how long which pods ran comes from elsewhere
- * (`exposure.ts`).
+ * What events are counted per: `all` they are part of, `something` else that is counted, or `time` that pods ran. Only of `all`
+ * there are never more.
  */
+export type Per = 'all' | 'something' | 'time';
+
+export function perOf({ rate }: MetricQuerySpec): Per {
+  if (rate === undefined) return 'all';
+  return rate.per === undefined ? 'time' : 'something';
+}
+
+/** The two counters of counts and of a rate. A rate without `per` has only one: the pod ledger knows how long which pods ran. */
 export function countersOf(query: MetricQuerySpec): { readonly total: Selector; readonly bad: Selector } | undefined {
   const { counts, rate } = query;
   if (rate !== undefined) return { total: rate.per ?? rate.events, bad: rate.events };
@@ -63,6 +71,11 @@ export function checkQuery(query: MetricQuerySpec, where: string): Finding | und
         `${where}.labels.${field} is ${quote(label)}, which is no label name. Use letters, digits and _, not starting with __ or serin_.`,
       );
     }
+  }
+  if (query.rate !== undefined && query.rate.per === undefined && labels.pod === undefined) {
+    return invalid(
+      `${where}.rate has no per and ${where}.labels no pod, so nobody knows how many pods the events come from. Add one of them.`,
+    );
   }
   const used = Object.values(labels);
   if (new Set(used).size !== used.length || used.includes('le')) {

@@ -6,14 +6,9 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import { SerinError, messageOf } from '../errors.ts';
 import { allLimited } from './limited.ts';
 import type { MetricSource } from './port.ts';
-import {
-  intervalExpression,
-  MOST_NAMES_OF_SAMPLES,
-  sampleSelectors,
-  scrapesExpression,
-  type WorkloadKey,
-} from './promql.ts';
+import { MOST_NAMES_OF_SAMPLES, sampleSelectors, type WorkloadKey } from './promql.ts';
 import { type IntervalRows, workloadKey } from './rows.ts';
+import { scrapesOf, sumsExpression } from './shapes.ts';
 import { askSamples, askSums, hasSamples, merged, type Part, type PartAnswer, type Way } from './ways.ts';
 
 const SCRAPES_WINDOW_MS = 300_000;
@@ -199,7 +194,7 @@ const wayOf = (query: MetricQuerySpec, { way = 'samples' }: AskingOptions): Way 
 
 function expressionOf(question: Question, way: Way): string {
   const { query, intervalMs } = question;
-  if (way === 'sums') return intervalExpression(query, { ...question, lookbackMs: lookbackMs(intervalMs) });
+  if (way === 'sums') return sumsExpression(query, { ...question, lookbackMs: lookbackMs(intervalMs) });
   return Object.values(sampleSelectors(query, question)).join('\n');
 }
 
@@ -229,7 +224,7 @@ export async function scrapeIntervals(
   }
   const gaps = new Map<string, number[]>();
   await allLimited([...groups], limit, async ([key, { query, workloads }]) => {
-    const { series } = await source.instant(scrapesExpression(query, workloads, SCRAPES_WINDOW_MS), atMs, signal);
+    const { series } = await source.instant(scrapesOf(query, workloads, SCRAPES_WINDOW_MS), atMs, signal);
     for (const { labels, samples } of series) {
       const namespace = labels[query.labels.namespace ?? ''] ?? '';
       const name = `${key} ${workloadKey(query, namespace, labels[query.labels.workload ?? ''] ?? '')}`;

@@ -6,7 +6,7 @@
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Counts, Observation, PodCounts, ProportionCounts, SkipReason } from '../judge/observation.ts';
-import { unitMs } from '../judge/query-shape.ts';
+import { countersOf, perOf, unitMs } from '../judge/query-shape.ts';
 import { type Explanation, hasEvents, incrementOf, sum } from './increments.ts';
 import { type Arm, type LedgerPod, type PodLedger, podAt } from './ledger.ts';
 import { type Columns, type IntervalRows, type PodRows, type WorkloadRows, workloadKey } from './rows.ts';
@@ -17,6 +17,10 @@ export interface RunPods {
   readonly arms: AnalysisRunSpec['arms'];
   readonly ledger: PodLedger;
   readonly warmUpMs: number;
+  /** The control is known by its workload alone, not by its place in the ledger: a baseline beside stable. */
+  readonly isBaseline?: true;
+  /** The canary is compared with a bound: nothing of stable is needed. */
+  readonly isAlone?: true;
 }
 
 export interface Span {
@@ -54,7 +58,7 @@ export function readInterval(
   const found = rows === undefined ? {} : findArms(query, rows, run);
   const tally = query.labels.pod === undefined ? tallyWhole(query, found, run, span) : tallyPods(found, run, span);
   const { endMs } = span;
-  const reason = doubtOf(tally) ?? tooFew(tally);
+  const reason = doubtOf(tally) ?? tooFew(tally, run);
   const counted = doubtOf(tally) === undefined ? countedOf(query, tally, endMs) : undefined;
   const isSkipped = reason !== undefined || counted === undefined;
   return {
@@ -74,7 +78,14 @@ interface ArmTally {
   hasRows: boolean;
   isFresh: boolean;
   young: number;
-  counted: { readonly pod: string; readonly columns: Columns }[];
+  counted: Counted[];
+}
+
+interface Counted {
+  readonly pod: string;
+  readonly columns: Columns;
+  /** How long it ran in the interval. */
+  readonly seconds: number;
 }
 
 interface Tally {
@@ -111,13 +122,14 @@ function tallyPods(found: FoundArms, run: RunPods, span: Span): Tally {
         if (hasEvents(rows)) tally.unknown.push(name);
         continue;
       }
+      if (run.isBaseline === true && pod.arm === 'stable' && workload !== found.stable) continue;
       const arm = tally.arms[pod.arm];
       arm.hasRows = true;
       if (isYoung(pod, run, span)) {
         arm.young++;
         continue;
       }
-      addPod(tally, pod.arm, name, rows, explain(pod, span));
+      addPod(tally, pod.arm, { name, rows, seconds: secondsOf(pod, span) }, explain(pod, span));
     }
   }
   return tally;
@@ -139,19 +151,31 @@ function tallyWhole(query: MetricQuerySpec, found: FoundArms, run: RunPods, span
       if (query.labels.version !== undefined && wanted !== undefined && version !== wanted) continue;
       tally.arms[arm].hasRows = true;
       if (areYoung) tally.arms[arm].young++;
-      else addPod(tally, arm, version, rows, explanation);
+      else addPod(tally, arm, { name: version, rows, seconds: 0 }, explanation);
     }
   }
   return tally;
 }
 
-function addPod(tally: Tally, arm: Arm, name: string, rows: PodRows, explanation: Explanation): void {
+interface Found {
+  readonly name: string;
+  readonly rows: PodRows;
+  readonly seconds: number;
+}
+
+function addPod(tally: Tally, arm: Arm, { name, rows, seconds }: Found, explanation: Explanation): void {
   const increment = incrementOf(rows, explanation);
   if (increment.kind === 'broken') tally.isBroken = true;
   else if (increment.kind === 'implausible') tally.implausible.push(name);
-  else tally.arms[arm].counted.push({ pod: name, columns: increment.columns });
+  else tally.arms[arm].counted.push({ pod: name, columns: increment.columns, seconds });
   if (rows.fresh > 0) tally.arms[arm].isFresh = true;
   if (explanation.hasRestarted) tally.hasRestarts = true;
+}
+
+/** How long a pod ran within the interval, s. Rows of a pod that is gone stay for a while, and nothing happens in it then. */
+function secondsOf({ startedAtMs = 0, endedAtMs = Number.POSITIVE_INFINITY }: LedgerPod, span: Span): number {
+  const fromMs = Math.max(span.endMs - span.intervalMs, startedAtMs);
+  return Math.max(0, Math.min(span.endMs, endedAtMs) - fromMs) / 1000;
 }
 
 /** A pod counts from the first interval that lies wholly behind its warm-up. An unknown start counts as just now. */
@@ -177,11 +201,8 @@ function countedOf(query: MetricQuerySpec, tally: Tally, endMs: number): Observa
   const { stable, canary } = tally.arms;
   const canaryPods = canary.counted.length;
   const hasPods = query.labels.pod !== undefined;
-  if (query.counts !== undefined) {
-    const counts = proportion(canary, stable, hasPods, (columns) => ({
-      bad: Math.min(columns.get('bad') ?? 0, columns.get('total') ?? 0),
-      total: columns.get('total') ?? 0,
-    }));
+  if (countersOf(query) !== undefined) {
+    const counts = proportion(canary, stable, hasPods, (columns, seconds) => readCounts(query, columns, seconds));
     return { kind: 'proportion', endMs, canaryPods, counts };
   }
   const boundaries = commonBoundaries([...stable.counted, ...canary.counted].map(({ columns }) => columns));
@@ -197,6 +218,14 @@ function countedOf(query: MetricQuerySpec, tally: Tally, endMs: number): Observa
   };
 }
 
+/** Events of a rate are no part of what they are counted per. */
+function readCounts(query: MetricQuerySpec, columns: Columns, seconds: number): Counts {
+  const [bad, total] = [columns.get('bad') ?? 0, columns.get('total') ?? 0];
+  const per = perOf(query);
+  if (per === 'all') return { bad: Math.min(bad, total), total };
+  return per === 'time' ? { bad, total: seconds } : { bad, total };
+}
+
 /** What makes the numbers doubtful, whatever they are. */
 function doubtOf({ isBroken, implausible, unknown }: Tally): SkipReason | undefined {
   if (isBroken) return 'NoData';
@@ -205,10 +234,12 @@ function doubtOf({ isBroken, implausible, unknown }: Tally): SkipReason | undefi
 }
 
 /** What is not there. No series of the canary at all means no requests yet: the first one makes them. */
-function tooFew({ arms: { stable, canary } }: Tally): SkipReason | undefined {
-  if (!stable.hasRows) return 'NoData';
-  if (stable.counted.length === 0 && stable.young > 0) return 'WarmingUp';
-  if (!stable.isFresh) return 'NoData';
+function tooFew({ arms: { stable, canary } }: Tally, { isAlone }: RunPods): SkipReason | undefined {
+  if (isAlone !== true) {
+    if (!stable.hasRows) return 'NoData';
+    if (stable.counted.length === 0 && stable.young > 0) return 'WarmingUp';
+    if (!stable.isFresh) return 'NoData';
+  } else if (!canary.hasRows && !stable.isFresh) return 'NoData';
   if (!canary.hasRows) return undefined;
   if (canary.counted.length === 0 && canary.young > 0) return 'WarmingUp';
   return canary.isFresh ? undefined : 'NoData';
@@ -218,12 +249,20 @@ function proportion(
   canary: ArmTally,
   stable: ArmTally,
   hasPods: boolean,
-  read: (columns: Columns) => Counts,
+  read: (columns: Columns, seconds: number) => Counts,
 ): ProportionCounts {
-  const stablePods: PodCounts[] = stable.counted.map(({ pod, columns }) => ({ pod, ...read(columns) }));
+  const stablePods: PodCounts[] = stable.counted.map(({ pod, columns, seconds }) => ({
+    pod,
+    ...read(columns, seconds),
+  }));
+  const whole = ({ counted }: ArmTally): Counts =>
+    read(
+      sum(counted.map(({ columns }) => columns)),
+      counted.reduce((all, { seconds }) => all + seconds, 0),
+    );
   return {
-    canary: read(sum(canary.counted.map(({ columns }) => columns))),
-    stable: read(sum(stable.counted.map(({ columns }) => columns))),
+    canary: whole(canary),
+    stable: whole(stable),
     stablePods: hasPods ? stablePods.toSorted((a, b) => (a.pod < b.pod ? -1 : 1)) : [],
   };
 }

@@ -4,6 +4,7 @@
  * Late scrapes are noticed because the counters at an interval's end are asked twice: as its `level`, and as the next one's `base`.
  */
 import type { Counts, Observation, ProportionCounts } from '../judge/observation.ts';
+import type { Per } from '../judge/query-shape.ts';
 import type { Reading } from './intervals.ts';
 import type { Arm } from './ledger.ts';
 
@@ -39,10 +40,10 @@ export function latenessOf(receipt: Receipt | undefined, next: Reading, interval
 }
 
 /** What `reread` has beyond `taken`; all of it when nothing was taken, nothing when it has nothing. */
-export function lateCounts(taken: Observation, reread: Observation): Observation | undefined {
+export function lateCounts(taken: Observation, reread: Observation, per: Per): Observation | undefined {
   if (reread.kind === 'proportion') {
     const before = taken.kind === 'proportion' ? taken.counts : NOTHING;
-    return { ...reread, counts: minus(reread.counts, before) };
+    return { ...reread, counts: minus(reread.counts, before, per) };
   }
   if (reread.kind !== 'histogram') return undefined;
   const before = new Map(
@@ -50,7 +51,7 @@ export function lateCounts(taken: Observation, reread: Observation): Observation
   );
   const boundaries = reread.boundaries.map(({ boundaryMs, counts }) => ({
     boundaryMs,
-    counts: minus(counts, before.get(boundaryMs) ?? NOTHING),
+    counts: minus(counts, before.get(boundaryMs) ?? NOTHING, per),
   }));
   return { ...reread, boundaries };
 }
@@ -79,6 +80,7 @@ export function withoutSeen(
   observation: Observation,
   receipt: Receipt,
   bases: Reading['bases'],
+  per: Per,
 ): Observation | undefined {
   if (observation.kind === 'skipped' || observation.kind === 'gauge') return observation;
   const factor = (arm: Arm, total: number): number => {
@@ -87,13 +89,15 @@ export function withoutSeen(
   };
   const sample = observation.kind === 'proportion' ? observation.counts : observation.boundaries[0]?.counts;
   if (sample === undefined) return observation;
-  const canary = factor('canary', sample.canary.total);
-  const stable = factor('stable', sample.stable.total);
+  // What is counted per time has only its events in a counter.
+  const counted = (arm: Arm): number => (per === 'time' ? sample[arm].bad : sample[arm].total);
+  const canary = factor('canary', counted('canary'));
+  const stable = factor('stable', counted('stable'));
   if (!(canary >= 0 && stable >= 0)) return undefined;
   const scaled = (counts: ProportionCounts): ProportionCounts => ({
-    canary: scale(counts.canary, canary),
-    stable: scale(counts.stable, stable),
-    stablePods: counts.stablePods.map((pod) => ({ pod: pod.pod, ...scale(pod, stable) })),
+    canary: scale(counts.canary, canary, per),
+    stable: scale(counts.stable, stable, per),
+    stablePods: counts.stablePods.map((pod) => ({ pod: pod.pod, ...scale(pod, stable, per) })),
   });
   if (observation.kind === 'proportion') return { ...observation, counts: scaled(observation.counts) };
   return {
@@ -113,14 +117,15 @@ function sumOf(newer: ProportionCounts, older: ProportionCounts): ProportionCoun
   return { canary: both('canary'), stable: both('stable'), stablePods: newer.stablePods };
 }
 
-function minus(counts: ProportionCounts, before: ProportionCounts): ProportionCounts {
+function minus(counts: ProportionCounts, before: ProportionCounts, per: Per): ProportionCounts {
   const rest = (arm: Arm): Counts => {
     const total = Math.max(0, counts[arm].total - before[arm].total);
-    return { bad: Math.min(total, Math.max(0, counts[arm].bad - before[arm].bad)), total };
+    const bad = Math.max(0, counts[arm].bad - before[arm].bad);
+    return { bad: per === 'all' ? Math.min(total, bad) : bad, total };
   };
   return { canary: rest('canary'), stable: rest('stable'), stablePods: [] };
 }
 
-function scale(counts: Counts, factor: number): Counts {
-  return { bad: counts.bad * factor, total: counts.total * factor };
+function scale(counts: Counts, factor: number, per: Per): Counts {
+  return { bad: counts.bad * factor, total: per === 'time' ? counts.total : counts.total * factor };
 }

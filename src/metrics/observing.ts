@@ -1,13 +1,16 @@
 /** Answers → batches → evidence, for one run. Pure; the same answers give the same evidence in every process. */
-import type { AnalysisRunSpec } from '../api/analysis-run.ts';
+import type { AnalysisRunSpec, ResolvedMetric } from '../api/analysis-run.ts';
 import type { Finding } from '../api/meta.ts';
 import type { ReleaseStatus } from '../api/release.ts';
 import { type RunEvidence, observe } from '../judge/evidence.ts';
 import type { Observation } from '../judge/observation.ts';
+import { type Per, perOf } from '../judge/query-shape.ts';
+import { readGauge } from './gauge.ts';
 import { type Reading, type RunPods, type Span, readInterval } from './intervals.ts';
 import { lateCounts, latenessOf, plus, type Receipt, type Receipts, withoutSeen } from './late.ts';
 import { adoptByName, type PodLedger } from './ledger.ts';
 import type { IntervalRows } from './rows.ts';
+import { sidesOf } from './sides.ts';
 import { checkSlo } from './slo.ts';
 
 /** Rows of a metric at an interval end; `failed` where its query was not answered. */
@@ -35,11 +38,11 @@ export function readRun(
     intervals: ends.map((endMs) => ({
       endMs,
       readings: new Map(
-        spec.metrics.map(({ name, query }) => {
-          const rows = rowsOf(name, endMs);
+        spec.metrics.map((metric) => {
+          const rows = rowsOf(metric.name, endMs);
           const reading =
-            rows === 'failed' ? undefined : readInterval(query, rows, { ...pods, ledger }, { ...span, endMs });
-          return [name, reading];
+            rows === 'failed' ? undefined : readMetric(metric, rows, { ...pods, ledger }, { ...span, endMs });
+          return [metric.name, reading];
         }),
       ),
     })),
@@ -47,6 +50,12 @@ export function readRun(
   const first = readAll(pods.ledger);
   const adopted = adoptAll(pods.ledger, first);
   return adopted === pods.ledger ? first : readAll(adopted);
+}
+
+/** One metric in one interval, whatever its shape and whatever it is compared with. */
+export function readMetric(metric: ResolvedMetric, rows: IntervalRows | undefined, pods: RunPods, span: Span): Reading {
+  const read = metric.query.gauge === undefined ? readInterval : readGauge;
+  return read(metric.query, rows, sidesOf(metric, pods), span);
 }
 
 function adoptAll(ledger: PodLedger, { intervals }: RunReadings): PodLedger {
@@ -91,6 +100,7 @@ export function observeRun(
   reread: (metric: string) => Reading | undefined,
 ): RunObserved {
   const { intervalMs } = before.evidence;
+  const perByName = new Map(spec.metrics.map(({ name, query }) => [name, perOf(query)]));
   let { evidence, receipts } = before;
   let lateScrapes = 0;
   const measured: Measured[] = [];
@@ -103,7 +113,8 @@ export function observeRun(
         observations.set(name, { kind: 'skipped', endMs, reason: 'SourceUnavailable' });
         continue;
       }
-      const settled = settle(reading, receipts[name], weight, intervalMs, () => reread(name));
+      const now = { weight, intervalMs, per: perByName.get(name) ?? 'all' };
+      const settled = settle(reading, receipts[name], now, () => reread(name));
       lateScrapes += settled.isLate ? 1 : 0;
       observations.set(name, weight === 0 ? withoutCanary(settled.observation) : settled.observation);
       nextReceipts[name] = {
@@ -155,8 +166,7 @@ interface Settled {
 function settle(
   reading: Reading,
   receipt: Receipt | undefined,
-  weight: number,
-  intervalMs: number,
+  { weight, intervalMs, per }: { readonly weight: number; readonly intervalMs: number; readonly per: Per },
   reread: () => Reading | undefined,
 ): Settled {
   const { endMs } = reading.observation;
@@ -165,11 +175,11 @@ function settle(
   const lateness = latenessOf(receipt, reading, intervalMs);
   const again = lateness === 'none' ? undefined : reread();
   if (lateness === 'receded' && again?.hasRestarts !== true) {
-    const rest = withoutSeen(reading.observation, receipt, reading.bases);
+    const rest = withoutSeen(reading.observation, receipt, reading.bases, per);
     const observation: Observation = rest ?? { kind: 'skipped', endMs, reason: 'ImplausibleCounter' };
     return { observation, isLate: true, ...(receipt.carried === undefined ? {} : { carried: receipt.carried }) };
   }
-  const late = again === undefined ? undefined : lateCounts(receipt.taken, again.pending ?? again.observation);
+  const late = again === undefined ? undefined : lateCounts(receipt.taken, again.pending ?? again.observation, per);
   return withCarried(reading, plus(late, receipt.carried), lateness !== 'none');
 }
 
@@ -186,6 +196,7 @@ function withoutCanary(observation: Observation): Observation {
   if (observation.kind === 'proportion') {
     return { ...observation, counts: { ...observation.counts, canary: nothing } };
   }
+  if (observation.kind === 'gauge') return { kind: 'skipped', endMs: observation.endMs, reason: 'NoCanaryRequests' };
   if (observation.kind !== 'histogram') return observation;
   return {
     ...observation,

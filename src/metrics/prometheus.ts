@@ -166,12 +166,20 @@ function seriesOf(result: QueryResult, rows: readonly unknown[], promql: string,
 }
 
 function toSeries(row: unknown, address: string): Series {
-  const { metric, value, values } = (row ?? {}) as { metric?: unknown; value?: unknown; values?: unknown }; // checked below
+  const { metric, value, values, histograms } = (row ?? {}) as Readonly<Record<string, unknown>>; // checked below
   if (typeof metric !== 'object' || metric === null) throw noAnswer(address);
   // Prometheus writes labels as text, whatever they are.
   const labels = metric as Readonly<Record<string, string>>;
   if (Array.isArray(values)) return { labels, samples: values.map((sample) => toSample(sample, address)) };
+  if (Array.isArray(histograms)) return { labels, samples: histograms.map((sample) => toCount(sample, address)) };
   return { labels, samples: value === undefined ? [] : [toSample(value, address)] };
+}
+
+/** A native histogram as the number of its observations. */
+function toCount(sample: unknown, address: string): Sample {
+  const [seconds, histogram] = Array.isArray(sample) ? (sample as readonly unknown[]) : [];
+  const { count } = (histogram ?? {}) as { readonly count?: unknown }; // checked by `toSample`
+  return toSample([seconds, count], address);
 }
 
 /** `[seconds, "number"]`. The float of the seconds may lie just below its millisecond. */

@@ -100,7 +100,8 @@ export function groupLabels({ labels }: MetricQuerySpec): readonly string[] {
   return [labels.namespace, labels.workload].filter((label) => label !== undefined);
 }
 
-function assertSound(query: MetricQuerySpec): void {
+/** Throws `SERIN_E_QUERY` for a query that PromQL cannot be made of. */
+export function assertSound(query: MetricQuerySpec): void {
   const finding = checkQuery(query, 'MetricQuery: spec');
   if (finding !== undefined) throw new SerinError('SERIN_E_QUERY', finding.message);
 }

@@ -5,9 +5,10 @@
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import { SerinError } from '../errors.ts';
 import type { MetricSource, QueryAnswer, Series } from './port.ts';
-import { bucketDetailExpression, intervalExpression, sampleSelectors, type WorkloadKey } from './promql.ts';
+import { bucketDetailExpression, sampleSelectors, type WorkloadKey } from './promql.ts';
 import { hasSurprises, type IntervalRows, readRows, workloadKey } from './rows.ts';
 import { rowsOfSamples, windowMs } from './samples.ts';
+import { sumsExpression } from './shapes.ts';
 
 export type Way = 'samples' | 'sums';
 
@@ -101,7 +102,7 @@ export async function askSums(source: MetricSource, part: Part, signal: AbortSig
     firstMs === lastMs
       ? source.instant(expression, lastMs, signal)
       : source.range(expression, firstMs, lastMs, intervalMs, signal);
-  const first = await put(intervalExpression(query, part));
+  const first = await put(sumsExpression(query, part));
   const byEnd = readRows(query, first);
   const whole = { byEnd, warnings: first.warnings, series: first.series.length, queries: 1 };
   const workloads = surprising(part, byEnd);

@@ -13,9 +13,11 @@ import { requireTool } from './tools.ts';
 type Exposition = () => string | Exposed | undefined;
 
 export interface Exposed {
-  readonly text: string;
+  readonly text: string | Uint8Array;
+  /** Of `text`; Prometheus' text format where left out. */
+  readonly type?: string;
   /** Called when the whole text was sent; not when the scraper gave up before. */
-  readonly onSent: () => void;
+  readonly onSent?: () => void;
 }
 
 export interface ExporterLab {
@@ -33,9 +35,9 @@ export async function startExporter(): Promise<ExporterLab> {
     const pod = decodeURIComponent((request.url ?? '').split('/')[1] ?? '');
     setTimeout(() => {
       const exposed = pods.get(pod)?.();
-      const text = typeof exposed === 'object' ? exposed.text : exposed;
-      response.writeHead(text === undefined ? 500 : 200, { 'content-type': 'text/plain; version=0.0.4' });
-      response.on('finish', () => typeof exposed === 'object' && !response.destroyed && exposed.onSent());
+      const { text, type, onSent } = typeof exposed === 'object' ? exposed : { text: exposed };
+      response.writeHead(text === undefined ? 500 : 200, { 'content-type': type ?? 'text/plain; version=0.0.4' });
+      response.on('finish', () => !response.destroyed && onSent?.());
       response.end(text ?? 'down');
     }, lab.delayMs);
   });
@@ -65,7 +67,12 @@ export interface PrometheusLab {
   close(): Promise<void>;
 }
 
-export async function startPrometheus(exporter: ExporterLab, scrapeMs: number): Promise<PrometheusLab> {
+/** `flags`: further arguments of the program. */
+export async function startPrometheus(
+  exporter: ExporterLab,
+  scrapeMs: number,
+  flags: readonly string[] = [],
+): Promise<PrometheusLab> {
   const folder = await mkdtemp(join(tmpdir(), 'serin-prometheus-'));
   const port = await freePort();
   const targets = join(folder, 'targets.json');
@@ -94,6 +101,7 @@ export async function startPrometheus(exporter: ExporterLab, scrapeMs: number): 
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
         '--log.level=error',
+        ...flags,
       ],
       { stdio: 'ignore' },
     );

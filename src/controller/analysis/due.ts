@@ -2,11 +2,18 @@
 import type { AnalysisRun, AnalysisRunSpec, ResolvedMetric } from '../../api/analysis-run.ts';
 import type { Release } from '../../api/release.ts';
 import type { RunEvidence } from '../../judge/evidence.ts';
-import { unitMs } from '../../judge/query-shape.ts';
-import { type Reading, type RunPods, type Span, readInterval } from '../../metrics/intervals.ts';
+import type { Reading, RunPods, Span } from '../../metrics/intervals.ts';
 import { type Asked, endsBetween, lookbackMs, type Question } from '../../metrics/asking.ts';
 import type { Remembered } from './memory.ts';
-import { lateMetrics, observeRun, readRun, type RunObserved, type RunReadings } from '../../metrics/observing.ts';
+import { boundariesToAsk, sidesOf } from '../../metrics/sides.ts';
+import {
+  lateMetrics,
+  observeRun,
+  readMetric,
+  readRun,
+  type RunObserved,
+  type RunReadings,
+} from '../../metrics/observing.ts';
 import type { Opened } from './opening.ts';
 import type { Trouble } from './verdict.ts';
 
@@ -107,7 +114,7 @@ export function observeDue({ due, readings }: ReadRun, again: Asked): RunObserve
     if (metric === undefined || answer?.kind !== 'rows') return undefined;
     const { endMs } = due.evidence;
     const pods = { ...due.pods, ledger: readings.ledger };
-    return readInterval(metric.query, answer.byEnd.get(endMs), pods, { ...due.span, endMs });
+    return readMetric(metric, answer.byEnd.get(endMs), pods, { ...due.span, endMs });
   };
   return observeRun(due.run.spec, before, readings, due.release.status?.weights, reread);
 }
@@ -146,8 +153,8 @@ function lateQuestion(due: DueRun, metric: ResolvedMetric): Question {
 
 function baseQuestion(due: DueRun, metric: ResolvedMetric): Omit<Question, 'firstMs' | 'lastMs'> {
   const { namespace } = due.run.metadata;
-  const { stable, canary } = due.run.spec.arms;
-  const boundaries = chosenBoundaries(due.evidence, metric);
+  const { stable, canary } = sidesOf(metric, due.pods).arms;
+  const boundaries = boundariesToAsk(metric, chosenBoundaries(due.evidence, metric));
   return {
     query: metric.query,
     intervalMs: due.span.intervalMs,
@@ -156,10 +163,8 @@ function baseQuestion(due: DueRun, metric: ResolvedMetric): Omit<Question, 'firs
   };
 }
 
-/** Once the judge has chosen, only those boundaries are asked for. */
-function chosenBoundaries(evidence: RunEvidence, metric: ResolvedMetric): readonly number[] | undefined {
+/** Once the judge has chosen, only those boundaries (ms) are asked for. */
+function chosenBoundaries(evidence: RunEvidence, metric: ResolvedMetric): readonly number[] {
   const comparisons = evidence.metrics.find(({ rule }) => rule.name === metric.name)?.comparisons ?? [];
-  const chosen = comparisons.flatMap(({ boundaryMs }) => boundaryMs ?? []);
-  if (chosen.length === 0) return undefined;
-  return chosen.map((boundaryMs) => Number((boundaryMs / unitMs(metric.query)).toPrecision(12)));
+  return [...new Set(comparisons.flatMap(({ boundaryMs }) => boundaryMs ?? []))];
 }

@@ -2,12 +2,15 @@
  * Opens the evidence of new runs: how often their metrics are scraped (contracts 20), and how noisy stable was before the start.
  * Runs that open at the same poll share queries, in batches, so that a hundred new releases do not flood Prometheus.
  */
-import type { AnalysisRun, AnalysisRunSpec } from '../../api/analysis-run.ts';
+import type { AnalysisRun, AnalysisRunSpec, ResolvedMetric } from '../../api/analysis-run.ts';
 import { messageOf, SerinError } from '../../errors.ts';
 import { openEvidence, type RunEvidence } from '../../judge/evidence.ts';
 import type { Observation } from '../../judge/observation.ts';
-import { readInterval, type RunPods } from '../../metrics/intervals.ts';
+import type { RunPods } from '../../metrics/intervals.ts';
+import { readMetric } from '../../metrics/observing.ts';
+import { boundariesToAsk, sidesOf } from '../../metrics/sides.ts';
 import type { MetricSource } from '../../metrics/port.ts';
+import type { WorkloadKey } from '../../metrics/promql.ts';
 import { type Asked, askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from '../../metrics/asking.ts';
 import type { Trouble } from './verdict.ts';
 
@@ -109,27 +112,33 @@ function readHistory(
     if (answer.kind !== 'rows') {
       throw new SerinError(answer.kind === 'refused' ? 'SERIN_E_QUERY' : 'SERIN_E_PROMETHEUS', answer.message);
     }
-    const observations = ends.map(
-      (endMs) => readInterval(metric.query, answer.byEnd.get(endMs), pods, { ...span, endMs }).observation,
-    );
-    history.set(metric.name, observations);
+    const read = (endMs: number): Observation =>
+      readMetric(metric, answer.byEnd.get(endMs), pods, { ...span, endMs }).observation;
+    history.set(metric.name, ends.map(read));
   }
   return history;
 }
 
 /** One span for all runs that open now, so that equal queries are one. */
-function historyQuestions({ run, pods }: Opening, spec: AnalysisRunSpec, instantMs: number): readonly Question[] {
+function historyQuestions({ pods }: Opening, spec: AnalysisRunSpec, instantMs: number): readonly Question[] {
   const { intervalMs, historyMs } = spec.rule;
   const lastMs = Math.floor(instantMs / intervalMs) * intervalMs;
   const startMs = Math.floor(Date.parse(spec.startedAt) / intervalMs) * intervalMs;
   const [firstMs = lastMs] = endsBetween(startMs - historyMs, startMs, intervalMs, MOST_HISTORY);
-  const workloads = [{ namespace: pods.namespace, workload: run.spec.arms.stable.workload }];
-  return spec.metrics.map(({ query }) => ({ query, intervalMs, firstMs, lastMs, workloads }));
+  return spec.metrics.map((metric) => {
+    const boundaries = boundariesToAsk(metric, []);
+    const workloads = [stableOf(metric, pods)];
+    const question = { query: metric.query, intervalMs, firstMs, lastMs, workloads };
+    return boundaries === undefined ? question : { ...question, boundaries };
+  });
 }
 
 function scrapeQuestions({ run, pods }: Opening): Parameters<typeof scrapeIntervals>[1] {
-  const workload = { namespace: pods.namespace, workload: run.spec.arms.stable.workload };
-  return run.spec.metrics.map(({ query }) => ({ query, workload }));
+  return run.spec.metrics.map((metric) => ({ query: metric.query, workload: stableOf(metric, pods) }));
+}
+
+function stableOf(metric: ResolvedMetric, pods: RunPods): WorkloadKey {
+  return { namespace: pods.namespace, workload: sidesOf(metric, pods).arms.stable.workload };
 }
 
 /** The smallest multiple of the interval that is not below what the metrics are scraped at; 2 % for jitter. */

@@ -38,9 +38,27 @@ export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): Pod
       (areApart ? arms.find(({ workload }) => workload === run.arms[arm].workload) : undefined) ??
       (arm === 'stable' ? state.stable : state.canary);
     const canary = named('canary');
+    // A baseline's pods stand where stable's would, for the metrics that compare with it.
+    const baseline = baselinesOf(run).flatMap((name) => livePodsOf(cache, owned, namespace, name));
     // Pods of another revision are not what this run judges.
-    return { stable: live(named('stable')), canary: canary?.revision === run.revision ? live(canary) : [] };
+    return {
+      stable: [...live(named('stable')), ...baseline],
+      canary: canary?.revision === run.revision ? live(canary) : [],
+    };
   };
+}
+
+function baselinesOf({ metrics }: AnalysisRunSpec): readonly string[] {
+  return [...new Set(metrics.flatMap(({ against }) => against?.workload ?? []))];
+}
+
+/** Pods of a Deployment that no Release steers. */
+function livePodsOf(cache: ObjectCache, owned: OwnerIndex, namespace: string, name: string): readonly LivePod[] {
+  const uid = cache.get({ type: TYPES.deployment, namespace, name })?.metadata.uid;
+  const sets = uid === undefined ? [] : owned('replicaSet', namespace, uid);
+  return sets
+    .flatMap(({ metadata }) => (metadata.uid === undefined ? [] : owned('pod', namespace, metadata.uid)))
+    .map((pod) => ({ name: pod.metadata.name, uid: pod.metadata.uid ?? '', ...timesOf(pod, undefined) }));
 }
 
 /** When a pod's containers started, and when one last started again. */

@@ -49,14 +49,22 @@ describe('scrapes that come after their interval was read', () => {
   });
 
   test('are what a second reading has more than the first', () => {
-    expect(lateCounts(proportion([1, 10], [2, 20]), proportion([3, 14], [2, 20]))).toMatchObject({
+    expect(lateCounts(proportion([1, 10], [2, 20]), proportion([3, 14], [2, 20]), 'all')).toMatchObject({
       counts: { canary: { bad: 2, total: 4 }, stable: { bad: 0, total: 0 } },
     });
     const nothing: Observation = { kind: 'skipped', endMs: 1, reason: 'NoData' };
-    expect(lateCounts(nothing, proportion([3, 14], [2, 20]))).toMatchObject({
+    expect(lateCounts(nothing, proportion([3, 14], [2, 20]), 'all')).toMatchObject({
       counts: { canary: { bad: 3, total: 14 } },
     });
-    expect(lateCounts(proportion([3, 14], [2, 20]), nothing)).toBeUndefined();
+    expect(lateCounts(proportion([3, 14], [2, 20]), nothing, 'all')).toBeUndefined();
+  });
+
+  test('of a rate may be more than what they are counted per', () => {
+    const late = (per: 'all' | 'something' | 'time') =>
+      lateCounts(proportion([1, 10], [2, 20]), proportion([9, 12], [2, 20]), per);
+    expect(late('something')).toMatchObject({ counts: { canary: { bad: 8, total: 2 } } });
+    expect(late('time')).toMatchObject({ counts: { canary: { bad: 8, total: 2 } } });
+    expect(late('all')).toMatchObject({ counts: { canary: { bad: 2, total: 2 } } });
   });
 
   test('are added to the next interval, but not to the noise of its pods', () => {
@@ -74,13 +82,21 @@ describe('scrapes that come after their interval was read', () => {
 describe('counters that went back', () => {
   test('do not count twice: each arm is scaled to what is new', () => {
     const observation = proportion([2, 10], [4, 20]);
-    expect(withoutSeen(observation, receipt, { canary: 95, stable: 200 })).toMatchObject({
+    expect(withoutSeen(observation, receipt, { canary: 95, stable: 200 }, 'all')).toMatchObject({
       counts: { canary: { bad: 1, total: 5 }, stable: { bad: 4, total: 20 } },
     });
   });
 
+  test('of what is counted per time shorten no time', () => {
+    const observation = proportion([10, 30], [20, 60]);
+    expect(withoutSeen(observation, receipt, { canary: 95, stable: 200 }, 'time')).toMatchObject({
+      counts: { canary: { bad: 5, total: 30 }, stable: { bad: 20, total: 60 } },
+    });
+    expect(withoutSeen(observation, receipt, { canary: 85, stable: 200 }, 'time')).toBeUndefined();
+  });
+
   test('make an interval implausible when it has less than was seen before', () => {
-    expect(withoutSeen(proportion([2, 10], [4, 20]), receipt, { canary: 80, stable: 200 })).toBeUndefined();
-    expect(withoutSeen(proportion([0, 0], [4, 20]), receipt, { canary: 80, stable: 200 })).toBeUndefined();
+    expect(withoutSeen(proportion([2, 10], [4, 20]), receipt, { canary: 80, stable: 200 }, 'all')).toBeUndefined();
+    expect(withoutSeen(proportion([0, 0], [4, 20]), receipt, { canary: 80, stable: 200 }, 'all')).toBeUndefined();
   });
 });
