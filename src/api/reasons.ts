@@ -49,6 +49,7 @@ export const reasons = {
   WorkloadPaused: 'A person paused the Deployment; its new template waits until they resume it.',
   LeftPaused: 'A deleted Release left the Deployment paused, because a template waits that did not pass.',
   RollingOut: 'The Deployment replaces its own pods by the revision that passed.',
+  RolloutStuck: 'The Deployment’s own rollout of a revision that passed makes no progress; a person must see to it.',
   UpToDate: 'Nothing to release.',
   // Trouble
   InvalidSpec: 'A field cannot work as written.',

@@ -333,6 +333,10 @@ export const ReleaseSpec = Type.Object(
         rule: `!(${OWN_STEPS}) || (!has(self.strategy) && !has(self.traffic))`,
         message: 'the rollout object owns its steps and its traffic: leave strategy and traffic out',
       },
+      {
+        rule: "!has(self.workload.deployment) || !has(self.mode) || self.mode == 'act'",
+        message: 'mode observe needs a canary that somebody else runs: leave mode out, or observe a pair',
+      },
     ),
   },
 );

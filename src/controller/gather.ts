@@ -6,6 +6,7 @@ import { conflictOf } from '../release/claims.ts';
 import { ordersOf } from '../release/gated/orders.ts';
 import type { GateState, Observed, TrafficState, WorkloadState } from '../release/observed.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
+import { routesOf } from '../release/in-place.ts';
 import { runNameOf } from '../release/transitions.ts';
 import type { Router, TrafficInput } from '../traffic/port.ts';
 import type { ObjectSet, WorkloadAdapter, WorkloadInput } from '../workloads/port.ts';
@@ -188,7 +189,7 @@ function trafficInputOf({ metadata, spec, status }: Release, state: WorkloadStat
     // Between releases the routes to a canary that is not there are still to be told from others.
     canary: state.canary ?? state.inPlace?.idleCanary,
     taken,
-    ...(status?.taken === undefined ? {} : { intendedWeight: status.weight }),
+    ...(status?.taken === undefined ? {} : { intendedWeight: routesOf(spec, status, state).canaryWeight }),
   };
 }
 
@@ -209,7 +210,7 @@ function withTraffic(
   const targets = { workload, traffic: { router, restorer, input } };
   if (isFinding(traffic))
     return { ...targets, observed: { ...common, traffic: finding(traffic), isTrafficWritten: false } };
-  const weight = { kind: 'weight', canaryWeight: status?.weight ?? 0, isOpen: status?.rolling === true } as const;
+  const weight = routesOf(workload.input.spec, status, workload.state);
   const isTrafficWritten = router.write(input, weight).length === 0;
   const snapshot = snapshotOf(workload, router, input);
   return { ...targets, observed: { ...common, traffic, isTrafficWritten, snapshot } };

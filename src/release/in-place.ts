@@ -2,7 +2,8 @@
  * A Deployment released in place: the user keeps one Deployment, its template is never rewritten. Serin holds it, runs the canary
  * beside it, and lets the Deployment's own rollout go on after the last Pass.
  */
-import type { ArmState } from './observed.ts';
+import type { ReleaseSpec, ReleaseStatus } from '../api/release.ts';
+import type { ArmState, TrafficIntent, WorkloadState } from './observed.ts';
 
 export interface InPlaceState {
   /** The canary's arm as it would be, for routers. */
@@ -25,6 +26,8 @@ export interface InPlaceState {
   readonly canaryPods: number;
   /** Alive pods of the Deployment itself that are not stable: of a rollout that is under way, or stopped half-way. */
   readonly strayPods: number;
+  /** Its own rollout made no progress for `progressDeadlineSeconds`: what its controller says. */
+  readonly stuck?: string;
   /** Nothing of Serin is on the Deployment. */
   readonly isHandedBack: boolean;
 }
@@ -44,3 +47,30 @@ const LONGEST_NAME = 253;
 
 /** Name of the Deployment that Serin makes beside the user's. */
 export const canaryNameOf = (deployment: string): string => deployment.slice(0, LONGEST_NAME - SUFFIX.length) + SUFFIX;
+
+/**
+ * How many canary pods may stand beside `stablePods` ready ones in one subset, all getting equal shares, without getting more than
+ * `weight` percent together: c / (c + n) ≤ w.
+ */
+export const roomBeside = (stablePods: number, weight: number): number =>
+  weight >= 100 ? Number.POSITIVE_INFINITY : Math.floor((stablePods * weight) / (100 - weight));
+
+/** No more canary pods than would get the judged weight if the routes made no difference between pods. */
+export const isRoomy = (status: Pick<ReleaseStatus, 'weight'>, { inPlace, stable }: WorkloadState): boolean =>
+  (inPlace?.canaryPods ?? 0) <= roomBeside(stable.readyReplicas, status.weight);
+
+/**
+ * What the routes are to carry now. While a Deployment replaces its own pods they make no difference between its pods and the
+ * canary's: they are opened once the canary's are few enough, before the hold ends, and stay open until all is replaced.
+ */
+export function routesOf(
+  spec: Pick<ReleaseSpec, 'traffic'>,
+  status: Pick<ReleaseStatus, 'weight' | 'rolling'> | undefined,
+  workload: WorkloadState | undefined,
+): Extract<TrafficIntent, { kind: 'weight' }> {
+  const canaryWeight = status?.weight ?? 0;
+  if (status?.rolling !== true || workload?.inPlace === undefined) return { kind: 'weight', canaryWeight };
+  // Without a router the canary's pods are its weight, before and now.
+  if (spec.traffic === undefined) return { kind: 'weight', canaryWeight };
+  return { kind: 'weight', canaryWeight: 0, isOpen: !workload.inPlace.isHeld || isRoomy(status, workload) };
+}

@@ -38,6 +38,11 @@ export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: u
   const problems: string[] = [];
   const progressDeadlineMs = duration(spec.progressDeadline, 'spec.progressDeadline', problems);
   const retreatAfterMs = duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems);
+  if (spec.mode === 'observe' && spec.workload.deployment !== undefined) {
+    problems.push(
+      'spec.mode is observe, but the canary of spec.workload.deployment only exists because Serin holds the Deployment and makes it. Leave mode out, or observe a pair.',
+    );
+  }
   const isJudged = spec.analysis !== undefined;
   const written = writtenSteps(spec, isJudged, problems);
   const steps = isJudged ? withImpliedJudges(written, problems) : written.map(asTimetable);

@@ -77,8 +77,9 @@ export const istio: Router = {
       operations,
       fieldManager: FIELD_MANAGERS.traffic,
     };
-    // Requests only reach the subset once it is what it should be; and it is given back when they have left.
-    return intent.kind === 'restore' ? [patch, ...pins] : [...pins, patch];
+    // Requests only reach the subset once it is what it should be; and it is opened or given back when they have left.
+    const isOpened = intent.kind === 'restore' || intent.isOpen === true;
+    return isOpened ? [patch, ...pins] : [...pins, patch];
   },
 };
 

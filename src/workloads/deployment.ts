@@ -3,7 +3,7 @@
  * of Serin's own, and after the last Pass the hold ends and the Deployment replaces its own pods. Nothing of the user's spec but
  * `paused` is ever written.
  */
-import { at, labelsAt } from '../api/fields.ts';
+import { at, labelsAt, listAt, stringAt } from '../api/fields.ts';
 import { FIELD_MANAGERS, type KubeObject, type Patch, type ResourceNeed, TYPES, type Write } from '../api/meta.ts';
 import type { ArmState, WorkloadIntent, WorkloadState } from '../release/observed.ts';
 import { canaryNameOf } from '../release/in-place.ts';
@@ -121,6 +121,7 @@ function stateOf(input: WorkloadInput, picture: Picture): WorkloadState {
   const stable = stableArm(input, picture);
   const isWaiting = isRolling(input, picture) || picture.target !== stable.revision;
   const uniform = isUniform(held, sets);
+  const stuck = stuckOf(held);
   return {
     kind: 'workload',
     stable,
@@ -137,9 +138,19 @@ function stateOf(input: WorkloadInput, picture: Picture): WorkloadState {
       isUniform: uniform,
       isRolledOut: uniform && isComplete(held, replicasOf(held)),
       ...countOthers(input, picture),
+      ...(stuck === undefined ? {} : { stuck }),
       isHandedBack: !hasMarks(held, input.release?.name),
     },
   };
+}
+
+/** What the Deployment's controller says once a rollout missed its `progressDeadlineSeconds`. */
+function stuckOf(deployment: KubeObject): string | undefined {
+  const progressing = listAt(deployment, 'status', 'conditions').find(
+    (each) => stringAt(each, 'type') === 'Progressing',
+  );
+  if (stringAt(progressing, 'reason') !== 'ProgressDeadlineExceeded') return undefined;
+  return stringAt(progressing, 'message') ?? 'ProgressDeadlineExceeded';
 }
 
 const stableRevisionOf = ({ stable, target }: Picture): string =>

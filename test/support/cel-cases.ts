@@ -26,7 +26,22 @@ const ratios = (fail?: number, pass?: number) => ({
 });
 const steps = (...list: unknown[]) => ({ steps: list });
 
+const inMode = (workload: unknown, mode?: string) => ({
+  workload,
+  strategy: { canary: { stepWeights: [5] } },
+  ...(mode === undefined ? {} : { mode }),
+});
+const pairOfTwo = { pair: { members: ['a', 'b'] } };
+const one = { deployment: { name: 'web' } };
+
 const release: readonly CelCase[] = [
+  {
+    path: 'spec',
+    says: 'mode observe needs a canary that somebody else runs',
+    field: '',
+    pass: [inMode(pairOfTwo, 'observe'), inMode(one), inMode(one, 'act')],
+    fail: [inMode(one, 'observe')],
+  },
   {
     path: 'spec.workload',
     says: 'write exactly one of pair',

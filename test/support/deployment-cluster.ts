@@ -214,3 +214,33 @@ export async function podsByImage(kube: KubeClient): Promise<string> {
     .map(([name, count]) => `${count} × ${name}`)
     .join(', ');
 }
+
+/** The share of requests that meets pods of an image: by weight to a subset, within it evenly over its pods. */
+export async function shareOfNew(kube: KubeClient, image: string): Promise<number> {
+  const get = (type: (typeof TYPES)[keyof typeof TYPES]) => kube.get({ type, namespace: NAMESPACE, name: 'web' });
+  const [virtual, rule, pods, sets] = await Promise.all([
+    get(TYPES.virtualService),
+    get(TYPES.destinationRule),
+    list(kube, 'pod'),
+    list(kube, 'replicaSet'),
+  ]);
+  const isNew = (pod: KubeObject): boolean =>
+    sets.some(
+      (set) =>
+        isOwned(pod, set) && stringAt(listAt(set, 'spec', 'template', 'spec', 'containers')[0], 'image') === image,
+    );
+  let share = 0;
+  for (const entry of listAt(listAt(virtual, 'spec', 'http')[0], 'route')) {
+    const name = stringAt(entry, 'destination', 'subset');
+    const labels = labelsAt(
+      listAt(rule, 'spec', 'subsets').find((each) => stringAt(each, 'name') === name),
+      'labels',
+    );
+    const found = pods.filter((pod) =>
+      Object.entries({ app: 'web', ...labels }).every(([key, value]) => pod.metadata.labels?.[key] === value),
+    );
+    if (found.length > 0)
+      share += ((numberAt(entry, 'weight') ?? 100) / 100) * (found.filter(isNew).length / found.length);
+  }
+  return share;
+}

@@ -107,7 +107,7 @@ function crashLooping(s: Situation): Cause | undefined {
 }
 
 function judgedFail(s: Situation): Cause | undefined {
-  if (s.verdict?.outcome !== 'Fail' || isPromotedPastAnalysis(s)) return undefined;
+  if (s.verdict?.outcome !== 'Fail' || isPromotedPastAnalysis(s) || s.status.rolling === true) return undefined;
   return { reason: s.verdict.reason, message: s.verdict.says };
 }
 

@@ -6,8 +6,8 @@
  */
 import { FINALIZER } from '../../api/meta.ts';
 import type { Action } from '../action.ts';
-import type { InPlaceOrder, InPlaceState } from '../in-place.ts';
-import { isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { type InPlaceOrder, type InPlaceState, isRoomy, roomBeside, routesOf } from '../in-place.ts';
+import { isByReplicas, isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
 import { draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
 import { specFinding } from './obstacles.ts';
 
@@ -35,12 +35,16 @@ function shouldBeFree(s: Situation, inPlace: InPlaceState): boolean {
   const { revision, rolling } = s.status;
   if (rolling === true && inPlace.revision === revision.canary) {
     // The routes admit its new pods first. Once it rolls it is not stopped for a route that somebody changed.
-    return !inPlace.isHeld || (wasRouted(s.status) && s.observed.isTrafficWritten);
+    return !inPlace.isHeld || (wasRouted(s.status) && s.observed.isTrafficWritten && isOpen(s));
   }
   if (inPlace.revision !== revision.stable) return false;
   // What users get anyway may always roll: a restart, or the old image that came back.
   return !inPlace.isUniform || inPlace.isHeldByPolicy;
 }
+
+/** The routes tell no pods of the Deployment apart; where there are none, they never did. */
+const isOpen = ({ spec, status, workload }: Situation): boolean =>
+  spec.traffic === undefined || routesOf(spec, status, workload).isOpen === true;
 
 /** Adopted once it stands still: exactly one revision has pods, and all of them are available. */
 export function isAdoptable({ workload }: Situation): boolean {
@@ -83,17 +87,49 @@ export const tellOfPause: Rule = (s) => {
   return write(s, { ...draftOf(s), reason: 'WorkloadPaused', message }, 'paused by a person');
 };
 
-/** Judging is over: the routes are opened, the hold ends (`keepHold`), and the release is done when the rollout is. */
+/**
+ * Judging is over: all requests go to the pinned old pods, then the routes are opened, the hold ends (`keepHold`), and the release
+ * is done when the rollout is. Before the hold ends no more canary pods stay than may get the weight that was judged.
+ */
 export function promoteInPlace(s: Situation, inPlace: InPlaceState): Action | 'waits' | 'done' {
   const { run } = s.observed;
   if (run !== undefined && !run.isFinished) return { kind: 'finishRun', name: run.name };
   const name = s.workload?.stable.workload ?? '';
   if (s.status.rolling !== true) {
     const message = `${name} replaces its own pods by ${s.status.revision.canary ?? ''}.`;
-    return write(s, { ...draftOf(s), rolling: true, message }, 'rolling out', NOT_ROUTED) ?? 'waits';
+    const { unreadySince: _unready, ...draft } = draftOf(s);
+    return write(s, { ...draft, rolling: true, message }, 'rolling out', NOT_ROUTED) ?? 'waits';
   }
-  const isDone = wasRouted(s.status) && s.observed.isTrafficWritten && !inPlace.isHeld && inPlace.isRolledOut;
-  return isDone ? 'done' : 'waits';
+  if (!wasRouted(s.status) || !s.observed.isTrafficWritten) return 'waits';
+  if (inPlace.isHeld) return makeRoom(s) ?? 'waits';
+  if (inPlace.isRolledOut) return 'done';
+  return tellOfStuckRollout(s, name, inPlace.stuck) ?? 'waits';
+}
+
+/** The canary gets no requests at this moment, so taking pods from it harms nobody. */
+function makeRoom(s: Situation): Action | undefined {
+  const { workload, status, canary } = s;
+  if (isByReplicas(s) || workload === undefined || isRoomy(status, workload)) return undefined;
+  const room = roomBeside(workload.stable.readyReplicas, status.weight);
+  const because = 'RollingOut';
+  if (room === 0 || workload.isAutoscaled || canary === undefined) {
+    if (s.observed.isWorkloadRestored) return undefined;
+    return { kind: 'writeWorkload', intent: { kind: 'restore', taken: status.taken?.workload }, because };
+  }
+  if (!s.observed.canScale || canary.desiredReplicas <= room) return undefined;
+  return { kind: 'writeWorkload', intent: { kind: 'scaleCanary', replicas: room }, because };
+}
+
+/** Not given up: what passed is not judged again by a full node or a quota. A person sees to it, aborts, or writes another template. */
+function tellOfStuckRollout(s: Situation, name: string, stuck: string | undefined): Action | undefined {
+  if (stuck === undefined) {
+    if (s.status.reason !== 'RolloutStuck') return undefined;
+    return write(s, { ...draftOf(s), reason: 'RollingOut', message: `${name} goes on replacing its pods.` }, 'goes on');
+  }
+  const message = `The rollout of ${name} that passed does not get on: ${stuck} See kubectl describe deployment/${name}; it goes on by itself once its pods can run, or abort it.`;
+  const draft: StatusDraft = { ...draftOf(s), reason: 'RolloutStuck', message };
+  const isNew = s.status.reason !== 'RolloutStuck';
+  return write(s, isNew ? told(s, draft, 'held', `stuck/${s.now}`) : draft, 'rollout stuck');
 }
 
 /** So much is rolled out that what is left of the old version could not take the requests back. */

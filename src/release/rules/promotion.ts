@@ -79,5 +79,7 @@ const BY_NOBODY: ReadonlySet<string> = new Set([
   'WaitingForPods',
   'WaitingForTraffic',
   'Observing',
+  'RollingOut',
+  'RolloutStuck',
   '',
 ]);

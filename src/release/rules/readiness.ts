@@ -15,7 +15,8 @@ import { draftOf, write } from '../transitions.ts';
 /** Keeps `status.unreadySince`. Before the first requests all pods count, afterwards only having none at all. */
 export const watchReadiness: Rule = (s) => {
   if (!isFollowingSteps(s) && s.status.phase !== 'Promoting') return undefined;
-  if (s.canary === undefined) return undefined;
+  // While the Deployment replaces its own pods, its own controller watches them.
+  if (s.canary === undefined || s.status.rolling === true) return undefined;
   const isIdleByDesign = isByReplicas(s) && s.status.weight === 0;
   const isServing = s.status.weight > 0 ? s.canary.readyReplicas > 0 : isReady(s.canary);
   const { unreadySince, ...draft } = draftOf(s);

@@ -2,6 +2,7 @@
  * Routes follow `status.weight`, never the other way round. What somebody else changed is put back: at most ten times in a
  * release, and after that only towards stable.
  */
+import { routesOf } from '../in-place.ts';
 import type { TrafficIntent } from '../observed.ts';
 import {
   isFollowingSteps,
@@ -36,12 +37,8 @@ export const steerTraffic: Rule = (s) => {
   return { kind: 'writeTraffic', intent: intended(s), because: s.status.reason ?? 'weight' };
 };
 
-/** What status says; a Deployment that replaces its own pods is stable with all of them. */
-const intended = ({ status }: Situation): TrafficIntent => ({
-  kind: 'weight',
-  canaryWeight: status.weight,
-  ...(status.rolling === true ? { isOpen: true } : {}),
-});
+/** What status says. */
+const intended = ({ spec, status, workload }: Situation): TrafficIntent => routesOf(spec, status, workload);
 
 /** Where weights are replicas, a weight is in force when its pods are ready. */
 const isInForce = (s: Situation): boolean => !isByReplicas(s) || s.status.weight === 0 || isReady(s.canary);

@@ -118,6 +118,7 @@ describe('refused, with field and fix', () => {
     [{ progressDeadline: 'soon' }, 'spec.progressDeadline is "soon"'],
     [{ analysis: { ...anAnalysis, retreatAfter: '-1m' } }, 'spec.analysis.retreatAfter is "-1m"'],
     [{ strategy: {} }, 'spec.strategy names no strategy'],
+    [{ workload: { deployment: { name: 'web' } }, mode: 'observe' }, 'spec.mode is observe'],
   ])('%j', (change, message) => {
     const plan = planOf(aSpec(change as never));
     expect(plan.kind === 'plan' ? '' : plan.message).toContain(message);

@@ -1,11 +1,19 @@
 /** A Deployment released in place, told as stories on a cluster in memory: what users get, what stays of their objects, and death between any two writes. */
 import { describe, expect, test } from 'vitest';
-import { at } from '../../../src/api/fields.ts';
+import { at, listAt, numberAt } from '../../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
-import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, settleInPlace } from '../../support/deployment-cluster.ts';
+import {
+  inPlaceObjects,
+  inPlaceSpec,
+  podsByImage,
+  routesOf,
+  settleInPlace,
+  shareOfNew,
+} from '../../support/deployment-cluster.ts';
+import { DEADLY, endOf, IN_PLACE_STORIES, users, withoutHold } from '../../support/in-place-stories.ts';
 import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
-import { type Act, judged, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
+import { play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
 
 interface MemoryStage extends Stage {
   readonly kube: MemoryKube;
@@ -24,176 +32,7 @@ async function aStage(spec?: ReleaseSpec, objects = inPlaceObjects(spec)): Promi
   return { ...stageOn(kube, settle, remove), kube };
 }
 
-const deploy =
-  (image: string): Act =>
-  (_stage, worker) =>
-    worker.deploy('web', image);
-const scaled =
-  (replicas: number): Act =>
-  async ({ kube, settle }, worker) => {
-    await worker.edit(TYPES.deployment, 'web', [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
-    await settle(kube);
-  };
-const restarted: Act = async ({ kube, settle }, worker) => {
-  const value = { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z' };
-  await worker.edit(TYPES.deployment, 'web', [{ op: 'add', path: '/spec/template/metadata/annotations', value }]);
-  await settle(kube);
-};
-const aborted: Act = async (_stage, worker) => {
-  const { status } = await worker.release();
-  const value = { 'serin.dev/abort': status?.revision.canary };
-  await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value }]);
-};
-const canaryDeleted: Act = async ({ kube, settle }) => {
-  await kube.delete({ type: TYPES.deployment, namespace: 'shop', name: 'web-canary' });
-  await settle(kube);
-};
-const canaryEdited: Act = async ({ kube, settle }, worker) => {
-  const path = '/spec/template/spec/containers/0/image';
-  await worker.edit(TYPES.deployment, 'web-canary', [{ op: 'replace', path, value: 'web:evil' }]);
-  await settle(kube);
-};
-const deleted: Act = (stage) => stage.remove();
-const passed =
-  (ms: number): Act =>
-  async ({ clock }) =>
-    clock.pass(ms);
-
-const BY_REPLICAS: ReleaseSpec = {
-  workload: inPlaceSpec.workload,
-  strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { duration: '1m' } }] } },
-};
-
-interface Story {
-  readonly acts: readonly Act[];
-  readonly spec?: ReleaseSpec;
-  /** Phase of the Release, routes, pods by image. */
-  readonly ends: string;
-  /** The Deployment stays paused although another template waits. */
-  readonly isHeld?: boolean;
-}
-
-const HELD = { isHeld: true };
-
-/** situation → outcome */
-const STORIES: Readonly<Record<string, Story>> = {
-  'every step passes: the Deployment replaces its own pods': {
-    acts: [deploy('web:2'), judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:2',
-  },
-  'three releases in a row': {
-    acts: [deploy('web:2'), judged('Pass'), judged('Pass'), deploy('web:3'), judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:3',
-  },
-  'the first step fails: the old pods stay as they were': {
-    acts: [deploy('web:2'), judged('Fail')],
-    ends: 'Aborted: stable 100; 4 × web:1',
-    ...HELD,
-  },
-  'the second step fails': {
-    acts: [deploy('web:2'), judged('Pass'), judged('Fail')],
-    ends: 'Aborted: stable 100; 4 × web:1',
-    ...HELD,
-  },
-  'a person aborts': { acts: [deploy('web:2'), aborted], ends: 'Aborted: stable 100; 4 × web:1', ...HELD },
-  'a rejected template is replaced by a good one': {
-    acts: [deploy('web:2'), judged('Fail'), deploy('web:3'), judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:3',
-  },
-  'a rejected template is taken back': {
-    acts: [deploy('web:2'), judged('Fail'), deploy('web:1')],
-    ends: 'Aborted: stable 100; 4 × web:1',
-  },
-  'a second change in the middle': {
-    acts: [deploy('web:2'), judged('Pass'), deploy('web:3'), judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:3',
-  },
-  'the previous image comes back in the middle': {
-    acts: [deploy('web:2'), judged('Pass'), deploy('web:1')],
-    ends: 'Aborted: stable 100; 4 × web:1',
-  },
-  'the image of before a promotion comes back: not judged again': {
-    acts: [deploy('web:2'), judged('Pass'), judged('Pass'), deploy('web:1')],
-    ends: 'Promoted: stable 100; 4 × web:1',
-  },
-  'replicas change in the middle': {
-    acts: [deploy('web:2'), scaled(10), judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 10 × web:2',
-  },
-  'a restart between releases is let through': { acts: [restarted], ends: 'Idle: stable 100; 4 × web:1' },
-  'a restart in the middle waits for the release': {
-    acts: [deploy('web:2'), restarted, judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:2',
-  },
-  'the canary’s Deployment is deleted in the middle: it is made again': {
-    acts: [deploy('web:2'), canaryDeleted, judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:2',
-  },
-  'the canary’s template is edited: it is made again': {
-    acts: [deploy('web:2'), canaryEdited, judged('Pass'), judged('Pass')],
-    ends: 'Promoted: stable 100; 4 × web:2',
-  },
-  'the Release is deleted between releases': { acts: [deleted], ends: 'gone: stable 100; 4 × web:1' },
-  'the Release is deleted in the middle: what did not pass does not roll': {
-    acts: [deploy('web:2'), judged('Pass'), deleted],
-    ends: 'gone: stable 100; 4 × web:1',
-    ...HELD,
-  },
-  'scaled to 0, a new template is let through': {
-    acts: [scaled(0), deploy('web:2'), scaled(4)],
-    ends: 'Idle: stable 100; 4 × web:2',
-  },
-  'without a router, the canary’s pods are the weight': {
-    spec: BY_REPLICAS,
-    acts: [deploy('web:2'), passed(61_000)],
-    ends: 'Promoted: stable 100; 4 × web:2',
-  },
-  'without a router, a person aborts': {
-    spec: BY_REPLICAS,
-    acts: [deploy('web:2'), aborted],
-    ends: 'Aborted: stable 100; 4 × web:1',
-    ...HELD,
-  },
-};
-
-async function endOf({ kube }: Stage): Promise<string> {
-  const release = await kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
-  const { deletionTimestamp, finalizers = [] } = release?.metadata ?? {};
-  const isGone = release === undefined || (deletionTimestamp !== undefined && finalizers.length === 0);
-  const phase = isGone ? 'gone' : String(at(release, 'status', 'phase'));
-  return `${phase}: ${await routesOf(kube)}; ${await podsByImage(kube)}`;
-}
-
-/** The user's objects, without what the server counts. */
-async function users({ kube }: Stage): Promise<readonly unknown[]> {
-  const types = [TYPES.virtualService, TYPES.destinationRule, TYPES.service, TYPES.deployment];
-  const all = (await Promise.all(types.map((type) => kube.list(type, { namespace: 'shop' })))).flatMap(
-    ({ items }) => items,
-  );
-  return all.map(({ kind, metadata, ...rest }: KubeObject) => {
-    const annotations = Object.keys(metadata.annotations ?? {}).length === 0 ? undefined : metadata.annotations;
-    return { kind, name: metadata.name, labels: metadata.labels, annotations, spec: rest['spec'] };
-  });
-}
-
-const TEMPLATE_OF_USER = 'template';
-/** But for the template, which is the user's to change, and the marks of the hold, which last as long as the Release. */
-function withoutHold(objects: readonly unknown[]): readonly unknown[] {
-  return objects.map((object) => {
-    if (at(object, 'kind') !== 'Deployment') return object;
-    const {
-      paused: _paused,
-      replicas: _replicas,
-      [TEMPLATE_OF_USER]: _template,
-      ...spec
-    } = at(object, 'spec') as Record<string, unknown>;
-    const { 'serin.dev/release': _release, ...labels } = at(object, 'labels') as Record<string, string>;
-    const { 'serin.dev/held': _held, ...annotations } = (at(object, 'annotations') ?? {}) as Record<string, string>;
-    return { ...(object as object), labels, annotations, spec };
-  });
-}
-
-describe.each(Object.entries(STORIES))('%s', (_name, { acts, spec, ends, isHeld = false }) => {
+describe.each(Object.entries(IN_PLACE_STORIES))('%s', (_name, { acts, spec, ends, isHeld = false }) => {
   test('ends as it should, with the users’ objects as they were', async () => {
     const stage = await aStage(spec);
     const before = withoutHold(await users(stage));
@@ -207,18 +46,7 @@ describe.each(Object.entries(STORIES))('%s', (_name, { acts, spec, ends, isHeld 
   });
 });
 
-/** Each takes a second for every write. */
-const DEADLY = [
-  'every step passes: the Deployment replaces its own pods',
-  'the second step fails',
-  'a second change in the middle',
-  'the previous image comes back in the middle',
-  'the image of before a promotion comes back: not judged again',
-  'the Release is deleted in the middle: what did not pass does not roll',
-  'without a router, the canary’s pods are the weight',
-];
-
-describe.each(DEADLY.map((name) => ({ name, ...STORIES[name] })))(
+describe.each(DEADLY.map((name) => ({ name, ...IN_PLACE_STORIES[name] })))(
   'killed at any write: $name',
   ({ acts = [], spec }) => {
     test.each(['after'] as const)('whoever dies %s it, the end is the same', { timeout: 60_000 }, async (when) => {
@@ -310,6 +138,116 @@ const web = async ({ kube }: Stage): Promise<KubeObject> => {
 const policyMarked = (deployment: KubeObject): KubeObject => ({
   ...deployment,
   metadata: { ...deployment.metadata, annotations: { 'serin.dev/hold': 'policy' } },
+});
+
+describe('the new version never gets more than was judged while its Deployment is held', () => {
+  const plans: readonly { readonly name: string; readonly spec: ReleaseSpec; readonly replicas: number }[] = [
+    { name: 'a canary of its share', spec: inPlaceSpec, replicas: 4 },
+    { name: 'one pod', spec: inPlaceSpec, replicas: 1 },
+    {
+      name: 'a canary as large as stable at a small weight',
+      replicas: 4,
+      spec: withSteps([{ setReplicas: '100%' }, { setWeight: 10 }]),
+    },
+    {
+      name: 'a canary larger than its weight, with room for some of it',
+      replicas: 10,
+      spec: withSteps([{ setReplicas: '100%' }, { setWeight: 25 }]),
+    },
+    { name: 'all requests to the canary', replicas: 4, spec: withSteps([{ setWeight: 50 }, { setWeight: 100 }]) },
+  ];
+
+  test.each(plans)('$name', async ({ spec, replicas }) => {
+    const stage = await aStage(spec, inPlaceObjects(spec, replicas));
+    const seen: { share: number; judged: number; isHeld: boolean }[] = [];
+    const kube = watched(stage.kube, async () => {
+      const share = await shareOfNew(stage.kube, 'web:2');
+      const release = await stage.kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
+      const weights = listAt(release, 'status', 'weights').map((entry) => numberAt(entry, 'weight') ?? 0);
+      if (at(release, 'status', 'phase') === 'Promoted') return;
+      seen.push({
+        share,
+        judged: Math.max(0, ...weights) / 100,
+        isHeld: at(await web(stage), 'spec', 'paused') === true,
+      });
+    });
+    const settle: Stage['settle'] = async () => stage.settle(kube);
+    const worker = stageOn(kube, settle, () => stage.remove(), stage.clock.nowMs()).worker();
+    await worker.reconcile();
+    await worker.deploy('web', 'web:2');
+    await worker.reconcile();
+    for (let steps = 0; steps < 3; steps++) {
+      const { status } = await worker.release();
+      if (status?.phase !== 'Progressing') break;
+      await worker.judge('Pass', { intervalEndMs: stage.clock.nowMs() + 1 });
+      await worker.reconcile();
+    }
+    expect((await worker.release()).status).toMatchObject({ phase: 'Promoted' });
+    expect(seen.length).toBeGreaterThan(10);
+    for (const { share, judged: weight, isHeld } of seen) if (isHeld) expect(share).toBeLessThanOrEqual(weight + 1e-9);
+    expect(Math.max(...seen.map(({ share }) => share))).toBeGreaterThan(0);
+    expect(await shareOfNew(stage.kube, 'web:2')).toBe(1);
+  });
+});
+
+function withSteps(steps: readonly object[]): ReleaseSpec {
+  return { ...inPlaceSpec, strategy: { canary: { steps: [...steps] } } } as ReleaseSpec;
+}
+
+/** Looks after every write of the service. */
+function watched(kube: MemoryKube, look: () => Promise<void>): MemoryKube {
+  const after = async <T>(result: Promise<T>): Promise<T> => {
+    const value = await result;
+    await look();
+    return value;
+  };
+  return {
+    ...kube,
+    create: (...args) => after(kube.create(...args)),
+    patch: (...args) => after(kube.patch(...args)),
+    delete: (...args) => after(kube.delete(...args)),
+  };
+}
+
+describe('a rollout that passed', () => {
+  const stuck = async (stage: MemoryStage, reason: string): Promise<void> => {
+    const found = await web(stage);
+    const condition = {
+      type: 'Progressing',
+      status: 'False',
+      reason,
+      message: 'ReplicaSet "web-2" has timed out progressing.',
+    };
+    const status = { ...(found['status'] as object), updatedReplicas: 1, conditions: [condition] };
+    stage.kube.put({ ...found, status });
+  };
+
+  test('but does not get on is shown to people, and goes on by itself', async () => {
+    const stage = await aStage();
+    const frozen = { ...stage, settle: async () => undefined };
+    const worker = stage.worker();
+    await worker.reconcile();
+    await worker.deploy('web', 'web:2');
+    await worker.reconcile();
+    for (const _step of [1, 2]) {
+      await worker.judge('Pass', { intervalEndMs: stage.clock.nowMs() + 1 });
+      await (_step === 1
+        ? worker
+        : stageOn(stage.kube, frozen.settle, () => stage.remove(), stage.clock.nowMs()).worker()
+      ).reconcile();
+    }
+    expect(at(await web(stage), 'spec', 'paused')).toBeUndefined();
+    await stuck(stage, 'ProgressDeadlineExceeded');
+    const still = stageOn(stage.kube, frozen.settle, () => stage.remove(), stage.clock.nowMs()).worker();
+    await still.reconcile();
+    const { status } = await still.release();
+    expect(status).toMatchObject({ phase: 'Promoting', reason: 'RolloutStuck' });
+    expect(status?.message).toContain('has timed out progressing');
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'Stalled', status: 'True' }));
+    await stage.settle(stage.kube);
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Promoted', reason: 'Promoted' });
+  });
 });
 
 describe('what cannot work is said with the field and the fix, and nothing is touched', () => {

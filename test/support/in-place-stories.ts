@@ -1,0 +1,194 @@
+/**
+ * Situations of a Deployment that is released in place, and how each must end: played in memory (also with a death at any write) and
+ * on the real controllers.
+ */
+import { at } from '../../src/api/fields.ts';
+import { type KubeObject, TYPES } from '../../src/api/meta.ts';
+import type { ReleaseSpec } from '../../src/api/release.ts';
+import { inPlaceSpec, podsByImage, routesOf } from './deployment-cluster.ts';
+import { type Act, judged, type Stage } from './release-stories.ts';
+
+const deploy =
+  (image: string): Act =>
+  (_stage, worker) =>
+    worker.deploy('web', image);
+const scaled =
+  (replicas: number): Act =>
+  async ({ kube, settle }, worker) => {
+    await worker.edit(TYPES.deployment, 'web', [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+    await settle(kube);
+  };
+const restarted: Act = async ({ kube, settle }, worker) => {
+  const value = { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z' };
+  await worker.edit(TYPES.deployment, 'web', [{ op: 'add', path: '/spec/template/metadata/annotations', value }]);
+  await settle(kube);
+};
+const aborted: Act = async (_stage, worker) => {
+  const { status } = await worker.release();
+  const value = { 'serin.dev/abort': status?.revision.canary };
+  await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value }]);
+};
+const canaryDeleted: Act = async ({ kube, settle }) => {
+  await kube.delete({ type: TYPES.deployment, namespace: 'shop', name: 'web-canary' });
+  await settle(kube);
+};
+const canaryEdited: Act = async ({ kube, settle }, worker) => {
+  const path = '/spec/template/spec/containers/0/image';
+  await worker.edit(TYPES.deployment, 'web-canary', [{ op: 'replace', path, value: 'web:evil' }]);
+  await settle(kube);
+};
+const deleted: Act = (stage) => stage.remove();
+const passed =
+  (ms: number): Act =>
+  async ({ clock }) =>
+    clock.pass(ms);
+
+const BY_REPLICAS: ReleaseSpec = {
+  workload: inPlaceSpec.workload,
+  strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { duration: '1m' } }] } },
+};
+
+export interface Story {
+  readonly acts: readonly Act[];
+  readonly spec?: ReleaseSpec;
+  /** Phase of the Release, routes, pods by image. */
+  readonly ends: string;
+  /** The Deployment stays paused although another template waits. */
+  readonly isHeld?: boolean;
+}
+
+const HELD = { isHeld: true };
+
+/** situation → outcome */
+export const IN_PLACE_STORIES: Readonly<Record<string, Story>> = {
+  'every step passes: the Deployment replaces its own pods': {
+    acts: [deploy('web:2'), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'three releases in a row': {
+    acts: [deploy('web:2'), judged('Pass'), judged('Pass'), deploy('web:3'), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:3',
+  },
+  'the first step fails: the old pods stay as they were': {
+    acts: [deploy('web:2'), judged('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    ...HELD,
+  },
+  'the second step fails': {
+    acts: [deploy('web:2'), judged('Pass'), judged('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    ...HELD,
+  },
+  'a person aborts': { acts: [deploy('web:2'), aborted], ends: 'Aborted: stable 100; 4 × web:1', ...HELD },
+  'a rejected template is replaced by a good one': {
+    acts: [deploy('web:2'), judged('Fail'), deploy('web:3'), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:3',
+  },
+  'a rejected template is taken back': {
+    acts: [deploy('web:2'), judged('Fail'), deploy('web:1')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+  },
+  'a second change in the middle': {
+    acts: [deploy('web:2'), judged('Pass'), deploy('web:3'), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:3',
+  },
+  'the previous image comes back in the middle': {
+    acts: [deploy('web:2'), judged('Pass'), deploy('web:1')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+  },
+  'the image of before a promotion comes back: not judged again': {
+    acts: [deploy('web:2'), judged('Pass'), judged('Pass'), deploy('web:1')],
+    ends: 'Promoted: stable 100; 4 × web:1',
+  },
+  'replicas change in the middle': {
+    acts: [deploy('web:2'), scaled(10), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 10 × web:2',
+  },
+  'a restart between releases is let through': { acts: [restarted], ends: 'Idle: stable 100; 4 × web:1' },
+  'a restart in the middle waits for the release': {
+    acts: [deploy('web:2'), restarted, judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the canary’s Deployment is deleted in the middle: it is made again': {
+    acts: [deploy('web:2'), canaryDeleted, judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the canary’s template is edited: it is made again': {
+    acts: [deploy('web:2'), canaryEdited, judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the Release is deleted between releases': { acts: [deleted], ends: 'gone: stable 100; 4 × web:1' },
+  'the Release is deleted in the middle: what did not pass does not roll': {
+    acts: [deploy('web:2'), judged('Pass'), deleted],
+    ends: 'gone: stable 100; 4 × web:1',
+    ...HELD,
+  },
+  'scaled to 0, a new template is let through': {
+    acts: [scaled(0), deploy('web:2'), scaled(4)],
+    ends: 'Idle: stable 100; 4 × web:2',
+  },
+  'without a router, the canary’s pods are the weight': {
+    spec: BY_REPLICAS,
+    acts: [deploy('web:2'), passed(61_000)],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'without a router, a person aborts': {
+    spec: BY_REPLICAS,
+    acts: [deploy('web:2'), aborted],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    ...HELD,
+  },
+};
+
+/** What the user would say of the end: phase, routes, pods by image. */
+export async function endOf({ kube }: Stage): Promise<string> {
+  const release = await kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
+  const { deletionTimestamp, finalizers = [] } = release?.metadata ?? {};
+  const isGone = release === undefined || (deletionTimestamp !== undefined && finalizers.length === 0);
+  const phase = isGone ? 'gone' : String(at(release, 'status', 'phase'));
+  return `${phase}: ${await routesOf(kube)}; ${await podsByImage(kube)}`;
+}
+
+/** The user's objects, without what the server counts. */
+export async function users({ kube }: Stage): Promise<readonly unknown[]> {
+  const types = [TYPES.virtualService, TYPES.destinationRule, TYPES.service, TYPES.deployment];
+  const all = (await Promise.all(types.map((type) => kube.list(type, { namespace: 'shop' })))).flatMap(
+    ({ items }) => items,
+  );
+  return all.map(({ kind, metadata, ...rest }: KubeObject) => {
+    const annotations = Object.keys(metadata.annotations ?? {}).length === 0 ? undefined : metadata.annotations;
+    return { kind, name: metadata.name, labels: metadata.labels, annotations, spec: rest['spec'] };
+  });
+}
+
+const TEMPLATE_OF_USER = 'template';
+/** But for the template, which is the user's to change, and the marks of the hold, which last as long as the Release. */
+export function withoutHold(objects: readonly unknown[]): readonly unknown[] {
+  return objects.map((object) => {
+    if (at(object, 'kind') !== 'Deployment') return object;
+    const {
+      paused: _paused,
+      replicas: _replicas,
+      [TEMPLATE_OF_USER]: _template,
+      ...spec
+    } = at(object, 'spec') as Record<string, unknown>;
+    const { 'serin.dev/release': _release, ...labels } = at(object, 'labels') as Record<string, string>;
+    const {
+      'serin.dev/held': _held,
+      'deployment.kubernetes.io/revision': _revision,
+      ...annotations
+    } = (at(object, 'annotations') ?? {}) as Record<string, string>;
+    return { ...(object as object), labels, annotations, spec };
+  });
+}
+
+/** Each takes a second for every write. */
+export const DEADLY = [
+  'every step passes: the Deployment replaces its own pods',
+  'the second step fails',
+  'a second change in the middle',
+  'the previous image comes back in the middle',
+  'the image of before a promotion comes back: not judged again',
+  'the Release is deleted in the middle: what did not pass does not roll',
+  'without a router, the canary’s pods are the weight',
+];
