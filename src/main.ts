@@ -15,6 +15,7 @@ import { register as registerPlan } from './cli/plan.ts';
 import { register as registerQuery } from './cli/query.ts';
 import { register as registerServe } from './cli/serve.ts';
 import { register as registerStatus } from './cli/status.ts';
+import { register as registerTest } from './cli/test.ts';
 import { register as registerVersion } from './cli/version.ts';
 import { errorCatalogue, messageOf, SerinError } from './errors.ts';
 
@@ -30,6 +31,7 @@ const commands = [
   registerConvert,
   registerExplain,
   registerQuery,
+  registerTest,
   registerVersion,
 ];
 

@@ -59,10 +59,19 @@ export function renderGithub({ findings }: LintReport): string {
         ...(place.endLine === place.line ? { endColumn: place.endColumn } : {}),
         title: `serin lint: ${rule}`,
       };
-      const written = Object.entries(properties).map(([key, value]) => `${key}=${escapeProperty(String(value))}`);
-      return `::${LEVELS[severity]} ${written.join(',')}::${escapeText(message)}`;
+      return annotation(LEVELS[severity], properties, message);
     })
     .join('\n');
+}
+
+/** One workflow command. */
+export function annotation(
+  level: string,
+  properties: Readonly<Record<string, string | number>>,
+  message: string,
+): string {
+  const written = Object.entries(properties).map(([key, value]) => `${key}=${escapeProperty(String(value))}`);
+  return `::${level} ${written.join(',')}::${escapeText(message)}`;
 }
 
 const escapeText = (text: string): string =>
