@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { AGE, type KindDefinition } from './kind.ts';
+import { MetricResultSchema, ResolvedMeasure, SecretArgument } from './measure.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
 import { literals, name, opaque, rules, text, time, weight } from './schema.ts';
@@ -18,7 +19,7 @@ const resolvedMargin = (description: string) =>
   );
 
 export const ResolvedMetric = Type.Object({
-  name: name('Name of the metric.'),
+  name: text('Name of the metric.', 253),
   critical: Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' }),
   /** Share of the rollout's evidence; all shares add up to 1. */
   share: Type.Number({ minimum: 0, maximum: 1, description: 'Share of the rollout’s evidence.' }),
@@ -68,11 +69,24 @@ export const AnalysisRunSpec = Type.Object(
       { description: 'What is compared with what.' },
     ),
     metrics: Type.Array(ResolvedMetric, {
-      minItems: 1,
       maxItems: 32,
       'x-kubernetes-list-type': 'atomic',
-      description: 'What is measured, resolved.',
+      description: 'What is compared, resolved.',
     }),
+    measures: Type.Optional(
+      Type.Array(ResolvedMeasure, {
+        maxItems: 32,
+        'x-kubernetes-list-type': 'atomic',
+        description: 'What is measured by providers, resolved.',
+      }),
+    ),
+    secrets: Type.Optional(
+      Type.Array(SecretArgument, {
+        maxItems: 64,
+        'x-kubernetes-list-type': 'atomic',
+        description: 'Arguments that are secrets: where they are read when something is measured.',
+      }),
+    ),
     rule: Type.Object(
       {
         preset: text('sharp, recommended or tolerant.', 32),
@@ -143,8 +157,15 @@ export const AnalysisRunStatus = Type.Object(
         description: 'The newest intervals.',
       }),
     ),
+    metricResults: Type.Optional(
+      Type.Array(MetricResultSchema, {
+        maxItems: 32,
+        'x-kubernetes-list-type': 'atomic',
+        description: 'What providers measured, as in Argo Rollouts. Written by the measuring job only.',
+      }),
+    ),
   },
-  { description: 'Written by the analysis job only.' },
+  { description: 'Written by the analysis job, what was measured by the measuring job.' },
 );
 export type AnalysisRunStatus = Static<typeof AnalysisRunStatus>;
 

@@ -1,9 +1,17 @@
-/** AnalysisTemplate and ClusterAnalysisTemplate: what to measure and how to judge it. */
+/**
+ * AnalysisTemplate and ClusterAnalysisTemplate: what to measure and how to judge it. A superset of Argo Rollouts' spec (`measure.ts`):
+ * its templates work unchanged; `compare` is Serin's own.
+ */
 import Type, { type Static } from 'typebox';
 import { AGE, type KindDefinition } from './kind.ts';
+import { ArgumentSource, MEASURE_FIELDS, TEMPLATE_FIELDS } from './measure.ts';
 import { TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
 import { exactlyOne, listMap, literals, name, percent, rules, text } from './schema.ts';
+
+/** As Argo's, which has no rule of its own: `success-rate`, `SuccessRate`, `p95 latency`. */
+const METRIC_LABEL = '^[A-Za-z0-9_]([-A-Za-z0-9._ ]*[A-Za-z0-9_])?$';
+const ARGUMENT_NAME = '^[A-Za-z0-9_]([-A-Za-z0-9._]*[A-Za-z0-9_])?$';
 
 /** `0.05pp`, or a plain number where the metric has a unit of its own. */
 const amount = (description: string) =>
@@ -101,7 +109,12 @@ export const Compare = Type.Object(
 
 export const TemplateMetric = Type.Object(
   {
-    name: name('Name of the metric, unique in the template.'),
+    name: Type.String({
+      description: 'Name of the metric, unique over all templates of a Release.',
+      minLength: 1,
+      maxLength: 253,
+      pattern: METRIC_LABEL,
+    }),
     compare: Type.Optional(Compare),
     critical: Type.Optional(Type.Boolean({ description: 'Weighs half of the rollout’s evidence by itself.' })),
     required: Type.Optional(
@@ -113,14 +126,22 @@ export const TemplateMetric = Type.Object(
     weight: Type.Optional(
       percent('Its part of the rollout’s evidence, e.g. 30%; the others share the rest. 0%: reported, never decides.'),
     ),
+    ...MEASURE_FIELDS,
   },
-  { description: 'One metric and how it is judged.', ...rules(exactlyOne('compare')) },
+  {
+    description: 'One metric: compared with stable by Serin, or measured by a provider as in Argo Rollouts.',
+    ...rules(exactlyOne('compare', 'provider'), {
+      rule: '!has(self.provider) || !(has(self.critical) || has(self.required) || has(self.weight))',
+      message: 'critical, required and weight are for compare: leave them out, and use dryRun for what must not decide',
+    }),
+  },
 );
 
 export const Argument = Type.Object(
   {
-    name: name('Name of the argument.'),
-    value: Type.Optional(text('Its value; in a template, the default.')),
+    name: Type.String({ description: 'Name of the argument.', minLength: 1, maxLength: 253, pattern: ARGUMENT_NAME }),
+    value: Type.Optional(text('Its value; in a template, the default.', 4096)),
+    valueFrom: Type.Optional(ArgumentSource),
   },
   { description: 'An argument, used as {{args.name}} anywhere in the template.' },
 );
@@ -128,9 +149,16 @@ export const Argument = Type.Object(
 export const AnalysisTemplateSpec = Type.Object(
   {
     args: Type.Optional(listMap(Argument, 'name', { description: 'Arguments, used as {{args.name}}.', maxItems: 64 })),
-    metrics: listMap(TemplateMetric, 'name', { description: 'What is measured.', minItems: 1, maxItems: 32 }),
+    metrics: Type.Optional(listMap(TemplateMetric, 'name', { description: 'What is measured.', maxItems: 32 })),
+    ...TEMPLATE_FIELDS,
   },
-  { description: 'What is measured and how it is judged.' },
+  {
+    description: 'What is measured and how it is judged.',
+    ...rules({
+      rule: '(has(self.metrics) && size(self.metrics) > 0) || (has(self.templates) && size(self.templates) > 0)',
+      message: 'there is nothing to measure: write metrics, or templates that have some',
+    }),
+  },
 );
 export type AnalysisTemplateSpec = Static<typeof AnalysisTemplateSpec>;
 export type TemplateMetric = Static<typeof TemplateMetric>;
@@ -156,6 +184,13 @@ spec:
     compare:
       query: istio-latency
       slo: {le: "{{args.slo-ms}}ms"}
+  - name: smoke
+    interval: 60s
+    count: 5
+    failureLimit: 1
+    successCondition: result == "ok"
+    provider:
+      web: {url: "http://web-canary.shop/selftest", jsonPath: "{$.status}"}
 `;
 
 const columns = [

@@ -211,6 +211,9 @@ const Analysis = Type.Object(
           clusterScope: Type.Optional(
             Type.Boolean({ description: 'It is a ClusterAnalysisTemplate.', default: false }),
           ),
+          group: Type.Optional(
+            literals(['argoproj.io'], 'A template of Argo Rollouts, read in place; left out: one of serin.dev.'),
+          ),
         },
         { description: 'A template.' },
       ),
@@ -220,7 +223,7 @@ const Analysis = Type.Object(
         maxItems: 8,
         'x-kubernetes-list-type': 'atomic',
         ...rules({
-          rule: 'self.all(one, self.exists_one(other, other.name == one.name && (has(other.clusterScope) && other.clusterScope) == (has(one.clusterScope) && one.clusterScope)))',
+          rule: 'self.all(one, self.exists_one(other, other.name == one.name && (has(other.clusterScope) && other.clusterScope) == (has(one.clusterScope) && one.clusterScope) && has(other.group) == has(one.group)))',
           message: 'a template is named twice: its evidence would count twice; name it once',
         }),
       },

@@ -164,7 +164,9 @@ function lengthFindings({ dwell, atMost, interval, retreatAfter }: AnalysisSpec)
 }
 
 function referenceFindings({ templates, args = [] }: AnalysisSpec): readonly Finding[] {
-  const keys = templates.map(({ name, clusterScope }) => `${clusterScope === true ? 'cluster' : 'namespace'}/${name}`);
+  const keys = templates.map(
+    ({ name, clusterScope, group = '' }) => `${group}/${clusterScope === true ? 'cluster' : 'namespace'}/${name}`,
+  );
   const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index);
   if (twice >= 0) {
     return [
@@ -176,7 +178,9 @@ function referenceFindings({ templates, args = [] }: AnalysisSpec): readonly Fin
   const names = args.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) return [invalid(`spec.analysis.args has ${quote(repeated)} twice. Give it one value.`)];
-  const valueless = args.find(({ value }) => value === undefined);
+  const valueless = args.find(
+    ({ value, valueFrom }) => value === undefined && Object.keys(valueFrom ?? {}).length !== 1,
+  );
   if (valueless !== undefined) {
     return [
       invalid(`spec.analysis.args has no value for ${quote(valueless.name)}. Write one, or leave the argument out.`),

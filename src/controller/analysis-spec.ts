@@ -1,12 +1,16 @@
 /** The run that a Release asks for: templates and queries looked up, every number resolved. */
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import type { AnalysisTemplateSpec } from '../api/analysis-template.ts';
+import { listAt, stringAt } from '../api/fields.ts';
 import { type Finding, type KubeObject, TYPES } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Release } from '../api/release.ts';
 import { resolveRun } from '../judge/resolve-run.ts';
 import type { WorkloadState } from '../release/observed.ts';
+import { unreadFinding } from './analysis/unread.ts';
 import { findingOf, type ObjectReader } from './object-set.ts';
+
+const POD_TEMPLATE_HASH = 'pod-template-hash';
 
 export interface RunRequest {
   readonly release: Release;
@@ -17,12 +21,14 @@ export interface RunRequest {
   readonly gridMs: number;
 }
 
-/** Reads every template and query that might be meant; they are few, and come from the cache where there is one. */
+/** Reads every template and query that might be meant; they are few, and come from the cache where there is one. Argo's by name. */
 export async function analysisSpecOf(reader: ObjectReader, request: RunRequest): Promise<AnalysisRunSpec | Finding> {
   const { release, workload } = request;
   const { namespace } = release.metadata;
   let found: readonly (readonly KubeObject[])[];
+  let argo: ReadonlyMap<string, unknown>;
   try {
+    argo = await argoTemplates(reader, release);
     found = await Promise.all([
       reader.list(TYPES.analysisTemplate, namespace),
       reader.list(TYPES.clusterAnalysisTemplate),
@@ -36,18 +42,56 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
   const [templates, clusterTemplates, queries] = found.map(
     (objects) => new Map(objects.map((each) => [each.metadata.name, each['spec']])),
   );
-  return resolveRun({
+  const run = resolveRun({
     release,
     revision: request.revision,
     attempt: request.attempt,
     arms: { stable: armOf(workload.stable), canary: armOf(workload.canary ?? workload.stable) },
-    // The API server has checked them against their schemas.
-    template: (name, isCluster) =>
-      (isCluster ? clusterTemplates : templates)?.get(name) as AnalysisTemplateSpec | undefined,
+    // The API server has checked ours against their schemas, resolveRun looks at the others.
+    template: (name, isCluster, group) =>
+      (group === undefined
+        ? (isCluster ? clusterTemplates : templates)?.get(name)
+        : argo.get(keyOf(name, isCluster))) as AnalysisTemplateSpec | undefined,
+    podTemplateHash: { stable: hashOf(workload.stable), canary: hashOf(workload.canary) },
     query: (name) => queries?.get(name) as MetricQuerySpec | undefined,
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
   });
+  return isFinding(run) ? run : (unreadFinding(run) ?? run);
+}
+
+const keyOf = (name: string, isCluster: boolean): string => `${isCluster ? 'cluster' : 'namespace'}/${name}`;
+
+const MOST_ARGO_TEMPLATES = 64;
+
+/** Templates of Argo Rollouts that the Release names, and those that they name. Both scopes are tried: a wrong one is then told. */
+async function argoTemplates(reader: ObjectReader, { spec, metadata }: Release): Promise<ReadonlyMap<string, unknown>> {
+  const specs = new Map<string, unknown>();
+  const waiting = (spec.analysis?.templates ?? []).filter(({ group }) => group !== undefined).map(({ name }) => name);
+  const seen = new Set<string>();
+  for (let name = waiting.shift(); name !== undefined && seen.size < MOST_ARGO_TEMPLATES; name = waiting.shift()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const [own, shared] = await Promise.all([
+      reader.get({ type: TYPES.argoAnalysisTemplate, namespace: metadata.namespace, name }),
+      reader.get({ type: TYPES.argoClusterAnalysisTemplate, name }),
+    ]);
+    for (const [object, isCluster] of [
+      [own, false],
+      [shared, true],
+    ] as const) {
+      if (object === undefined) continue;
+      specs.set(keyOf(name, isCluster), object['spec']);
+      waiting.push(...listAt(object, 'spec', 'templates').flatMap((each) => stringAt(each, 'templateName') ?? []));
+    }
+  }
+  return specs;
+}
+
+/** Where the pods of a side are known by it. */
+function hashOf(arm: WorkloadState['stable'] | undefined): string | undefined {
+  const { key, value } = arm?.ownLabel ?? {};
+  return key === POD_TEMPLATE_HASH ? value : arm?.podLabels[POD_TEMPLATE_HASH];
 }
 
 export const isFinding = (value: object): value is Finding => 'reason' in value && 'message' in value;

@@ -6,6 +6,7 @@ export const SERVICE_NEEDS: readonly ResourceNeed[] = [
   { type: TYPES.release, verbs: ['get', 'list', 'watch', 'patch'], because: 'what is to be released; its finalizer' },
   { type: TYPES.release, subresource: 'status', verbs: ['get', 'patch'], because: 'what is going on' },
   { type: TYPES.analysisTemplate, verbs: ['get', 'list', 'watch'], because: 'what is measured' },
+  { type: TYPES.argoAnalysisTemplate, verbs: ['get'], because: 'templates of Argo Rollouts, read in place' },
   {
     type: TYPES.analysisRun,
     verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
@@ -18,5 +19,6 @@ export const SERVICE_NEEDS: readonly ResourceNeed[] = [
 /** Kinds without a namespace: always granted for the whole cluster, read-only. */
 export const CLUSTER_NEEDS: readonly ResourceNeed[] = [
   { type: TYPES.clusterAnalysisTemplate, verbs: ['get', 'list', 'watch'], because: 'shared templates' },
+  { type: TYPES.argoClusterAnalysisTemplate, verbs: ['get'], because: 'shared templates of Argo Rollouts' },
   { type: TYPES.metricQuery, verbs: ['get', 'list', 'watch'], because: 'the query library' },
 ];

@@ -1,52 +1,49 @@
 /** Arguments of templates: `{{args.name}}` anywhere in any string, as in Argo Rollouts. */
-import type { AnalysisTemplateSpec, Argument } from '../api/analysis-template.ts';
 import type { Finding } from '../api/meta.ts';
+import type { Arguments } from './argo/compose.ts';
 
-const PLACEHOLDER = /\{\{\s*([^{}]{0,200}?)\s*\}\}/g;
-const ARGUMENT = /^args\.([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
+const PLACEHOLDER = /\{\{\s*([^{}]{0,300}?)\s*\}\}/g;
+const ARGUMENT = /^args\.([A-Za-z0-9_](?:[-A-Za-z0-9._]*[A-Za-z0-9_])?)$/;
 
 /**
- * The template with every placeholder replaced. Later lists of `values` win over earlier ones; an argument that has a name but no
- * value anywhere, or a placeholder that names none, is a Finding. Values are put in as text and never read again.
+ * The value with every placeholder replaced in its strings. A placeholder that names no argument is a Finding; one that names a secret
+ * stays as it is. Values are put in as text and never read again.
  */
-export function substitute(
-  template: AnalysisTemplateSpec,
-  values: readonly (readonly Argument[])[],
-  where: string,
-): AnalysisTemplateSpec | Finding {
-  const args = new Map<string, string | undefined>();
-  for (const { name, value } of values.flat()) args.set(name, value ?? args.get(name));
+export function substitute<T>(value: T, { values, secrets }: Arguments, where: string): T | Finding {
+  const args = new Map<string, string | undefined>(values.map(({ name, value: text }) => [name, text]));
+  const kept = new Set(secrets.map(({ name }) => name));
   const missing: Finding[] = [];
   const replace = (text: string): string =>
     text.replace(PLACEHOLDER, (whole, inner: string) => {
       const name = ARGUMENT.exec(inner)?.[1];
-      const value = name === undefined ? undefined : args.get(name);
-      if (value !== undefined) return value;
-      missing.push(explain(whole, name, args, where));
-      return whole;
+      const known = name === undefined ? undefined : args.get(name);
+      if (known !== undefined) return known;
+      if (name === undefined || !kept.has(name)) missing.push(explain(whole, name, [...args.keys(), ...kept], where));
+      return name === undefined ? whole : `{{args.${name}}}`;
     });
   // The walk keeps the shape, only strings change.
-  const replaced = walk(template, replace) as AnalysisTemplateSpec;
+  const replaced = walk(value, replace) as T;
   return missing[0] ?? replaced;
 }
 
-function explain(
-  placeholder: string,
-  name: string | undefined,
-  args: ReadonlyMap<string, string | undefined>,
-  where: string,
-): Finding {
-  const known = [...args.keys()].join(', ') || 'none';
+/** The names of the secrets that are used anywhere in a value. */
+export function secretsIn(value: unknown, { secrets }: Arguments): Arguments['secrets'] {
+  const text = JSON.stringify(value) ?? '';
+  return secrets.filter(({ name }) => text.includes(`{{args.${name}}}`));
+}
+
+function explain(placeholder: string, name: string | undefined, known: readonly string[], where: string): Finding {
+  const list = known.join(', ') || 'none';
   if (name === undefined) {
     return {
       reason: 'InvalidSpec',
-      message: `${where} contains ${placeholder.slice(0, 80)}, which names no argument. Write {{args.name}}; arguments here: ${known}.`,
+      message: `${where} contains ${placeholder.slice(0, 80)}, which names no argument. Write {{args.name}}; arguments here: ${list}.`,
     };
   }
-  const fix = args.has(name)
-    ? `give it a value in the Release's spec.analysis.args or a default in the template's spec.args`
-    : `declare it in the template's spec.args; arguments here: ${known}`;
-  return { reason: 'InvalidSpec', message: `${where} uses {{args.${name}}}, which has no value: ${fix}.` };
+  return {
+    reason: 'InvalidSpec',
+    message: `${where} uses {{args.${name}}}, which has no value: declare it in the template's spec.args; arguments here: ${list}.`,
+  };
 }
 
 function walk(value: unknown, replace: (text: string) => string): unknown {

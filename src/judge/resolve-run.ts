@@ -4,12 +4,22 @@
  */
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import type { AnalysisTemplateSpec } from '../api/analysis-template.ts';
+import type { ResolvedMeasure } from '../api/measure.ts';
 import type { Finding } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
 import { quote, readDurationMs, readPercent } from '../api/units.ts';
 import { validateTemplate } from '../api/validate-template.ts';
-import { substitute } from './arguments.ts';
+import {
+  type Arguments,
+  type ComposedTemplate,
+  composeArguments,
+  composeTemplates,
+  fieldAtPath,
+  nameOf,
+} from './argo/compose.ts';
+import { metricRules, resolveMeasure } from './argo/resolve.ts';
+import { secretsIn, substitute } from './arguments.ts';
 import { levelOfAttempt } from './preset.ts';
 import { isFinding, type MetricDraft, resolveMetric } from './resolve-metric.ts';
 import { shareEvidence } from './shares.ts';
@@ -20,8 +30,10 @@ export interface ResolveRunInput {
   /** From 1. */
   readonly attempt: number;
   readonly arms: AnalysisRunSpec['arms'];
-  /** The template in the Release's namespace, or of the cluster. */
-  readonly template: (name: string, clusterScope: boolean) => AnalysisTemplateSpec | undefined;
+  /** For arguments that are the pod-template-hash of a side; absent where pods have none. */
+  readonly podTemplateHash?: { readonly stable?: string | undefined; readonly canary?: string | undefined };
+  /** The template in the Release's namespace, or of the cluster; `group`: argoproj.io for one that is read in place. */
+  readonly template: (name: string, clusterScope: boolean, group?: string) => AnalysisTemplateSpec | undefined;
   readonly query: (name: string) => MetricQuerySpec | undefined;
   /** Evidence counts from here, ms since the epoch. */
   readonly startedAtMs: number;
@@ -53,27 +65,26 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   }
   const rule = resolveRule(input, analysis, `${where}: spec.analysis`);
   if (isFinding(rule)) return rule;
-  const drafts: MetricDraft[] = [];
-  for (const [index, reference] of analysis.templates.entries()) {
-    const resolved = resolveTemplate(input, analysis, reference, `${where}: spec.analysis.templates[${index}]`);
-    if (isFinding(resolved)) return resolved;
-    for (const draft of resolved) {
-      const twin = drafts.find((other) => other.metric.name === draft.metric.name);
-      if (twin !== undefined) {
-        return invalid(
-          `${draft.where} has the same name as ${twin.where}. Rename one: names must be unique over all templates of a Release.`,
-        );
-      }
-      drafts.push(draft);
-    }
-  }
-  if (drafts.length === 0 || drafts.length > MAX_METRICS) {
-    return invalid(
-      `${where}: spec.analysis.templates hold ${drafts.length} metrics together. Choose templates with 1 to ${MAX_METRICS}.`,
-    );
-  }
+  const found = composeTemplates(
+    analysis.templates.map(({ name, clusterScope, group }) => ({ name, isCluster: clusterScope === true, group })),
+    ({ name, isCluster, group }) => input.template(name, isCluster, group),
+    `${where}: spec.analysis.templates`,
+  );
+  if (isFinding(found)) return found;
+  const [unusable] = templateFindings(found);
+  if (unusable !== undefined) return unusable;
+  const args = composeArguments(found, analysis.args ?? [], {
+    fieldOf: (path) => fieldAtPath(release, path),
+    hashOf: (which) => (which === 'Stable' ? input.podTemplateHash?.stable : input.podTemplateHash?.canary),
+  });
+  if (isFinding(args)) return args;
+  const templates = substituteAll(found, args);
+  if (isFinding(templates)) return templates;
+  const resolved = resolveMetrics(input, analysis, templates, args, where);
+  if (isFinding(resolved)) return resolved;
+  const { drafts, measures } = resolved;
   const metrics = drafts.map((draft) => draft.metric);
-  if (metrics.every(({ required }) => required === false)) {
+  if (measures.length === 0 && metrics.every(({ required }) => required === false)) {
     return invalid(
       `${where}: no metric of spec.analysis.templates is required, so nothing could ever pass. Set required: true on one of them.`,
     );
@@ -85,15 +96,107 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     );
   }
   const shares = shareEvidence(drafts.map(({ metric, weight }) => ({ ...metric, weight })));
+  const secrets = secretsIn(measures, args);
   return {
     release: { name: release.metadata.name, uid: release.metadata.uid },
     revision: input.revision,
     attempt: input.attempt,
     arms: input.arms,
     metrics: metrics.map((metric, index) => ({ ...metric, share: shares[index] ?? 0 })),
+    ...(measures.length === 0 ? {} : { measures: [...measures] }),
+    ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
     rule,
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
+}
+
+function templateFindings(templates: readonly ComposedTemplate[]): readonly Finding[] {
+  const declared = templates.flatMap(({ spec }) => (spec.args ?? []).map(({ name }) => name));
+  return templates.flatMap((template) =>
+    validateTemplate(template.spec, declared).map((found) => ({
+      ...found,
+      message: `${nameOf(template)}: ${found.message}`,
+    })),
+  );
+}
+
+function substituteAll(templates: readonly ComposedTemplate[], args: Arguments): readonly ComposedTemplate[] | Finding {
+  const substituted: ComposedTemplate[] = [];
+  for (const template of templates) {
+    const { metrics, dryRun, measurementRetention } = template.spec;
+    const used = {
+      ...(metrics === undefined ? {} : { metrics }),
+      ...(dryRun === undefined ? {} : { dryRun }),
+      ...(measurementRetention === undefined ? {} : { measurementRetention }),
+    };
+    const replaced = substitute(used, args, nameOf(template));
+    if (isFinding(replaced)) return replaced;
+    substituted.push({ ...template, spec: { ...template.spec, ...replaced } });
+  }
+  return substituted;
+}
+
+interface ResolvedMetrics {
+  readonly drafts: readonly MetricDraft[];
+  readonly measures: readonly ResolvedMeasure[];
+}
+
+/** Both kinds, under names of their own. */
+function resolveMetrics(
+  input: ResolveRunInput,
+  analysis: AnalysisSpec,
+  templates: readonly ComposedTemplate[],
+  args: Arguments,
+  where: string,
+): ResolvedMetrics | Finding {
+  const placed = templates.flatMap((template) =>
+    (template.spec.metrics ?? []).map((metric, index) => ({
+      metric,
+      place: `${nameOf(template)}: spec.metrics[${index}]`,
+    })),
+  );
+  if (placed.length === 0 || placed.length > MAX_METRICS) {
+    return invalid(
+      `${where}: spec.analysis.templates hold ${placed.length} metrics together. Choose templates with 1 to ${MAX_METRICS}.`,
+    );
+  }
+  const names = placed.map(({ metric }) => metric.name);
+  const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (twice >= 0) {
+    return invalid(
+      `${placed[twice]?.place} and ${placed[names.indexOf(names[twice] ?? '')]?.place} have the same name '${names[twice]}'. Rename one: names must be unique over all templates of a Release.`,
+    );
+  }
+  const rules = metricRules(templates, names);
+  if (isFinding(rules)) return rules;
+  const drafts: MetricDraft[] = [];
+  const measures: ResolvedMeasure[] = [];
+  for (const { metric, place } of placed) {
+    if (metric.compare === undefined) {
+      const measure = resolveMeasure(metric, place);
+      if (isFinding(measure)) return measure;
+      const retention = rules.retention(metric.name);
+      measures.push({
+        ...measure,
+        ...(rules.isDryRun(metric.name) ? { isDryRun: true } : {}),
+        ...(retention === undefined ? {} : { retention }),
+      });
+      continue;
+    }
+    const [secret] = secretsIn(metric, args);
+    if (secret !== undefined) {
+      return invalid(
+        `${place} (${metric.name}) uses the secret {{args.${secret.name}}}, which only providers may. Take it out.`,
+      );
+    }
+    // A comparison in dry run is shown and has no part of the evidence.
+    const judged = rules.isDryRun(metric.name) ? { ...metric, weight: '0%' } : metric;
+    const preset = analysis.preset ?? 'recommended';
+    const draft = resolveMetric(judged, metric.compare, preset, input.query, `${place} (${metric.name})`);
+    if (isFinding(draft)) return draft;
+    drafts.push(draft);
+  }
+  return { drafts, measures };
 }
 
 function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: string): AnalysisRunSpec['rule'] | Finding {
@@ -135,42 +238,6 @@ function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: stri
     historyMs: Math.round(historyMs),
     horizonMs: Math.max(1, Math.round(horizonMs)),
   };
-}
-
-function resolveTemplate(
-  input: ResolveRunInput,
-  analysis: AnalysisSpec,
-  reference: AnalysisSpec['templates'][number],
-  where: string,
-): readonly MetricDraft[] | Finding {
-  const isCluster = reference.clusterScope === true;
-  const kind = isCluster ? 'ClusterAnalysisTemplate' : 'AnalysisTemplate';
-  const raw = input.template(reference.name, isCluster);
-  if (raw === undefined) {
-    const other = input.template(reference.name, !isCluster);
-    const fix = other === undefined ? 'Create it, or correct the name' : `Set clusterScope: ${String(!isCluster)}`;
-    return {
-      reason: 'TemplateNotFound',
-      message: `${where} names ${kind} ${reference.name}, which does not exist. ${fix}.`,
-    };
-  }
-  const [unusable] = validateTemplate(raw);
-  if (unusable !== undefined) return { ...unusable, message: `${kind} ${reference.name}: ${unusable.message}` };
-  const template = substitute(raw, [raw.args ?? [], analysis.args ?? []], `${kind} ${reference.name}`);
-  if (isFinding(template)) return template;
-  const metrics: MetricDraft[] = [];
-  for (const [index, metric] of template.metrics.entries()) {
-    const where = `${kind} ${reference.name}: spec.metrics[${index}] (${metric.name})`;
-    if (metric.compare === undefined) {
-      return invalid(
-        `${where} has no compare block. Add compare.query or compare.inline; other kinds are not supported yet.`,
-      );
-    }
-    const draft = resolveMetric(metric, metric.compare, analysis.preset ?? 'recommended', input.query, where);
-    if (isFinding(draft)) return draft;
-    metrics.push(draft);
-  }
-  return metrics;
 }
 
 function duration(text: string | undefined, fallbackMs: number, where: string): number | Finding {

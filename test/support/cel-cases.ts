@@ -138,6 +138,7 @@ const release: readonly CelCase[] = [
     pass: [
       [{ name: 'a' }, { name: 'b' }],
       [{ name: 'a' }, { name: 'a', clusterScope: true }],
+      [{ name: 'a' }, { name: 'a', group: 'argoproj.io' }],
     ],
     fail: [
       [{ name: 'a' }, { name: 'a' }],
@@ -169,11 +170,35 @@ const release: readonly CelCase[] = [
 
 const template: readonly CelCase[] = [
   {
+    path: 'spec',
+    says: 'there is nothing to measure',
+    field: '',
+    pass: [
+      { metrics: [{ name: 'a', compare: { query: 'q' } }] },
+      { templates: [{ templateName: 'other' }] },
+      { metrics: [], templates: [{ templateName: 'other', clusterScope: true }] },
+    ],
+    fail: [{}, { metrics: [] }, { metrics: [], templates: [] }],
+  },
+  {
     path: 'spec.metrics[]',
-    says: 'compare is missing',
+    says: 'write exactly one of compare, provider',
     field: 'metrics[0]',
-    pass: [{ name: 'a', compare: { query: 'q' } }],
-    fail: [{ name: 'a' }],
+    pass: [
+      { name: 'a', compare: { query: 'q' } },
+      { name: 'a', provider: { web: { url: 'http://x' } }, count: '{{args.n}}', failureLimit: -1 },
+    ],
+    fail: [{ name: 'a' }, { name: 'a', compare: { query: 'q' }, provider: { job: { spec: {} } } }],
+  },
+  {
+    path: 'spec.metrics[]',
+    says: 'critical, required and weight are for compare',
+    field: 'metrics[0]',
+    pass: [{ name: 'a', compare: { query: 'q' }, critical: true, required: true, weight: '10%' }],
+    fail: [
+      { name: 'a', provider: { job: { spec: {} } }, critical: true },
+      { name: 'a', provider: { job: { spec: {} } }, weight: '10%' },
+    ],
   },
   {
     path: 'spec.metrics[].compare',

@@ -65,7 +65,8 @@ function releaseReferences(object: SourceObject): readonly Reference[] {
   const templates = listAt(value, 'spec', 'analysis', 'templates').flatMap((template, index) => {
     const name = stringAt(template, 'name');
     if (name === undefined) return [];
-    return [templateReference(object, ['spec', 'analysis', 'templates', index, 'name'], name, isTrue(template), GROUP)];
+    const group = stringAt(template, 'group') ?? GROUP;
+    return [templateReference(object, ['spec', 'analysis', 'templates', index, 'name'], name, isTrue(template), group)];
   });
   const members = listAt(value, 'spec', 'workload', 'pair', 'members').flatMap((name, index) =>
     typeof name === 'string'
@@ -92,7 +93,7 @@ const OFTEN_ELSEWHERE = ['Deployment', 'VirtualService', 'DestinationRule'];
 function look(object: SourceObject, reference: Reference, context: LintContext): readonly LintFinding[] {
   const { kind, name, path, namespace } = reference;
   if (findObject(context, reference) !== undefined) return route(object, reference, context);
-  if (context.library.has(`${kind}/${name}`)) return [];
+  if (reference.group === GROUP && context.library.has(`${kind}/${name}`)) return [];
   const sameKind = context.objects.filter(
     (other) => other.kind === kind && groupOf(other.apiVersion) === reference.group,
   );
@@ -120,7 +121,8 @@ function look(object: SourceObject, reference: Reference, context: LintContext):
   }
   const hint = didYouMean(name, names);
   if (hint !== '') return [finding('reference', place, `There is no ${kind} ${name}.${hint}`)];
-  if (OFTEN_ELSEWHERE.includes(kind) && sameKind.length === 0) return [];
+  const isOftenElsewhere = OFTEN_ELSEWHERE.includes(kind) || reference.group === 'argoproj.io';
+  if (isOftenElsewhere && sameKind.length === 0) return [];
   return [
     finding(
       'missing-reference',

@@ -44,16 +44,28 @@ export const checkRelease: Check = (object, context) => {
   ];
 };
 
-function specOf(context: LintContext, kind: string, name: string, namespace?: string): Fields | undefined {
-  const own = findObject(context, { kind, name, namespace, group: GROUP });
-  const spec = own === undefined ? context.library.get(`${kind}/${name}`) : at(own.value, 'spec');
+function specOf(
+  context: LintContext,
+  kind: string,
+  name: string,
+  namespace?: string,
+  group: string = GROUP,
+): Fields | undefined {
+  const own = findObject(context, { kind, name, namespace, group });
+  const spec = own === undefined && group === GROUP ? context.library.get(`${kind}/${name}`) : at(own?.value, 'spec');
   return typeof spec === 'object' && spec !== null && !Array.isArray(spec) ? { ...spec } : undefined;
 }
 
-function templateOf(object: SourceObject, context: LintContext, name: string, isCluster: boolean): Fields | undefined {
+function templateOf(
+  object: SourceObject,
+  context: LintContext,
+  name: string,
+  isCluster: boolean,
+  group?: string,
+): Fields | undefined {
   return isCluster
-    ? specOf(context, 'ClusterAnalysisTemplate', name)
-    : specOf(context, 'AnalysisTemplate', name, object.namespace);
+    ? specOf(context, 'ClusterAnalysisTemplate', name, undefined, group)
+    : specOf(context, 'AnalysisTemplate', name, object.namespace, group);
 }
 
 interface Resolved {
@@ -82,7 +94,8 @@ function resolve(object: SourceObject, release: ReleaseSpec, context: LintContex
     attempt: 1,
     arms: { stable: { workload: 'stable' }, canary: { workload: 'canary' } },
     // Both are validated by resolveRun before they are used.
-    template: (name, isCluster) => templateOf(object, context, name, isCluster) as AnalysisTemplateSpec | undefined,
+    template: (name, isCluster, group) =>
+      templateOf(object, context, name, isCluster, group) as AnalysisTemplateSpec | undefined,
     query: (name) => specOf(context, 'MetricQuery', name) as MetricQuerySpec | undefined,
     startedAtMs: 0,
     gridMs: intervalMs ?? GRID_MS,
@@ -102,10 +115,11 @@ function argumentFindings(
   { analysis }: ReleaseSpec,
   context: LintContext,
 ): readonly LintFinding[] {
-  const templates = (analysis?.templates ?? []).map(({ name, clusterScope }) =>
-    templateOf(object, context, name, clusterScope === true),
+  const templates = (analysis?.templates ?? []).map(({ name, clusterScope, group }) =>
+    templateOf(object, context, name, clusterScope === true, group),
   );
-  if (templates.some((template) => template === undefined)) return [];
+  // What they are made of may declare it.
+  if (templates.some((template) => template === undefined || listAt(template, 'templates').length > 0)) return [];
   const declared = templates.flatMap((template) => listAt(template, 'args').map((arg) => stringAt(arg, 'name') ?? ''));
   return (analysis?.args ?? []).flatMap(({ name }, index) => {
     if (declared.includes(name)) return [];
@@ -262,8 +276,8 @@ function lengthFindings(
     atMostMs,
     ...(strategy?.canary?.steps ?? []).map(({ judge }) => readDurationMs(judge?.atMost) ?? 0),
   );
-  return (analysis?.templates ?? []).flatMap(({ name, clusterScope }, index) =>
-    listAt(templateOf(object, context, name, clusterScope === true), 'metrics').flatMap((metric) => {
+  return (analysis?.templates ?? []).flatMap(({ name, clusterScope, group }, index) =>
+    listAt(templateOf(object, context, name, clusterScope === true, group), 'metrics').flatMap((metric) => {
       const lengthMs = lengthOf(metric);
       if (lengthMs === undefined || lengthMs <= longest) return [];
       return [

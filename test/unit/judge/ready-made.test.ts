@@ -16,7 +16,7 @@ const REQUESTS = 4000;
 
 /** Templates without a required metric say that they stand beside another one. */
 function runOf(name: string): AnalysisRunSpec {
-  const isAlone = libraryTemplate(name).metrics.some(({ required }) => required !== false);
+  const isAlone = (libraryTemplate(name).metrics ?? []).some(({ required }) => required !== false);
   const names = isAlone ? [name] : [name, 'success-and-latency'];
   return labRun({
     startedAtMs: START_MS,

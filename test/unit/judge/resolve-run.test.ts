@@ -143,9 +143,12 @@ describe('the run of a release', () => {
       says: /Set clusterScope: true/,
     },
     {
-      name: 'the same template twice',
-      call: [{ templates: [1, 2].map(() => ({ name: 'success-and-latency', clusterScope: true })) }],
-      says: /same name.*Rename one/,
+      name: 'metrics of the same name in two templates',
+      call: [
+        { templates: [{ name: 'one' }, { name: 'two' }], args: [] },
+        { template: () => ({ metrics: [{ name: 'm', compare: { query: 'istio-requests' } }] }) },
+      ],
+      says: /AnalysisTemplate two: .*AnalysisTemplate one: .*same name 'm'.*Rename one/,
     },
     {
       name: 'an unknown query',
@@ -176,7 +179,7 @@ describe('the run of a release', () => {
         args: [{ name: 'slo' }],
         metrics: [{ name: 'm', compare: { query: 'istio-latency', slo: { le: '{{args.slo}}' } } }],
       }),
-      says: /uses \{\{args\.slo\}\}, which has no value.*spec\.analysis\.args/,
+      says: /args\.slo was not resolved: it has no value.*spec\.analysis\.args/,
     },
     {
       name: 'an argument that is not declared',
