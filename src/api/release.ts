@@ -40,6 +40,11 @@ export const TRANSITIONS = [
 ] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
+
+const wallClock = (description: string) =>
+  Type.String({ description, maxLength: 5, pattern: '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$' });
+
 const HoldTimedPauses = Type.Boolean({
   description:
     'A pause with a duration also waits for a Pass: meanwhile the whole rollout is paused. Left out, such a pause ends by itself, and Serin can only veto.',
@@ -262,6 +267,11 @@ const Analysis = Type.Object(
     retryLimit: Type.Optional(
       Type.Integer({ description: 'How often one revision may be retried.', minimum: 0, maximum: 10 }),
     ),
+    retryAfter: Type.Optional(
+      duration(
+        'So long after it failed, a revision is tried again by itself, each time after twice as long; absent: when a person asks.',
+      ),
+    ),
   },
   {
     description: 'What is judged; absent: the steps are a timetable and the release says so.',
@@ -305,6 +315,52 @@ export const NotifySink = Type.Object(
   { description: 'Exactly one of these.', ...rules(exactlyOne('slack', 'webhook')) },
 );
 
+const Window = Type.Object(
+  {
+    days: Type.Optional(
+      Type.Array(literals(WEEKDAYS, 'A day on which it opens.'), {
+        description: 'Days on which it opens; absent: every day.',
+        minItems: 1,
+        maxItems: 7,
+        'x-kubernetes-list-type': 'set',
+      }),
+    ),
+    from: wallClock('When it opens, e.g. 09:00.'),
+    to: wallClock('When it closes; earlier than `from`: on the next day.'),
+    timeZone: Type.Optional(
+      Type.String({
+        description: 'IANA name of the zone whose clocks these are.',
+        default: 'UTC',
+        minLength: 1,
+        maxLength: 64,
+        pattern: '^[A-Za-z0-9_+/-]+$',
+      }),
+    ),
+  },
+  {
+    description: 'A time of day, on some days.',
+    ...rules({
+      rule: 'self.from != self.to',
+      message: 'the window opens and closes at the same time: write two times, 00:00 and 24:00 for a whole day',
+    }),
+  },
+);
+
+const Freeze = Type.Object(
+  {
+    from: time('When it begins.'),
+    to: time('When it is over.'),
+    because: Type.Optional(text('Why, for people.', 256)),
+  },
+  {
+    description: 'A span without releases.',
+    ...rules({
+      rule: 'self.from < self.to',
+      message: 'the freeze ends before it begins: exchange the two times',
+    }),
+  },
+);
+
 const OWN_STEPS = OWN_STEPS_WORKLOADS.filter((workload) => TODAY.workloads.some((name) => name === workload))
   .map((workload) => `has(self.workload.${workload})`)
   .join(' || ');
@@ -318,7 +374,25 @@ export const ReleaseSpec = Type.Object(
     mode: Type.Optional(
       literals(['act', 'observe'], 'observe: judge and report, write no traffic.', { default: 'act' }),
     ),
-    progressDeadline: Type.Optional(duration('Longest time for the whole release; after it: held.')),
+    progressDeadline: Type.Optional(
+      duration('Longest time for the whole release, closed windows and freezes left out; after it: held.'),
+    ),
+    windows: Type.Optional(
+      Type.Array(Window, {
+        description:
+          'When weights may rise by themselves; absent: always. Outside, a release stays where it is; abort, rollback and what a person asks for work always.',
+        minItems: 1,
+        maxItems: 16,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
+    freezes: Type.Optional(
+      Type.Array(Freeze, {
+        description: 'When they may not, whatever the windows say.',
+        maxItems: 32,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     paused: Type.Optional(Type.Boolean({ description: 'Stay where it is.' })),
     notify: Type.Optional(
       Type.Array(NotifySink, { description: 'Who is told.', maxItems: 16, 'x-kubernetes-list-type': 'atomic' }),
@@ -447,6 +521,14 @@ export const ReleaseStatus = Type.Object(
       ),
     ),
     heldSince: Type.Optional(time('Since when it is held.')),
+    closedSince: Type.Optional(time('Since when release windows or a freeze hold it.')),
+    closedSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        format: 'int64',
+        description: 'How long they held it before, in this release; not counted against progressDeadline.',
+      }),
+    ),
     paused: Type.Optional(Type.Boolean({ description: 'A person paused it.' })),
     rolling: Type.Optional(
       Type.Boolean({

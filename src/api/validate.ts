@@ -3,6 +3,7 @@
  * Total: any JSON gives findings, never an exception. The schema's own rules are checked again for older servers.
  */
 import { planOf } from '../release/plan.ts';
+import { windowFindings } from '../release/windows.ts';
 import { combinationOf, ownsSteps, ROUTERS, STRATEGIES, TODAY, WORKLOADS } from './combinations.ts';
 import { fieldsAt } from './fields.ts';
 import type { Finding } from './meta.ts';
@@ -27,6 +28,7 @@ export function validateRelease(spec: unknown): readonly Finding[] {
     ...planFindings(release),
     ...replicaFindings(release),
     ...(release.analysis === undefined ? [] : analysisFindings(release.analysis)),
+    ...windowFindings(release),
     ...notifyFindings(release),
   ];
 }
@@ -97,6 +99,9 @@ function timeFindings(
   spec: ReleaseSpec,
   steps: readonly { readonly kind: string; readonly durationMs?: number; readonly atLeastMs?: number }[],
 ): readonly Finding[] {
+  if (readDurationMs(spec.analysis?.retryAfter) === 0) {
+    return [invalid('spec.analysis.retryAfter is 0s, so a bad revision would come back at once. Write e.g. 10m.')];
+  }
   const deadlineMs = readDurationMs(spec.progressDeadline);
   if (deadlineMs === undefined) return [];
   if (deadlineMs === 0)
@@ -124,7 +129,7 @@ function replicaFindings({ strategy, traffic }: ReleaseSpec): readonly Finding[]
   ];
 }
 
-const DURATIONS = ['retreatAfter', 'interval', 'warmUp', 'dwell', 'atMost', 'history'] as const;
+const DURATIONS = ['retreatAfter', 'interval', 'warmUp', 'dwell', 'atMost', 'history', 'retryAfter'] as const;
 
 function analysisFindings(analysis: AnalysisSpec): readonly Finding[] {
   const unreadable = DURATIONS.find(

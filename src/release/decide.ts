@@ -10,11 +10,12 @@ import { adopt } from './rules/adoption.ts';
 import { advance, followEditedPlan } from './rules/advance.ts';
 import { finishAborting, startAborting } from './rules/aborting.ts';
 import { giveBackOnDeletion } from './rules/deletion.ts';
-import { holdOrGoOn, retreat } from './rules/holds.ts';
+import { countClosed, holdOrGoOn, retreat } from './rules/holds.ts';
 import { obstacleGone, waitForReach, waitForSpec } from './rules/obstacles.ts';
 import { keepHold, letEmptyThrough, tellOfPause } from './rules/in-place.ts';
 import { observe, stopActing } from './rules/observing.ts';
 import { prepareRun, take } from './rules/preparation.ts';
+import { retryByItself } from './rules/retrying.ts';
 import { present } from './rules/present.ts';
 import { promote } from './rules/promotion.ts';
 import { scaleForStep, watchReadiness } from './rules/readiness.ts';
@@ -50,6 +51,7 @@ const RULES: readonly Rule[] = [
   tellOfPause,
   // The next release, or nothing more to hold for the last one.
   start,
+  retryByItself,
   giveBack,
   waitForSpec,
   // What must be there before going on.
@@ -60,6 +62,7 @@ const RULES: readonly Rule[] = [
   scaleForStep,
   // Staying, or going on.
   retreat,
+  countClosed,
   holdOrGoOn,
   advance,
   promote,

@@ -63,6 +63,8 @@ export function started(
     analysisRun: _r,
     unreadySince: _u,
     rolling: _ro,
+    closedSince: _cs,
+    closedSeconds: _c,
     ...kept
   } = draftOf(s);
   const attempt = nextAttempt(s, revision);

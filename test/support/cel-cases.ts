@@ -43,6 +43,20 @@ const release: readonly CelCase[] = [
     fail: [inMode(one, 'observe')],
   },
   {
+    path: 'spec.windows[]',
+    says: 'the window opens and closes at the same time',
+    field: 'windows',
+    pass: [[{ from: '09:00', to: '16:00' }], [{ from: '22:00', to: '04:00' }]],
+    fail: [[{ from: '09:00', to: '09:00' }]],
+  },
+  {
+    path: 'spec.freezes[]',
+    says: 'the freeze ends before it begins',
+    field: 'freezes',
+    pass: [[{ from: '2026-12-01T00:00:00Z', to: '2026-12-02T00:00:00Z' }]],
+    fail: [[{ from: '2026-12-02T00:00:00Z', to: '2026-12-01T00:00:00Z' }]],
+  },
+  {
     path: 'spec.workload',
     says: 'write exactly one of pair',
     field: 'workload',

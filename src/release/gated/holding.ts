@@ -1,6 +1,6 @@
 /** Pausing the whole rollout: for a person's pause on the way, and for pauses that would end by themselves before a Pass. */
 import { isFollowingSteps, isObserving, type Rule, type Situation } from '../situation.ts';
-import { blindSince } from '../rules/holds.ts';
+import { blindSince, closed } from '../rules/holds.ts';
 import { held } from '../rules/obstacles.ts';
 import { draftOf, write } from '../transitions.ts';
 
@@ -15,7 +15,8 @@ function shouldHold(s: Situation): boolean {
   return isTimed && s.step?.kind === 'judge' && !hasPassed(s);
 }
 
-const hasPassed = (s: Situation): boolean => s.verdict?.outcome === 'Pass' && blindSince(s) === undefined;
+const hasPassed = (s: Situation): boolean =>
+  s.verdict?.outcome === 'Pass' && blindSince(s) === undefined && closed(s) === undefined;
 
 /** Recorded first; the order follows in the next pass, and so does its end. */
 export const hold: Rule = (s) => {

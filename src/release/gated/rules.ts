@@ -5,7 +5,7 @@
 import { adopt } from '../rules/adoption.ts';
 import { aborted, startAborting, SUPERSEDED, superseded } from '../rules/aborting.ts';
 import { judged } from '../rules/advance.ts';
-import { holdCause, holdOrGoOn } from '../rules/holds.ts';
+import { countClosed, holdCause, holdOrGoOn } from '../rules/holds.ts';
 import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
 import { prepareRun, take } from '../rules/preparation.ts';
 import { watchReadiness } from '../rules/readiness.ts';
@@ -192,6 +192,7 @@ export const GATED_RULES: readonly Rule[] = [
   hold,
   heldElsewhere,
   waitForPerson,
+  countClosed,
   holdOrGoOn,
   openGate,
   present,

@@ -5,8 +5,9 @@
 import type { Finding } from '../../api/meta.ts';
 import { readDurationMs } from '../../api/units.ts';
 import { weightAt } from '../plan.ts';
-import { freshnessMs, isFollowingSteps, type Rule, type Situation } from '../situation.ts';
+import { freshnessMs, isFollowingSteps, isGoingBack, type Rule, type Situation } from '../situation.ts';
 import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
 import { driftSaid, MAX_DRIFT_REPAIRS } from './traffic.ts';
 
@@ -17,12 +18,26 @@ export const isContested = ({ status }: Situation): boolean => (status.driftRepa
 
 export function isPastDeadline({ plan, status, nowMs }: Situation): boolean {
   if (plan?.progressDeadlineMs === undefined || status.startedAt === undefined) return false;
-  return nowMs - Date.parse(status.startedAt) >= plan.progressDeadlineMs;
+  const closedMs =
+    (status.closedSeconds ?? 0) * 1000 +
+    (status.closedSince === undefined ? 0 : Math.max(0, nowMs - Date.parse(status.closedSince)));
+  return nowMs - Date.parse(status.startedAt) - closedMs >= plan.progressDeadlineMs;
 }
+
+/** Keeps account of the time that windows and freezes take from a release: it must not count against its deadline. */
+export const countClosed: Rule = (s) => {
+  if (!isFollowingSteps(s)) return undefined;
+  const isClosed = closed(s) !== undefined;
+  const { closedSince, ...draft } = draftOf(s);
+  if (isClosed) return closedSince === undefined ? write(s, { ...draft, closedSince: s.now }, 'closed') : undefined;
+  if (closedSince === undefined) return undefined;
+  const seconds = Math.max(0, Math.round((s.nowMs - Date.parse(closedSince)) / 1000));
+  return write(s, { ...draft, closedSeconds: (draft.closedSeconds ?? 0) + seconds }, 'open again');
+};
 
 /** The first reason to stay, with what would end it. */
 export function holdCause(s: Situation): (Finding & { readonly waitingFor: string }) | undefined {
-  return contested(s) ?? paused(s) ?? pastDeadline(s) ?? pauseStep(s) ?? blind(s) ?? inconclusive(s);
+  return contested(s) ?? paused(s) ?? closed(s) ?? pastDeadline(s) ?? pauseStep(s) ?? blind(s) ?? inconclusive(s);
 }
 
 export const holdOrGoOn: Rule = (s) => {
@@ -91,6 +106,12 @@ function paused({ spec, status }: Situation): ReturnType<typeof holdCause> {
   if (status.paused === true)
     return { reason: 'PausedByPerson', message: 'A person paused it; resume to go on.', waitingFor: 'person' };
   return undefined;
+}
+
+/** Going back to what was stable before is no release that could wait. */
+export function closed(s: Situation): ReturnType<typeof holdCause> {
+  const cause = isGoingBack(s) ? undefined : closedCause(s.spec, s.nowMs);
+  return cause === undefined ? undefined : { ...cause, waitingFor: 'window' };
 }
 
 function pastDeadline(s: Situation): ReturnType<typeof holdCause> {

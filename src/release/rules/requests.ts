@@ -18,7 +18,7 @@ import {
   withWeight,
   write,
 } from '../transitions.ts';
-import { isContested, isPastDeadline } from './holds.ts';
+import { closed, isContested, isPastDeadline } from './holds.ts';
 
 /** Retries of one revision where the spec does not say. */
 export const RETRY_LIMIT = 3;
@@ -144,6 +144,8 @@ function resume(s: Situation, request: PersonRequest): Answer {
   if (step?.kind === 'pause') return nextStep(s, request);
   if (status.phase !== 'Held') return refused('It is neither paused nor held.');
   if (s.verdict?.outcome === 'Inconclusive' && s.verdict.blindSinceMs === undefined) return nextStep(s, request);
+  if (closed(s) !== undefined)
+    return refused('Release windows or a freeze hold it; promote leaves this step all the same.');
   if (status.reason !== 'Blind') {
     return refused(
       'It is held for want of data and goes on by itself when there is some; promote leaves this step unjudged.',

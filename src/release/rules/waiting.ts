@@ -2,16 +2,23 @@
 import { isFollowingSteps, isUnderWay, type Situation } from '../situation.ts';
 import { NOT_READY_MS, NOT_SERVING_MS } from './aborting.ts';
 import { blindSince } from './holds.ts';
+import { retryDueMs } from './retrying.ts';
 import { CONTEST_PERIOD_MS } from './traffic.ts';
 
 /** While a release is under way somebody looks at least so often, whatever the queue lost. */
 const HEARTBEAT_MS = 30_000;
 
 export function untilNextLook(s: Situation): number | undefined {
-  if (!isUnderWay(s.status)) return undefined;
+  if (!isUnderWay(s.status)) return untilRetry(s);
   const due = dueTimes(s).filter((time) => time > s.nowMs);
   const next = Math.min(s.nowMs + HEARTBEAT_MS, ...due);
   return Math.max(1, Math.ceil(next - s.nowMs));
+}
+
+/** Outside of a window the time comes later than it is due; then somebody looks again and again. */
+function untilRetry(s: Situation): number | undefined {
+  const dueMs = retryDueMs(s);
+  return dueMs === undefined ? undefined : Math.max(HEARTBEAT_MS, Math.ceil(dueMs - s.nowMs));
 }
 
 function dueTimes(s: Situation): readonly number[] {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/judge/verdict.ts';
 import { nextAction } from '../../../src/release/decide.ts';
+import { closedCause } from '../../../src/release/windows.ts';
 import type { PersonRequest } from '../../../src/release/observed.ts';
 import {
   aSpec,
@@ -80,7 +81,6 @@ function whyRaised(before: World, after: World, ghost: Ghost): string {
   const { status } = before;
   if (status === undefined || after.status === undefined) return 'nothing';
   if (before.spec.mode === 'observe') return 'others';
-  if (before.spec.analysis === undefined) return 'timetable';
   if (after.status.handledRequest?.id !== status.handledRequest?.id && after.status.handledRequest?.result === 'done')
     return 'a person';
   if (
@@ -88,6 +88,8 @@ function whyRaised(before: World, after: World, ghost: Ghost): string {
     ['PromotedByPerson', 'RolledBackToPrevious'].includes(after.status.reason ?? '')
   )
     return 'a person';
+  if (closedCause(before.spec, before.nowMs) !== undefined) return 'nothing';
+  if (before.spec.analysis === undefined) return 'timetable';
   const isFirst =
     status.weight === 0 &&
     after.status.step?.index !== undefined &&
@@ -130,6 +132,14 @@ const verbs = fc.constantFrom<PersonRequest['verb'][]>(
   'retry',
   'skip-step',
 );
+
+/** Windows and freezes; the last of each kind is always closed. */
+const TIMES: readonly Pick<World['spec'], 'windows' | 'freezes'>[] = [
+  { windows: [{ from: '00:00', to: '24:00' }] },
+  { windows: [{ days: ['Sun'], from: '03:00', to: '04:00' }] },
+  { freezes: [] },
+  { freezes: [{ from: '2025-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' }] },
+];
 
 const editSpec = (world: World, change: Partial<World['spec']>): void => {
   world.spec = { ...world.spec, ...change };
@@ -228,6 +238,16 @@ const events: readonly fc.Arbitrary<Event>[] = [
     (mode): Event =>
       (world) =>
         editSpec(world, { mode }),
+  ),
+  fc.constantFrom(...TIMES).map(
+    (times): Event =>
+      (world) =>
+        editSpec(world, times),
+  ),
+  fc.constantFrom('10m', undefined).map(
+    (retryAfter): Event =>
+      (world) =>
+        editSpec(world, { analysis: { ...anAnalysis, ...(retryAfter === undefined ? {} : { retryAfter }) } }),
   ),
   fc.boolean().map(
     (isMissing): Event =>
