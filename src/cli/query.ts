@@ -120,7 +120,7 @@ export function register(program: Command): void {
     .option('-o, --output <format>', 'text or json')
     .action(list);
   query
-    .command('show <name>')
+    .command('show <query>')
     .description('one query: its PromQL for both sides, the labels it needs, where its names come from')
     .option('-n, --namespace <name>', 'namespace of the workloads')
     .option('--stable <workload>', 'workload to compare with')
