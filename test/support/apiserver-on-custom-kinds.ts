@@ -333,7 +333,10 @@ export function onCustomKinds(client: () => ApiClient): void {
       const body = { apiVersion: 'serin.dev/v1alpha1', kind: 'Release', metadata: { name: 'r' }, spec: {} };
       await expect.poll(async () => (await suite.call('POST', path, { body })).status, { timeout: 10_000 }).toBe(422);
       const answer = await suite.call('POST', path, { body });
-      expect(answer.body.message).toContain('[spec.workload: Required value, spec.strategy: Required value, <nil>');
+      expect(answer.body.message).toContain('spec.workload: Required value');
+      const unplanned = { ...body, spec: { workload: { pair: { members: ['web-v1', 'web-v2'] } } } };
+      const refused = await suite.call('POST', path, { body: unplanned });
+      expect(refused.body.message).toContain('strategy is missing: write it');
     });
   });
 }
