@@ -174,6 +174,7 @@ export const TYPES = {
   metricQuery: { group: GROUP, version: VERSION, kind: 'MetricQuery', plural: 'metricqueries', namespaced: false },
   deployment: { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
   replicaSet: { group: 'apps', version: 'v1', kind: 'ReplicaSet', plural: 'replicasets', namespaced: true },
+  job: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true },
   pod: { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
   service: { group: '', version: 'v1', kind: 'Service', plural: 'services', namespaced: true },
   secret: { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
