@@ -176,6 +176,8 @@ export interface AppOptions {
   readonly spec?: Partial<Record<keyof ReleaseSpec, unknown>>;
   readonly analysis?: Partial<NonNullable<ReleaseSpec['analysis']>> | undefined;
   readonly replicas?: { readonly v1: number; readonly v2: number };
+  /** One Deployment, released in place, instead of a pair: only `v1` is there. */
+  readonly isInPlace?: boolean;
   /** Changes objects before they are applied, e.g. the VirtualService. */
   readonly edit?: (object: KubeObject) => KubeObject;
 }
@@ -192,7 +194,10 @@ export const QUICK_ANALYSIS = {
 
 export function releaseFor(app: string, namespace: string, options: AppOptions = {}): KubeObject {
   const spec: Record<string, unknown> = {
-    workload: { pair: { members: [`${app}-v1`, `${app}-v2`] } },
+    workload:
+      options.isInPlace === true
+        ? { deployment: { name: `${app}-v1` } }
+        : { pair: { members: [`${app}-v1`, `${app}-v2`] } },
     traffic: { istio: { virtualService: { name: app }, destinationRule: { name: app } } },
     strategy: { canary: { stepWeights: [40, 60] } },
     analysis: { ...QUICK_ANALYSIS, ...options.analysis },
@@ -212,14 +217,29 @@ export async function startApp(stand: Stand, name: string, options: AppOptions =
   const objects = webApp({
     name,
     namespace,
-    versions: { v1: { replicas: replicas.v1, behaviour }, v2: { replicas: replicas.v2, behaviour } },
+    versions: {
+      v1: { replicas: replicas.v1, behaviour },
+      ...(options.isInPlace === true ? {} : { v2: { replicas: replicas.v2, behaviour } }),
+    },
   });
-  await sandbox.apply(objects.map(edit));
+  const shaped = options.isInPlace === true ? objects.map(withCanarySubset) : objects;
+  await sandbox.apply(shaped.map(edit));
   await sandbox.startLoad({ name, rps: options.rps ?? 80, host: `${name}.${namespace}.example` });
   await sandbox.apply([edit(releaseFor(name, namespace, options))]);
   const app = appOf(stand, name);
   await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
   return app;
+}
+
+/** In place, both versions have the user's labels; the canary's pods have one more. */
+function withCanarySubset(object: KubeObject): KubeObject {
+  if (object.kind !== 'DestinationRule') return object;
+  const { host } = object['spec'] as { readonly host: string };
+  const subsets = [
+    { name: 'stable', labels: { app: host } },
+    { name: 'canary', labels: { 'serin.dev/role': 'canary' } },
+  ];
+  return { ...object, spec: { host, subsets } };
 }
 
 function appOf(stand: Stand, name: string): App {

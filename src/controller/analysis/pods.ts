@@ -20,8 +20,8 @@ export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): Pod
   return (release, run, nowMs) => {
     const adapter = workloadOf(release.spec);
     if (!('read' in adapter)) return undefined;
-    const { namespace } = release.metadata;
-    const common = { namespace, spec: release.spec, status: release.status };
+    const { namespace, name, uid } = release.metadata;
+    const common = { namespace, spec: release.spec, status: release.status, release: { name, uid } };
     const objects = objectsFor(cache, owned, adapter, common);
     const state = adapter.read({ ...common, objects, nowMs });
     if (!('stable' in state)) return undefined;

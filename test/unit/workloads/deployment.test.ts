@@ -2,7 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { at, listAt, numberAt } from '../../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
+import { createPodReader } from '../../../src/controller/analysis/pods.ts';
+import type { ObjectCache } from '../../../src/kube/cache.ts';
+import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
+import { objectSet } from '../../support/objects.ts';
 import {
   inPlaceObjects,
   inPlaceSpec,
@@ -208,6 +213,25 @@ function watched(kube: MemoryKube, look: () => Promise<void>): MemoryKube {
     delete: (...args) => after(kube.delete(...args)),
   };
 }
+
+test('the judge knows the pods of both versions', async () => {
+  const stage = await aStage();
+  const worker = stage.worker();
+  await worker.reconcile();
+  await worker.deploy('web', 'web:2');
+  await worker.reconcile();
+  const release = await worker.release();
+  const run = (await worker.get(TYPES.analysisRun, release.status?.analysisRun ?? '')) as unknown as AnalysisRun;
+  const types = [TYPES.deployment, TYPES.replicaSet, TYPES.pod, TYPES.horizontalPodAutoscaler];
+  const objects = (await Promise.all(types.map((type) => stage.kube.list(type)))).flatMap(({ items }) => items);
+  const cache: ObjectCache = {
+    get: ({ type, namespace, name }) => objectSet(objects).find(type, namespace ?? '', name),
+    list: (type, namespace) => objectSet(objects).all(type, namespace ?? ''),
+    subscribe: () => () => undefined,
+  };
+  const pods = createPodReader(cache, workloadAdapterOf)(release, run.spec, stage.clock.nowMs());
+  expect({ stable: pods?.stable.length, canary: pods?.canary.length }).toEqual({ stable: 4, canary: 1 });
+});
 
 describe('a rollout that passed', () => {
   const stuck = async (stage: MemoryStage, reason: string): Promise<void> => {
