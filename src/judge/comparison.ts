@@ -95,6 +95,25 @@ export function openComparison(
   };
 }
 
+/** Shares nothing that `addInterval` or `learnStable` change. `structuredClone` takes fifty times as long. */
+export function copyComparison(comparison: Comparison): Comparison {
+  const { wager, dispersion, likelihood } = comparison;
+  return {
+    ...comparison,
+    wager: { ...wager, bets: wager.bets.slice() },
+    dispersion: {
+      ...dispersion,
+      sums: dispersion.sums.slice(),
+      pods: dispersion.pods.slice(),
+      blocks: dispersion.blocks.slice(),
+    },
+    passing: comparison.passing.slice(),
+    likelihood: { ...likelihood, events: likelihood.events.slice(), requests: likelihood.requests.slice() },
+    totals: comparison.totals.slice(),
+    history: comparison.history.slice(),
+  };
+}
+
 /** Learns from an interval that has no canary in it how noisy stable is; no evidence moves. */
 export function learnStable(comparison: Comparison, { stable, stablePods }: ProportionCounts): void {
   const { history, dispersion } = comparison;
@@ -120,8 +139,8 @@ export function addInterval(comparison: Comparison, counts: ProportionCounts, ca
   play(comparison.wager, arms, {
     theta0: fail.ratio,
     delta: fail.difference,
-    ...(fail.isLower === undefined ? {} : { isLower: fail.isLower }),
-    ...(fail.bound === undefined ? {} : { bound: fail.bound }),
+    isLower: fail.isLower,
+    bound: fail.bound,
     dispersion: phiOf(comparison, calibration).phi,
     cap: capOf(terms.threshold / comparison.share),
     index: terms.index,
@@ -149,12 +168,7 @@ export function addInterval(comparison: Comparison, counts: ProportionCounts, ca
 export function lineOf(margin: MarginNumbers, isLower: true | undefined, constant: number | undefined): PassMargin {
   const ratio = isLower ? 1 / margin.ratio : margin.ratio;
   const difference = isLower ? -margin.difference : margin.difference;
-  return {
-    ratio,
-    difference,
-    ...(isLower === undefined ? {} : { isLower }),
-    ...(constant === undefined ? {} : { bound: ratio * constant + difference }),
-  };
+  return { ratio, difference, isLower, bound: constant === undefined ? undefined : ratio * constant + difference };
 }
 
 /**
@@ -182,9 +196,13 @@ export function phiOf(
   return { phi: calibration.leastDispersion, source: 'forced' };
 }
 
-export function totalsOf(comparison: Comparison): ArmCounts {
-  const [canaryBad = 0, canaryTotal = 0, stableBad = 0, stableTotal = 0] = comparison.totals;
-  return { canaryBad, canaryTotal, stableBad, stableTotal };
+export function totalsOf({ totals }: Comparison): ArmCounts {
+  return {
+    canaryBad: totals[0] as number,
+    canaryTotal: totals[1] as number,
+    stableBad: totals[2] as number,
+    stableTotal: totals[3] as number,
+  };
 }
 
 /** E-value of this comparison: odds against a healthy canary. */

@@ -11,6 +11,7 @@ import {
   addGap,
   addObservation,
   carriedOdds,
+  copyMetric,
   openMetric,
 } from './metric-evidence.ts';
 import type { Observation } from './observation.ts';
@@ -68,7 +69,7 @@ export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
   const weight = Number.isFinite(batch.weight) ? Math.min(100, Math.max(0, batch.weight)) : evidence.weight;
   const step = batch.step ?? evidence.step;
 
-  const metrics = structuredClone(evidence.metrics) as MetricEvidence[];
+  const metrics = evidence.metrics.map(copyMetric);
   const isTurn = weight !== evidence.weight || step !== evidence.step;
   let marks = evidence.marks;
   if (isFirst) marks = addMark(marks, markOf(startMs, -1, true, metrics));

@@ -58,6 +58,11 @@ export function openGauge(
   };
 }
 
+/** Shares nothing that `addGauge` changes. */
+export function copyGauge(gauge: GaugeComparison): GaugeComparison {
+  return { ...gauge, fail: { ...gauge.fail }, pass: { ...gauge.pass }, plain: { ...gauge.plain } };
+}
+
 /** Whether both values can be compared: finite, and above zero where ratios are. */
 export function areComparable({ canary, stable }: GaugeMeans, isLog: boolean, constant: number | undefined): boolean {
   const control = constant ?? stable;

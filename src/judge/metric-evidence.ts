@@ -1,7 +1,15 @@
 /** Evidence of one metric: what kind of interval each poll was, and the comparisons it is made of. */
 import { type ChosenBoundary, type Tally, chooseBoundaries, isEnoughToChoose } from './boundaries.ts';
-import { type Comparison, type Terms, addInterval, learnStable, oddsOf, openComparison } from './comparison.ts';
-import { addGauge, areComparable, type GaugeComparison, gaugeOdds, openGauge } from './gauge-comparison.ts';
+import {
+  type Comparison,
+  type Terms,
+  addInterval,
+  copyComparison,
+  learnStable,
+  oddsOf,
+  openComparison,
+} from './comparison.ts';
+import { addGauge, areComparable, copyGauge, type GaugeComparison, gaugeOdds, openGauge } from './gauge-comparison.ts';
 import type { Counts, GaugeMeans, Observation, ProportionCounts, SkipReason } from './observation.ts';
 import type { MarginNumbers } from './preset.ts';
 
@@ -106,6 +114,15 @@ export function openMetric(rule: MetricRule, history: readonly Observation[]): M
     openBoundaries(metric, histograms);
   }
   return metric;
+}
+
+/** Shares nothing that `addObservation` and `addGap` change in place. */
+export function copyMetric(metric: MetricEvidence): MetricEvidence {
+  return {
+    ...metric,
+    comparisons: metric.comparisons.map(copyComparison),
+    gauges: metric.gauges.map(copyGauge),
+  };
 }
 
 /** Adds one interval of this metric; anything unusable counts as one with its reason and changes no evidence. */

@@ -59,25 +59,21 @@ export function openDispersion(): Dispersion {
 
 /** Adds the stable pods of one interval. Pods without requests are left out. */
 export function learnPods(state: Dispersion, pods: readonly PodEvents[]): void {
+  const { blocks } = state;
+  const isFolded = pods.length > MOST_PODS;
+  const block: Block = { pods: 0, requests: 0, events: 0, eventSquares: 0, products: 0, requestSquares: 0 };
+  for (let k = 0; k < pods.length; k++) {
+    const { pod, bad, total } = pods[k] as PodEvents;
+    addPod(block, total, bad);
+    const at = 4 * (state.pods[k] === pod ? k : slotOf(state, isFolded ? groupOf(pod) : pod));
+    blocks[at] = (blocks[at] as number) + total;
+    blocks[at + 1] = (blocks[at + 1] as number) + bad;
+    blocks[at + 2] = (blocks[at + 2] as number) + total;
+    blocks[at + 3] = (blocks[at + 3] as number) + bad;
+  }
+  addBlock(state.sums, 0, block);
   state.podCount = pods.length;
   if (pods.length >= 2) state.podIntervals++;
-  if (pods.length > 0)
-    addBlock(
-      state.sums,
-      0,
-      pods.length,
-      (k) => pods[k]?.total ?? 0,
-      (k) => pods[k]?.bad ?? 0,
-    );
-  const isFolded = pods.length > MOST_PODS;
-  for (let k = 0; k < pods.length; k++) {
-    const pod = pods[k] as PodEvents;
-    const at = 4 * slotOf(state, isFolded ? groupOf(pod.pod) : pod.pod, k);
-    for (let offset = 0; offset < 4; offset += 2) {
-      state.blocks[at + offset] = (state.blocks[at + offset] ?? 0) + pod.total;
-      state.blocks[at + offset + 1] = (state.blocks[at + offset + 1] ?? 0) + pod.bad;
-    }
-  }
   state.age++;
   if (state.age % BLOCKS[1] === 0) closeBlock(state, 1, 0);
   if (state.age === BLOCKS[2]) {
@@ -148,43 +144,48 @@ function ratioOf(sums: Float32Array, scale: number, isGated: boolean): number {
   return isNearOne ? 1 : ratio;
 }
 
-function closeBlock(state: Dispersion, scale: number, offset: number): void {
-  const { blocks } = state;
-  const total = (k: number): number => blocks[4 * k + offset] as number;
-  const bad = (k: number): number => blocks[4 * k + offset + 1] as number;
-  addBlock(state.sums, scale, state.pods.length, total, bad);
-  for (let k = 0; k < state.pods.length; k++) {
-    blocks[4 * k + offset] = 0;
-    blocks[4 * k + offset + 1] = 0;
-  }
+/** Sums over the pods of one block: everything that its variance needs, in one pass. */
+interface Block {
+  pods: number;
+  requests: number;
+  events: number;
+  eventSquares: number;
+  products: number;
+  requestSquares: number;
 }
 
-/** Σ(x_k − X f_k)² against X·Σf_k(1 − f_k), its mean for independent requests given X. */
-function addBlock(
-  sums: Float32Array,
-  scale: number,
-  count: number,
-  total: (k: number) => number,
-  bad: (k: number) => number,
-): void {
-  let requests = 0;
-  let events = 0;
-  let pods = 0;
-  for (let k = 0; k < count; k++) {
-    requests += total(k);
-    events += bad(k);
-    if (total(k) > 0) pods++;
+function addPod(block: Block, total: number, bad: number): void {
+  if (total > 0) block.pods++;
+  block.requests += total;
+  block.events += bad;
+  block.eventSquares += bad * bad;
+  block.products += bad * total;
+  block.requestSquares += total * total;
+}
+
+function closeBlock(state: Dispersion, scale: number, offset: number): void {
+  const { blocks } = state;
+  const block: Block = { pods: 0, requests: 0, events: 0, eventSquares: 0, products: 0, requestSquares: 0 };
+  for (let at = offset; at < blocks.length; at += 4) {
+    addPod(block, blocks[at] as number, blocks[at + 1] as number);
+    blocks[at] = 0;
+    blocks[at + 1] = 0;
   }
+  addBlock(state.sums, scale, block);
+}
+
+/**
+ * Σ(x_k − X f_k)² = Σx_k² − 2(X/N)·Σx_k n_k + (X/N)²·Σn_k² against X·Σf_k(1 − f_k), its mean for independent requests given X, with
+ * f_k = n_k/N. The three sums cancel to about 1e-16·X², far below the mean at any traffic.
+ */
+function addBlock(sums: Float32Array, scale: number, block: Block): void {
+  const { pods, requests, events } = block;
   if (pods < 2 || events <= 0) return;
-  let squares = 0;
-  let spread = 0;
-  for (let k = 0; k < count; k++) {
-    const share = total(k) / requests;
-    squares += (bad(k) - events * share) ** 2;
-    spread += share * (1 - share);
-  }
-  const mean = events * spread;
-  addSums(sums, scale, squares, mean, (2 * mean * mean * Math.max(0, 1 - 1 / events)) / (pods - 1));
+  const rate = events / requests;
+  const squares = block.eventSquares - 2 * rate * block.products + rate * rate * block.requestSquares;
+  const mean = events * (1 - block.requestSquares / (requests * requests));
+  const variance = (2 * mean * mean * Math.max(0, 1 - 1 / events)) / (pods - 1);
+  addSums(sums, scale, Math.max(0, squares), mean, variance);
 }
 
 function addSums(sums: Float32Array, scale: number, numerator: number, denominator: number, variance: number): void {
@@ -193,11 +194,10 @@ function addSums(sums: Float32Array, scale: number, numerator: number, denominat
   sums[3 * scale + 2] = (sums[3 * scale + 2] as number) + variance;
 }
 
-function slotOf(state: Dispersion, pod: string, guess: number): number {
-  if (state.pods[guess] === pod) return guess;
+function slotOf(state: Dispersion, pod: string): number {
   const known = state.pods.indexOf(pod);
   if (known >= 0) return known;
-  if (state.pods.length >= 2 * MOST_PODS && !pod.startsWith('#')) return slotOf(state, groupOf(pod), guess);
+  if (state.pods.length >= 2 * MOST_PODS && !pod.startsWith('#')) return slotOf(state, groupOf(pod));
   state.pods.push(pod);
   state.blocks.push(0, 0, 0, 0);
   return state.pods.length - 1;

@@ -54,9 +54,9 @@ export interface Table {
    * Alternatives are above θ0 (default), or with `lower` below: the null is then "p_c ≥ θ0·p_s + δ", the mirror image of the other
    * (swap the arms: θ → 1/θ), so stakes, tempering and cap carry over.
    */
-  readonly isLower?: boolean;
+  readonly isLower?: boolean | undefined;
   /** The null is "p_c ≤ bound" (or ≥), and stable is not looked at; `theta0` and `delta` are part of it (`bound.ts`). */
-  readonly bound?: number;
+  readonly bound?: number | undefined;
 }
 
 export function openWager(): Wager {
