@@ -12,16 +12,16 @@ import type { GaugeComparison } from './gauge-comparison.ts';
 import type { MetricEvidence, MetricRule } from './metric-evidence.ts';
 import type { SkipReason } from './observation.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 
 interface SavedComparison {
   /** Boundary (ms) or null, share, must pass, lower is bad. */
   readonly is: readonly [boundaryMs: number | null, share: number, mustPass: boolean, isLower?: true];
   /** Counts: weight, intervals and totals, in the order of `countsOf`. */
   readonly n: readonly number[];
-  /** Doubles: cash, bets, pass sums, residual, placement. */
+  /** Doubles: cash, residual, bets, pass sums. */
   readonly d: string;
-  /** Singles: dispersion sums, likelihood of the events. */
+  /** Singles: placement, stable's usual rate, dispersion sums, likelihood of the events. */
   readonly s: string;
   /** Singles: likelihood of the requests; absent when the same as of the comparison before. */
   readonly r?: string;
@@ -129,7 +129,7 @@ function saveMetric(metric: MetricEvidence, startMs: number, indexOf: (pod: stri
         ],
         n: countsOf(comparison),
         d: encode(Float64Array.from(realsOf(comparison))),
-        s: encode(Float32Array.from([...dispersion.sums, ...likelihood.events])),
+        s: encode(Float32Array.from([comparison.spread, comparison.usual, ...dispersion.sums, ...likelihood.events])),
         ...(before !== undefined && encode(Float32Array.from(before)) === requests ? {} : { r: requests }),
         p: dispersion.pods.map(indexOf),
         b: dispersion.blocks,
@@ -207,8 +207,8 @@ function countsOf({ wager, dispersion, likelihood, totals, history }: Comparison
   return [...ages, likelihood.canaryBad, ...totals, ...history];
 }
 
-function realsOf({ wager, dispersion, passing, spread }: Comparison): number[] {
-  return [wager.cash, dispersion.residual, dispersion.residualMean, spread, ...wager.bets, ...passing];
+function realsOf({ wager, dispersion, passing }: Comparison): number[] {
+  return [wager.cash, dispersion.residual, dispersion.residualMean, ...wager.bets, ...passing];
 }
 
 function restoreComparison(
@@ -221,12 +221,13 @@ function restoreComparison(
   const [weight, restartedAt, age, residualAge, podIntervals, podCount, canaryBad] = take(7) as Seven;
   const [totals, history] = [Float64Array.from(take(4)), Float64Array.from(take(2))];
   const takeReal = reader(decodeDoubles(saved.d));
-  const [cash, residual, residualMean, spread] = takeReal(4) as Four;
+  const [cash, residual, residualMean] = takeReal(3) as Three;
   const [bets, passing] = [
     Float64Array.from(takeReal(openWager().bets.length)),
     Float64Array.from(takeReal(openPassing().length)),
   ];
   const takeSingle = reader(decodeSingles(saved.s));
+  const [spread, usual] = takeSingle(2) as Two;
   const requests = saved.r === undefined ? (requestsBefore ?? fail('no requests')) : decodeSingles(saved.r);
   return {
     ...(boundaryMs === null ? {} : { boundaryMs }),
@@ -254,10 +255,13 @@ function restoreComparison(
       canaryBad,
     },
     spread,
+    usual,
   };
 }
 
 type Four = [number, number, number, number];
+type Three = [number, number, number];
+type Two = [number, number];
 type Seven = [number, number, number, number, number, number, number];
 
 /** Hands out a list in pieces; refuses to hand out what is not there or not a finite number. */

@@ -19,7 +19,7 @@ import {
   nodeRatios,
   openLikelihood,
 } from '../stats/likelihood.ts';
-import { type PassEvidence, type PassMargin, addToPassing, openPassing } from '../stats/passing.ts';
+import { addToPassing, aimOf, openPassing, passLogOdds, type PassEvidence, type PassMargin } from '../stats/passing.ts';
 import { guardedMargin, placementSpread } from '../stats/placement.ts';
 import { capOf } from '../stats/rule.ts';
 import { type Wager, openWager, play, worth } from '../stats/wager.ts';
@@ -47,6 +47,8 @@ export interface Comparison {
   readonly history: Float64Array;
   /** Placement guard, frozen at the start. */
   readonly spread: number;
+  /** Stable's rate before the run, frozen at the start; 0: not known. */
+  readonly usual: number;
 }
 
 /** What of the run and the metric an interval is judged by. */
@@ -91,7 +93,9 @@ export function openComparison(
     likelihood: openLikelihood(LIKELIHOOD_NODES),
     totals: new Float64Array(4),
     history: totals,
-    spread: placementSpread([...pods.values()], rawRatio(dispersion, 1)),
+    // In single precision, as they are stored.
+    spread: Math.fround(placementSpread([...pods.values()], rawRatio(dispersion, 1))),
+    usual: (totals[1] as number) > 0 ? Math.fround(((totals[0] as number) + 0.5) / ((totals[1] as number) + 1)) : 0,
   };
 }
 
@@ -184,6 +188,16 @@ export function marginOf(
 ): number {
   if (constant !== undefined) return fail.ratio;
   return guardedMargin(Math.max(fail.ratio, calibration.leastRatio), comparison.spread, canaryPods, stablePods);
+}
+
+/** ln odds against a canary beyond the pass margin. */
+export function passOddsOf(
+  comparison: Comparison,
+  { pass, constant }: { readonly pass: MarginNumbers; readonly constant?: number },
+): number {
+  const { dispersion, passing, isLower, usual } = comparison;
+  const { phi } = phiOf(comparison, calibrationOf(dispersion, dispersion.podCount));
+  return passLogOdds(passing, phi, aimOf(lineOf(pass, isLower, constant), usual));
 }
 
 /** φ̂ in force and where it comes from. */

@@ -1,9 +1,8 @@
 /** What the evidence of one metric says in one step. */
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import { confidenceOf } from '../stats/confidence.ts';
-import { passLogOdds } from '../stats/passing.ts';
 import { calibrationOf } from './calibration.ts';
-import { type Comparison, lineOf, marginOf, oddsOf, phiOf, totalsOf } from './comparison.ts';
+import { type Comparison, lineOf, marginOf, oddsOf, passOddsOf, phiOf, totalsOf } from './comparison.ts';
 import type { RunEvidence } from './evidence.ts';
 import { intervalsToPass } from './forecast.ts';
 import { type Since, seenSince } from './marks.ts';
@@ -56,7 +55,7 @@ export function judgeMetric(
     evidence.failed !== undefined && (evidence.failed.metric === metric.rule.name || isConfirmed(evidence, metric));
   const needed = Math.log(1 / rule.falsePass);
   const tight = tightest(metric);
-  const passOdds = tight === undefined ? tightestGauge(metric) : passOddsOf(tight);
+  const passOdds = tight === undefined ? tightestGauge(metric) : passOddsOf(tight, metric.rule);
   const isWithinMargin = passOdds !== undefined && passOdds >= needed;
   const outcome = outcomeOf({ isFailed, isMissing, isWithinMargin, hasEnoughRequests });
   const facts = describe(evidence, spec, metric, tight, since);
@@ -135,14 +134,10 @@ function failReasonOf({ rule, kind }: MetricEvidence, isLower: boolean): string 
 function tightest(metric: MetricEvidence): Comparison | undefined {
   const must = metric.comparisons.filter(({ mustPass }) => mustPass);
   return must.reduce<Comparison | undefined>(
-    (found, comparison) => (found === undefined || passOddsOf(comparison) < passOddsOf(found) ? comparison : found),
+    (found, comparison) =>
+      found === undefined || passOddsOf(comparison, metric.rule) < passOddsOf(found, metric.rule) ? comparison : found,
     undefined,
   );
-}
-
-/** ln odds against "beyond the pass margin". */
-function passOddsOf(comparison: Comparison): number {
-  return passLogOdds(comparison.passing, currentPhi(comparison).phi);
 }
 
 function currentPhi(comparison: Comparison): ReturnType<typeof phiOf> {
@@ -192,7 +187,7 @@ function describe(
   const eta = passEtaMs(evidence, spec, metric, since);
   return {
     ...common,
-    passOdds: tight === undefined ? 1 : Math.exp(Math.min(700, passOddsOf(tight))),
+    passOdds: tight === undefined ? 1 : Math.exp(Math.min(700, passOddsOf(tight, metric.rule))),
     canary: { bad: totals.canaryBad, total: totals.canaryTotal },
     stable: { bad: totals.stableBad, total: totals.stableTotal },
     ...estimates(shown, metric, phi, spec.rule.falsePass),
@@ -281,6 +276,7 @@ function passEtaMs(
       passing: comparison.passing,
       dispersion: currentPhi(comparison).phi,
       pass: lineOf(metric.rule.pass, comparison.isLower, metric.rule.constant),
+      usual: comparison.usual,
       falsePass: spec.rule.falsePass,
       canaryPerInterval,
       stablePerInterval: metric.seenIntervals > 0 ? metric.seenRequests / metric.seenIntervals : 0,

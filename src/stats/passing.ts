@@ -2,14 +2,20 @@
  * The pass side: odds against "the canary is at the pass margin or beyond". The cumulative log-likelihood ratios are read out
  * divided by today's dispersion (an approximation, measured in the benchmark's false-pass table); no cap and no restarts,
  * because a Pass may rest on everything seen at this revision.
+ *
+ * The alternatives are weighted by how far below the margin an equal canary would be, which stable's rate before the run tells.
+ * Weights that are fixed before the first interval leave the average of e-processes an e-process, however wrong the guess is.
  */
 import type { ArmCounts } from './counts.ts';
 import { logIncrement } from './affine.ts';
 import { logIncrementOfBound } from './bound.ts';
 import { logSumExp } from './numeric.ts';
 
-/** Alternatives θ1/θ_pass, equally weighted. */
-export const PASS_RATIOS = [0.05, 0.3, 0.55, 0.7, 0.87] as const;
+/** Alternatives θ1/θ_pass. */
+export const PASS_RATIOS = [0.05, 0.15, 0.3, 0.55, 0.7, 0.87] as const;
+/** Weight of an alternative: e^(−d²/2) with d its distance from an equal canary in units of WIDTH (of ln ratio), at least LEAST. */
+const WIDTH = 0.3;
+const LEAST = 0.05;
 
 /** Σ of ln e-values, one per alternative; changed in place. */
 export type PassEvidence = Float64Array;
@@ -61,7 +67,27 @@ export function addToPassing(evidence: PassEvidence, counts: ArmCounts, margin: 
   }
 }
 
-/** ln of the odds against a canary beyond the margin. */
-export function passLogOdds(evidence: PassEvidence, dispersion: number): number {
-  return logSumExp(evidence.map((sum) => sum / dispersion)) - Math.log(PASS_RATIOS.length);
+/**
+ * How far below the margin a canary is that equals stable, as one of `PASS_RATIOS` would say it (below 1); 0 where stable's `usual`
+ * rate is not known (0).
+ */
+export function aimOf({ ratio, difference, isLower, bound }: PassMargin, usual: number): number {
+  const line = bound ?? ratio * usual + difference;
+  const aim = isLower === true ? line / usual : usual / line;
+  return usual > 0 && aim > 0 ? Math.min(1, aim) : 0;
+}
+
+/** ln of the odds against a canary beyond the margin. `aim` must not have changed since the first interval. */
+export function passLogOdds(evidence: ArrayLike<number>, dispersion: number, aim: number): number {
+  const logWeights = logWeightsOf(aim);
+  return logSumExp(logWeights.map((weight, j) => weight + (evidence[j] as number) / dispersion));
+}
+
+/** Equal where nothing is known. */
+function logWeightsOf(aim: number): readonly number[] {
+  if (aim === 0) return PASS_RATIOS.map(() => -Math.log(PASS_RATIOS.length));
+  const nearest = Math.max(PASS_RATIOS[0], aim);
+  const weights = PASS_RATIOS.map((ratio) => LEAST + Math.exp(-((Math.log(ratio / nearest) / WIDTH) ** 2) / 2));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => Math.log(weight / sum));
 }

@@ -4,7 +4,7 @@
  */
 import type { ArmCounts } from './counts.ts';
 import { bisect } from './numeric.ts';
-import { addToPassing, openPassing, passLogOdds } from './passing.ts';
+import { addToPassing, aimOf, openPassing, passLogOdds } from './passing.ts';
 import { FEWEST_INTERVALS, capOf } from './rule.ts';
 import { openWager, play } from './wager.ts';
 
@@ -88,6 +88,7 @@ export function timeToPass(input: PlanInput, weight: number): number | undefined
     passLogOdds(
       one.map((nats) => nats * intervals),
       input.dispersion,
+      aimOf(input.pass, input.badShare),
     );
   const most = WEEK_MS / input.intervalMs;
   if (logOdds(most) < needed) return undefined;

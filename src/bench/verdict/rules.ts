@@ -1,11 +1,8 @@
 /** Serin's rule as the product runs it, fed with simulated streams. */
-import { type Comparison, addInterval, oddsOf, openComparison } from '../../judge/comparison.ts';
+import { type Comparison, addInterval, oddsOf, openComparison, passOddsOf } from '../../judge/comparison.ts';
 import type { ProportionCounts } from '../../judge/observation.ts';
 import { type MarginNumbers, levelOfAttempt } from '../../judge/preset.ts';
 import { FEWEST_INTERVALS } from '../../stats/rule.ts';
-import { passLogOdds } from '../../stats/passing.ts';
-import { calibrationOf } from '../../judge/calibration.ts';
-import { phiOf } from '../../judge/comparison.ts';
 import type { Stream } from './traffic.ts';
 
 /** Interval (0-based) at which a rule aborts, −1 for never. */
@@ -85,11 +82,11 @@ export function serin(options: SerinOptions = {}): Rule {
 /** First interval (of at least `floor`) at which Serin would pass, −1 for never. */
 export function serinPass(options: SerinOptions = {}, falsePass = 0.05, floor = 6): Rule {
   const needed = Math.log(1 / falsePass);
+  const pass = options.pass ?? PASS;
   return (stream) => {
     let passed = -1;
     walk(stream, options, (comparison, at) => {
-      const calibration = calibrationOf(comparison.dispersion, comparison.dispersion.podCount);
-      if (at + 1 >= floor && passLogOdds(comparison.passing, phiOf(comparison, calibration).phi) >= needed) passed = at;
+      if (at + 1 >= floor && passOddsOf(comparison, { pass }) >= needed) passed = at;
       return passed >= 0;
     });
     return passed;

@@ -155,7 +155,7 @@ describe('passing against a bound', () => {
     const passing = openPassing();
     const counts = { canaryBad: 0, canaryTotal: 1000, stableBad: 0, stableTotal: 0 };
     let intervals = 0;
-    while (passLogOdds(passing, 1) < Math.log(20)) {
+    while (passLogOdds(passing, 1, 0) < Math.log(20)) {
       addToPassing(passing, counts, { ratio: 1, difference: 0, bound: 0.001 });
       intervals++;
     }
@@ -172,7 +172,7 @@ describe('passing against a bound', () => {
         const passing = openPassing();
         const counts = { canaryBad: x, canaryTotal: n, stableBad: 0, stableTotal: 0 };
         addToPassing(passing, counts, { ratio: 1, difference: 0, bound, ...(isLower ? { isLower } : {}) });
-        sum += binomial(n, x, bound) * Math.exp(passLogOdds(passing, 1));
+        sum += binomial(n, x, bound) * Math.exp(passLogOdds(passing, 1, 0));
       }
       expect(sum).toBeLessThanOrEqual(1 + 1e-12);
     }
