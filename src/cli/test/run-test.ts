@@ -79,6 +79,13 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   const spec = resolve(test.name, namespace, analysis.spec, arms, specs, weights.list[0]?.fromMs ?? 0);
   if ('reason' in spec)
     return broken(['analysis'], spec.message.replaceAll(`Release ${namespace}/${test.name}: spec.`, ''));
+  const asked = (spec.measures ?? []).map(({ name }) => name);
+  if (spec.metrics.length === 0) {
+    return broken(
+      ['analysis'],
+      `Only providers are asked here (${asked.join(', ')}), and a test asks none. Test templates that compare.`,
+    );
+  }
   const intervalMs = spec.rule.intervalMs * Math.max(1, Math.ceil((scrapeMs * 0.98) / spec.rule.intervalMs));
   const run = { ...spec, rule: { ...spec.rule, intervalMs } };
   const sides = { namespace, arms, canaryPods: test.canary?.pods };
@@ -86,7 +93,10 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   const reading = readerOf(run, series, { namespace, lastMs, intervalMs });
   if (typeof reading === 'string') return broken(['input_series'], reading);
   const ledgerAt = podsOfSeries(run.metrics, series, sides, { firstMs: FIRST_MS, scrapeMs });
-  const notes = unreadNotes(series, run, sides);
+  const notes = [
+    ...unreadNotes(series, run, sides),
+    ...(asked.length === 0 ? [] : [`Metrics that ask a provider are left out: ${asked.join(', ')}.`]),
+  ];
   const judged = judge(run, weights.list, reading, (atMs) => podsAt(run, namespace, ledgerAt(atMs)), lastMs);
   const checks: Checked[] = [];
   for (const [index, expected] of test.verdict_test.entries()) {

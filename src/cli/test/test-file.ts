@@ -137,7 +137,11 @@ function unknownFields(schema: unknown, value: unknown, path: string): readonly 
 }
 
 const shapeMessage = ({ message }: { readonly message: string }): string =>
-  message.replace(/^file\./, '').replace(/^file /, 'This file ');
+  message
+    .replace(/^file\./, '')
+    .replace(/^file /, 'This file ')
+    // YAML takes 0x500 for a number.
+    .replace(/Write a string\.$/, 'Write a string, in quotes.');
 
 const headOf = (message: string): string => message.split(' ')[0] ?? '';
 

@@ -246,9 +246,50 @@ describe('a test file', () => {
     expect(renderGithub(ran)).toMatch(/^::error file=.*line=\d+/);
   });
 
+  test('rates and gauges are judged, too', async () => {
+    const series = (name: string, pod: string, values: string) => ({
+      series: `${name}{namespace="shop", workload="${pod.slice(0, 2)}", destination_workload_namespace="shop", destination_workload="${pod.slice(0, 2)}", reporter="destination", response_code="200", pod="${pod}", container="app"}`,
+      values,
+    });
+    const text = stringify({
+      tests: [
+        {
+          name: 'restarts',
+          namespace: 'shop',
+          stable: 'v1',
+          canary: 'v2',
+          analysis: {
+            templates: ['restarts', 'saturation', 'success-rate'].map((name) => ({ name, clusterScope: true })),
+          },
+          weights: [{ from: '10m', weight: 25 }],
+          input_series: [
+            series('kube_pod_container_status_restarts_total', 'v1-a', '0x200'),
+            series('kube_pod_container_status_restarts_total', 'v2-a', '_x40 0+0.5x160'),
+            series('container_memory_working_set_bytes', 'v1-a', '100x200'),
+            series('container_memory_working_set_bytes', 'v2-a', '_x40 250x160'),
+            series('istio_requests_total', 'v1-a', '0+100x200'),
+            series('istio_requests_total', 'v2-a', '_x40 0+100x160'),
+          ],
+          verdict_test: [
+            { eval_time: '50m', outcome: 'Fail', metric: 'restarts' },
+            { eval_time: '50m', outcome: 'Pass' },
+          ],
+        },
+      ],
+    });
+    const said = renderText(await run(text));
+    expect(said).not.toContain('expected  Fail');
+    expect(said).toMatch(/restarts: Fail; canary \d+ of .+, stable 0 of /);
+    expect(said).toMatch(/memory: .+; canary 250, stable 100; /);
+  });
+
   test.each([
     { text: 'tests: [', says: /is no YAML/ },
     { text: '5', says: /holds no tests/ },
+    {
+      text: 'tests:\n  - name: x\n    input_series: [{series: a, values: 0x5}]\n    verdict_test: [{eval_time: 5m, outcome: Pass}]',
+      says: /values is 5\. Write a string, in quotes/,
+    },
     { text: 'tests: []', says: /1: tests has too few items/ },
     { text: 'tests:\n  - name: x\n    series: []', says: /:3: tests\[0\] has no field series/ },
     {
