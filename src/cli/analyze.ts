@@ -4,12 +4,13 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import { SerinError } from '../errors.ts';
 import type { Preset } from '../judge/preset.ts';
 import type { Recording } from './analyze/recording.ts';
-import { parseOutput } from './connection.ts';
+import { collected, parseOutput } from './connection.ts';
 
 interface AnalyzeFlags {
   readonly csv?: string;
   readonly json?: string;
   readonly prometheus?: string;
+  readonly header?: readonly string[];
   readonly query?: string;
   readonly namespace?: string;
   readonly stable?: string;
@@ -117,11 +118,14 @@ async function fromPrometheus(flags: AnalyzeFlags, url: string, intervalMs: numb
   if (fromMs >= toMs) throw usage('--from is not before --to. Write the earlier time as --from.');
   const { createPrometheusSource } = await import('../metrics/prometheus.ts');
   const { recordFromPrometheus } = await import('./analyze/from-prometheus.ts');
-  const source = createPrometheusSource({ url, headers: {}, timeoutMs: 30_000 });
+  const { checkReach, readHeaders } = await import('./query/reach.ts');
+  const headers = await readHeaders(flags.header ?? []);
+  const source = createPrometheusSource({ url, headers, timeoutMs: 30_000 });
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.once('SIGINT', interrupt);
   try {
+    await checkReach(url, headers, stop.signal);
     const recording = await recordFromPrometheus(
       source,
       {
@@ -154,6 +158,7 @@ export function register(program: Command): void {
     )
     .option('--json <file>', 'a list of objects with the same names')
     .option('--prometheus <url>', 'read from Prometheus, with the options below')
+    .option('--header <line>', 'sent to Prometheus: "Name: value", or @FILE; may be repeated', collected)
     .option('--query <file>', 'MetricQuery as YAML: what is counted')
     .option('-n, --namespace <name>', 'namespace of both workloads')
     .option('--stable <workload>', 'workload to compare with')

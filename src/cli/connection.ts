@@ -42,3 +42,6 @@ export function parseOutput<T extends string>(value: string | undefined, allowed
   }
   return found;
 }
+
+/** For options that may be repeated. */
+export const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

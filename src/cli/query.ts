@@ -1,7 +1,7 @@
 /** `serin query list|show|try`: the query library, and which of it has data in a Prometheus. Only `try` needs a network. */
 import type { Command } from 'commander';
 import { SerinError } from '../errors.ts';
-import { parseOutput } from './connection.ts';
+import { collected, parseOutput } from './connection.ts';
 
 interface Flags {
   readonly library?: string;
@@ -14,6 +14,7 @@ interface Flags {
   readonly workload?: string;
   readonly prometheus?: string;
   readonly at?: string;
+  readonly header?: readonly string[];
 }
 
 /** Nothing fits: no error, and nothing to use either. */
@@ -79,6 +80,8 @@ async function tryAll(flags: Flags): Promise<void> {
   const workloads = [flags.workload, flags.stable, flags.canary].filter((name) => name !== undefined);
   const library = await libraryOf(flags);
   const { createPrometheusSource } = await import('../metrics/prometheus.ts');
+  const { checkReach, readHeaders } = await import('./query/reach.ts');
+  const headers = await readHeaders(flags.header ?? []);
   const { findQueries, fittingTemplates, propose } = await import('./query/find.ts');
   const { readTemplates } = await import('./query/templates.ts');
   const { renderFound } = await import('./query/render.ts');
@@ -86,7 +89,8 @@ async function tryAll(flags: Flags): Promise<void> {
   const interrupt = (): void => stop.abort();
   process.once('SIGINT', interrupt);
   try {
-    const source = createPrometheusSource({ url, timeoutMs: 30_000 });
+    await checkReach(url, headers, stop.signal);
+    const source = createPrometheusSource({ url, headers, timeoutMs: 30_000 });
     const wanted = { namespace: flags.namespace, workloads };
     const found = await findQueries(source, library, wanted, atMs, stop.signal);
     const templates = fittingTemplates(readTemplates(), found);
@@ -132,6 +136,7 @@ export function register(program: Command): void {
     .command('try')
     .description('which queries have data in a Prometheus; ends with 4 when none fits')
     .option('--prometheus <url>', 'where to look')
+    .option('--header <line>', 'sent with every request: "Name: value", or @FILE; may be repeated', collected)
     .option('-n, --namespace <name>', 'namespace of the workloads')
     .option('--workload <name>', 'propose what to use for this workload')
     .option('--stable <workload>', 'propose what to use for this one …')

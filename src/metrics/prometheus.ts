@@ -117,7 +117,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
 }
 
 /** The address without user, password and query, fit for messages; credentials in it become a header. */
-function readAddress(options: PrometheusOptions): {
+export function readAddress(options: PrometheusOptions): {
   readonly address: string;
   readonly headers: Record<string, string>;
 } {
