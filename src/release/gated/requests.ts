@@ -1,7 +1,8 @@
 /** What people ask for where another controller has the steps; each answer becomes an order to it. */
 import type { PersonRequest } from '../observed.ts';
+import { whyNoRetry } from '../retries.ts';
 import { isContested, isPastDeadline } from '../rules/holds.ts';
-import { type Answer, answering, byWhom, refused, RETRY_LIMIT } from '../rules/requests.ts';
+import { type Answer, answering, byWhom, refused } from '../rules/requests.ts';
 import { isUnderWay, type Situation } from '../situation.ts';
 import { draftOf, promoting, type StatusDraft, started, told } from '../transitions.ts';
 
@@ -82,27 +83,12 @@ function resume(s: Situation, request: PersonRequest): Answer {
 
 /** Once more from the first step, with fresh evidence at its share of the error probability (contracts 6). */
 function retry(s: Situation, request: PersonRequest): Answer {
-  const { status, observed } = s;
-  if (isUnderWay(status)) return refused('The release is still under way. Abort it first, or let it end.');
-  const present = s.workload?.canary?.revision;
-  if (present !== request.revision) {
-    return refused(
-      `The rollout’s new revision is ${present ?? 'not there any more'}, not ${request.revision}. Deploy it again.`,
-    );
-  }
-  if (!status.revision.rejected.includes(request.revision))
-    return refused(`${request.revision} was not rejected, so there is nothing to retry.`);
-  if (observed.abortRevision === request.revision)
-    return refused(`The annotation serin.dev/abort still gives up ${request.revision}. Remove it first.`);
-  const attempts = Math.max(
-    0,
-    ...(status.history ?? []).filter((entry) => entry.revision === request.revision).map((entry) => entry.attempt),
+  const why = whyNoRetry(
+    s,
+    request,
+    (present) => `The rollout’s new revision is ${present}, not ${request.revision}. Deploy it again.`,
   );
-  const limit = s.spec.analysis?.retryLimit ?? RETRY_LIMIT;
-  if (attempts > limit)
-    return refused(
-      `${request.revision} was tried ${attempts} times; spec.analysis.retryLimit allows ${limit} retries.`,
-    );
+  if (why !== undefined) return refused(why);
   const message = `${byWhom(request)} tries ${request.revision} again.`;
   return { draft: { ...started(s, request.revision, { reason: 'NewRevision', message }), gate: { order: 'retry' } } };
 }

@@ -9,7 +9,7 @@ import { countClosed, holdCause, holdOrGoOn } from '../rules/holds.ts';
 import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
 import { prepareRun, take } from '../rules/preparation.ts';
 import { watchReadiness } from '../rules/readiness.ts';
-import { RETRY_LIMIT } from '../rules/requests.ts';
+import { retriesOf } from '../retries.ts';
 import { followStable } from '../rules/superseding.ts';
 import { tell } from '../rules/telling.ts';
 import {
@@ -72,8 +72,7 @@ const start: Rule = (s) => {
   if (revision === workload.stable.revision) return undefined;
   if (isObserving(s) && status.taken !== undefined) return undefined;
   const isRejected = status.revision.rejected.includes(revision);
-  if (isRejected && attemptsOf(s, revision) > (s.spec.analysis?.retryLimit ?? RETRY_LIMIT))
-    return leaveAlone(s, revision);
+  if (isRejected && retriesOf(s, revision).isUsedUp) return leaveAlone(s, revision);
   const isBack = revision === status.revision.previousStable;
   const message = isBack
     ? `${revision} was stable before; it is not judged again.`
@@ -87,11 +86,8 @@ const start: Rule = (s) => {
   return write(s, draft, 'new revision', ROUTED);
 };
 
-const attemptsOf = ({ status }: Situation, revision: string): number =>
-  Math.max(0, ...(status.history ?? []).filter((entry) => entry.revision === revision).map((entry) => entry.attempt));
-
 function leaveAlone(s: Situation, revision: string): ReturnType<Rule> {
-  const message = `${revision} was rejected and came back ${attemptsOf(s, revision)} times, more often than spec.analysis.retryLimit allows. Take it back where it comes from, e.g. in Git.`;
+  const message = `${revision} was rejected and came back ${retriesOf(s, revision).attempts} times, more often than spec.analysis.retryLimit allows. Take it back where it comes from, e.g. in Git.`;
   return write(s, { ...draftOf(s), reason: 'RetriesUsedUp', message }, 'retries used up');
 }
 

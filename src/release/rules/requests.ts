@@ -5,6 +5,7 @@
 import type { Action } from '../action.ts';
 import type { PersonRequest } from '../observed.ts';
 import { weightAt } from '../plan.ts';
+import { whyNoRetry } from '../retries.ts';
 import { type Routed } from '../conditions.ts';
 import { isObserving, isReady, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import {
@@ -19,9 +20,6 @@ import {
   write,
 } from '../transitions.ts';
 import { closed, isContested, isPastDeadline } from './holds.ts';
-
-/** Retries of one revision where the spec does not say. */
-export const RETRY_LIMIT = 3;
 
 /** What a request comes to: the status it leads to, or the sentence why not. */
 export type Answer = { readonly draft: StatusDraft; readonly routed?: Routed } | { readonly refused: string };
@@ -157,28 +155,12 @@ function resume(s: Situation, request: PersonRequest): Answer {
 
 /** A rejected revision again, with fresh evidence at its share of the error probability (contracts 6). */
 function retry(s: Situation, request: PersonRequest): Answer {
-  const { status, observed } = s;
-  if (isUnderWay(status)) return refused('The release is still under way. Abort it first, or let it end.');
-  const present = s.workload?.canary?.revision;
-  if (present !== request.revision) {
-    return refused(
-      `The workload’s new revision is ${present ?? 'not there any more'}, not ${request.revision}. Ask for that one.`,
-    );
-  }
-  if (!status.revision.rejected.includes(request.revision))
-    return refused(`${request.revision} was not rejected, so there is nothing to retry.`);
-  if (observed.abortRevision === request.revision) {
-    return refused(`The annotation serin.dev/abort still gives up ${request.revision}. Remove it first.`);
-  }
-  const attempts = Math.max(
-    0,
-    ...(status.history ?? []).filter((entry) => entry.revision === request.revision).map((entry) => entry.attempt),
+  const why = whyNoRetry(
+    s,
+    request,
+    (present) => `The workload’s new revision is ${present}, not ${request.revision}. Ask for that one.`,
   );
-  const limit = s.spec.analysis?.retryLimit ?? RETRY_LIMIT;
-  if (attempts > limit)
-    return refused(
-      `${request.revision} was tried ${attempts} times; spec.analysis.retryLimit allows ${limit} retries.`,
-    );
+  if (why !== undefined) return refused(why);
   return {
     draft: started(s, request.revision, {
       reason: 'NewRevision',

@@ -1,10 +1,10 @@
 /** A revision that failed, tried again by itself after a time that doubles with each try; only where the spec asks for it. */
 import { readDurationMs } from '../../api/units.ts';
+import { retriesOf } from '../retries.ts';
 import { isObserving, type Rule, type Situation } from '../situation.ts';
 import { NOT_ROUTED, started, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
 import { specFinding } from './obstacles.ts';
-import { RETRY_LIMIT } from './requests.ts';
 
 export const retryByItself: Rule = (s) => {
   const dueMs = retryDueMs(s);
@@ -26,6 +26,6 @@ export function retryDueMs(s: Situation): number | undefined {
   const { canary, rejected } = status.revision;
   const isSame = canary === last.revision && workload?.canary?.revision === canary && rejected.includes(canary);
   if (!isSame || observed.abortRevision === canary) return undefined;
-  if (last.attempt > (spec.analysis?.retryLimit ?? RETRY_LIMIT)) return undefined;
+  if (retriesOf(s, last.revision).isUsedUp) return undefined;
   return Date.parse(last.endedAt) + afterMs * 2 ** (last.attempt - 1);
 }

@@ -1,0 +1,39 @@
+/** How often a revision that was rejected may be tried again, and what else speaks against it. Each try has its share of the error probability (contracts 6). */
+import type { PersonRequest } from './observed.ts';
+import { isUnderWay, type Situation } from './situation.ts';
+
+/** Retries of one revision where the spec does not say. */
+const RETRY_LIMIT = 3;
+
+interface Retries {
+  /** Tries so far that history still knows. */
+  readonly attempts: number;
+  readonly limit: number;
+  readonly isUsedUp: boolean;
+}
+
+export function retriesOf({ status, spec }: Situation, revision: string): Retries {
+  const tries = (status.history ?? []).filter((entry) => entry.revision === revision);
+  const attempts = Math.max(0, ...tries.map(({ attempt }) => attempt));
+  const limit = spec.analysis?.retryLimit ?? RETRY_LIMIT;
+  return { attempts, limit, isUsedUp: attempts > limit };
+}
+
+/** Why a person's request to retry is refused; `undefined`: it is not. `isElsewhere` says what to do when the revision is not there. */
+export function whyNoRetry(
+  s: Situation,
+  { revision }: PersonRequest,
+  isElsewhere: (present: string) => string,
+): string | undefined {
+  if (isUnderWay(s.status)) return 'The release is still under way. Abort it first, or let it end.';
+  const present = s.workload?.canary?.revision;
+  if (present !== revision) return isElsewhere(present ?? 'not there any more');
+  if (!s.status.revision.rejected.includes(revision))
+    return `${revision} was not rejected, so there is nothing to retry.`;
+  if (s.observed.abortRevision === revision)
+    return `The annotation serin.dev/abort still gives up ${revision}. Remove it first.`;
+  const { attempts, limit, isUsedUp } = retriesOf(s, revision);
+  return isUsedUp
+    ? `${revision} was tried ${attempts} times; spec.analysis.retryLimit allows ${limit} retries.`
+    : undefined;
+}
