@@ -31,7 +31,7 @@ function usesIn(value: unknown, path: Path): readonly Use[] {
   return isFields(value) ? Object.entries(value).flatMap(([key, item]) => usesIn(item, [...path, key])) : [];
 }
 
-const isTemplate = (object: SourceObject): boolean =>
+export const isTemplate = (object: SourceObject): boolean =>
   isArgoTemplate(object) || (groupOf(object.apiVersion) === GROUP && /^(Cluster)?AnalysisTemplate$/.test(object.kind));
 
 export const checkArguments: Check = (object) => {

@@ -132,9 +132,10 @@ export const checkSchema: Check = (object) => {
       ),
     ];
   }
-  const messages = [...shapeFindings(definition.spec, spec, 'spec'), ...(VALIDATORS[object.kind]?.(spec) ?? [])].map(
-    ({ message }) => ({ message, path: pathIn(message) }),
-  );
+  const messages = [...shapeFindings(definition.spec, spec, 'spec'), ...(VALIDATORS[object.kind]?.(spec) ?? [])]
+    // The check of arguments says this at each place where one is used.
+    .filter(({ message }) => !/which is no argument of this template/.test(message))
+    .map(({ message }) => ({ message, path: pathIn(message) }));
   const seen = new Set<string>();
   const add = ({ message, path }: { readonly message: string; readonly path: Path }): readonly LintFinding[] => {
     const place = object.place(path);
@@ -148,8 +149,7 @@ export const checkSchema: Check = (object) => {
   return found.length > 0 ? found : [...found, ...brokenRules(definition, spec).flatMap(add)];
 };
 
-const ruleOf = (message: string) =>
-  /no argument of this template|Declare it in spec\.args/.test(message) ? 'argument' : 'schema';
+const ruleOf = (message: string) => (/Declare it in spec\.args/.test(message) ? 'argument' : 'schema');
 
 function brokenRules(
   definition: KindDefinition,

@@ -114,6 +114,22 @@ export const PLANTED: readonly Planted[] = [
   argo('      count: 5', '      count: five', 'schema', /whole number/),
   argo('      inconclusiveLimit: 1', '      inconclusiveLimit: -1', 'schema', /whole number/),
   argo('    - name: latency', '    - name: success-rate', 'schema', /Two metrics/),
+  // rules for metrics
+  argo(
+    '  metrics:\n',
+    '  dryRun:\n    - metricName: sucess-rate\n  metrics:\n',
+    'reference',
+    /matches no metric/,
+    'another',
+  ),
+  argo('  metrics:\n', "  dryRun:\n    - metricName: '*'\n  metrics:\n", 'reference', /Write \.\* for all/, 'another'),
+  template(
+    '  metrics:\n',
+    '  measurementRetention:\n    - metricName: nothing\n      limit: 5\n  metrics:\n',
+    'reference',
+    /matches no metric/,
+    'another',
+  ),
   // arguments
   argo('{{args.threshold}}', '{{args.treshold}}', 'argument', /Did you mean threshold\?/),
   argo('{{args.canary-hash}}",code', '{{canary-hash}}",code', 'argument', /names no argument/),
