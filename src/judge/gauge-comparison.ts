@@ -63,11 +63,14 @@ export function copyGauge(gauge: GaugeComparison): GaugeComparison {
   return { ...gauge, fail: { ...gauge.fail }, pass: { ...gauge.pass }, plain: { ...gauge.plain } };
 }
 
+/** Beyond it, and below its inverse where ratios are, squares no more fit into a number; nothing that is measured comes near. */
+export const LARGEST_GAUGE = 1e100;
+
 /** Whether both values can be compared: finite, and above zero where ratios are. */
 export function areComparable({ canary, stable }: GaugeMeans, isLog: boolean, constant: number | undefined): boolean {
   const control = constant ?? stable;
   if (!Number.isFinite(canary) || !Number.isFinite(control)) return false;
-  return !isLog || (canary > 0 && control > 0);
+  return !isLog || Math.min(canary, control) >= 1 / LARGEST_GAUGE;
 }
 
 /** Adds one comparable interval; a block counts at its last interval, or when the next one begins. */

@@ -9,7 +9,15 @@ import {
   oddsOf,
   openComparison,
 } from './comparison.ts';
-import { addGauge, areComparable, copyGauge, type GaugeComparison, gaugeOdds, openGauge } from './gauge-comparison.ts';
+import {
+  addGauge,
+  areComparable,
+  copyGauge,
+  type GaugeComparison,
+  gaugeOdds,
+  LARGEST_GAUGE,
+  openGauge,
+} from './gauge-comparison.ts';
 import type { Counts, GaugeMeans, Observation, ProportionCounts, SkipReason } from './observation.ts';
 import type { MarginNumbers } from './preset.ts';
 
@@ -326,7 +334,9 @@ function unusable(observation: Observation, { kind, rule }: MetricEvidence): Ski
   if (kind !== 'unknown' && kind !== observation.kind) return 'ImplausibleCounter';
   if (observation.kind === 'gauge') {
     const { canary, stable } = observation.means;
-    if (!Number.isFinite(canary) || !Number.isFinite(rule.constant ?? stable)) return 'NoData';
+    const control = rule.constant ?? stable;
+    if (!Number.isFinite(canary) || !Number.isFinite(control)) return 'NoData';
+    if (Math.max(Math.abs(canary), Math.abs(control)) > LARGEST_GAUGE) return 'ImplausibleCounter';
     const isLog = rule.fail.difference === 0 && rule.pass.difference === 0;
     return areComparable(observation.means, isLog, rule.constant) ? undefined : 'NotPositive';
   }
@@ -338,8 +348,8 @@ function unusable(observation: Observation, { kind, rule }: MetricEvidence): Ski
   const isSound = soundness(rule);
   if (!all.every(({ canary, stable }) => isSound(canary) && isSound(stable))) return 'ImplausibleCounter';
   if (!all.every(({ stablePods }) => stablePods.every(isSound))) return 'ImplausibleCounter';
-  if (rule.constant === undefined && all.some(({ stable }) => stable.total === 0)) return 'NoStableRequests';
-  if (all.some(({ canary }) => canary.total === 0)) return 'NoCanaryRequests';
+  if (rule.constant === undefined && all.some(({ stable }) => stable.total < DUST)) return 'NoStableRequests';
+  if (all.some(({ canary }) => canary.total < DUST)) return 'NoCanaryRequests';
   return undefined;
 }
 
@@ -370,6 +380,9 @@ function soundness({ shape }: MetricRule): (counts: Counts) => boolean {
   if (shape === 'rate') return ({ bad, total }) => bad >= 0 && bad <= most && total >= 0 && total <= most;
   return ({ bad, total }) => bad >= 0 && bad <= total * (1 + 1e-9) && total <= most;
 }
+
+/** What differences of numbers that are not whole may leave of none. */
+const DUST = 1e-9;
 
 function seeStable(metric: MetricEvidence, observation: Measured): void {
   metric.seenIntervals++;

@@ -180,7 +180,8 @@ function closeBlock(state: Dispersion, scale: number, offset: number): void {
  */
 function addBlock(sums: Float32Array, scale: number, block: Block): void {
   const { pods, requests, events } = block;
-  if (pods < 2 || events <= 0) return;
+  // Squares of less are zero.
+  if (pods < 2 || events < 1e-9 || requests < 1e-9) return;
   const rate = events / requests;
   const squares = block.eventSquares - 2 * rate * block.products + rate * rate * block.requestSquares;
   const mean = events * (1 - block.requestSquares / (requests * requests));

@@ -78,6 +78,27 @@ describe('Kayenta’s classification', () => {
     expect(classifyKayenta(control, experiment, metric).label).toBe(label);
   });
 
+  /** What was measured of the original's rules on simulated data: part of runs that are flagged, in percent. */
+  test.each([
+    { what: 'equal, 2 points a side', n: 2, shift: 0, runs: 4000, percent: 22.7, within: 2.5 },
+    { what: 'equal, 3 points a side', n: 3, shift: 0, runs: 4000, percent: 5, within: 1.5 },
+    { what: 'equal, 5 points a side', n: 5, shift: 0, runs: 2000, percent: 0.1, within: 0.5 },
+    { what: 'equal, 60 points a side', n: 60, shift: 0, runs: 400, percent: 0.17, within: 1 },
+    { what: 'half a standard deviation, 60 points', n: 60, shift: 5, runs: 600, percent: 30, within: 6 },
+    { what: 'a standard deviation, 10 points', n: 10, shift: 10, runs: 1000, percent: 11, within: 4 },
+    { what: 'a standard deviation, 20 points', n: 20, shift: 10, runs: 800, percent: 42, within: 6 },
+    { what: 'a standard deviation, 30 points', n: 30, shift: 10, runs: 600, percent: 69, within: 6 },
+    { what: 'a standard deviation, 60 points', n: 60, shift: 10, runs: 300, percent: 99, within: 3 },
+  ])('is as often wrong and as often right as the original: $what', ({ n, shift, runs, percent, within }) => {
+    const random = seeded(100 + n + shift);
+    const draw = (mean: number): number[] => Array.from({ length: n }, () => mean + 10 * random.normal());
+    let flagged = 0;
+    for (let run = 0; run < runs; run++) {
+      if (classifyKayenta(draw(100), draw(100 + shift)).label !== 'Pass') flagged++;
+    }
+    expect(Math.abs((100 * flagged) / runs - percent)).toBeLessThan(within);
+  });
+
   test('outliers beyond the fences are dropped only when asked', () => {
     const spiky = [...around(5, 60, 100, 10), 1e6];
     const kept = classifyKayenta(around(6, 60, 100, 10), spiky);
