@@ -222,7 +222,7 @@ const TABLE: readonly Odd[] = [
   },
   {
     what: 'every interval twice, and again late',
-    at: (i, endMs) => healthy(i, START_MS + (1 + Math.floor(i / 3)) * INTERVAL_MS),
+    at: (i) => healthy(i, START_MS + (1 + Math.floor(i / 3)) * INTERVAL_MS),
     outcome: 'Inconclusive',
     reason: 'NoData',
   },
