@@ -46,6 +46,7 @@ function failureLines({ expected, got }: Checked): readonly string[] {
     `    ${' '.repeat(expected.eval_time.length + 3)}  got       ${gotText(got)}`,
     `    ${got.says}`,
     ...got.metrics.map((metric) => `      ${metricText(metric)}`),
+    ...(got.measures ?? []).map(({ outcome, name, says }) => `      ${name}: ${outcome}; ${says}`),
   ];
 }
 

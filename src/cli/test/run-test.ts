@@ -3,15 +3,13 @@
  * stable's history. Weights come from the test, not from verdicts: a release that would have been aborted goes on to its end here. Pure.
  */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import type { AnalysisTemplateSpec } from '../../api/analysis-template.ts';
-import { type Fields, isFields } from '../../api/fields.ts';
-import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import type { AnalysisSpec, Release } from '../../api/release.ts';
+import type { ResolvedMeasure } from '../../api/measure.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
+import type { MetricResult } from '../../judge/argo/measure.ts';
+import { type MeasureVerdict, withMeasures } from '../../judge/argo/outcome.ts';
 import { openEvidence, type RunEvidence } from '../../judge/evidence.ts';
 import { judgeStep } from '../../judge/judge-step.ts';
 import type { Observation } from '../../judge/observation.ts';
-import { resolveRun } from '../../judge/resolve-run.ts';
 import type { Outcome, StepVerdict } from '../../judge/verdict.ts';
 import { endsBetween, lookbackMs } from '../../metrics/asking.ts';
 import type { RunPods } from '../../metrics/intervals.ts';
@@ -20,14 +18,23 @@ import type { PodLedger } from '../../metrics/ledger.ts';
 import { observeRun, readRun } from '../../metrics/observing.ts';
 import type { Series } from '../../metrics/port.ts';
 import type { IntervalRows } from '../../metrics/rows.ts';
-import { selectorOf, wholeOf } from '../query/forms.ts';
-import { podsOfSeries, type TestSides, unreadSeries } from './pods-of-series.ts';
+import { replayMeasures } from './measured.ts';
+import { type LeftOut, leftOutNotes, unreadNotes } from './notes.ts';
+import { podsOfSeries } from './pods-of-series.ts';
 import { rowsOfSeries } from './rows-of-series.ts';
 import { readSeries } from './series.ts';
-import type { Expectation, WrittenSide, WrittenTest } from './test-file.ts';
-
-/** Specs by `Kind/name`: the test's own files before Serin's library. */
-export type Specs = ReadonlyMap<string, Fields>;
+import {
+  analysisOf,
+  armOf,
+  type Broken,
+  broken,
+  measuredOf,
+  readWeights,
+  resolve,
+  type Specs,
+  type Weights,
+} from './setting.ts';
+import type { Expectation, WrittenTest } from './test-file.ts';
 
 export interface Turn {
   readonly atMs: number;
@@ -39,7 +46,7 @@ export interface Turn {
 export interface Checked {
   readonly expected: Expectation;
   readonly isMet: boolean;
-  readonly got: StepVerdict;
+  readonly got: StepVerdict & { readonly measures?: readonly MeasureVerdict[] };
 }
 
 export type TestResult =
@@ -51,13 +58,10 @@ export type TestResult =
       /** What a person should look at: series that nothing reads, pods that were left out. */
       readonly notes: readonly string[];
     }
-  /** The test itself cannot be run; `path` below `tests[n]`. */
-  | { readonly kind: 'broken'; readonly path: readonly (string | number)[]; readonly message: string };
+  | Broken;
 
 /** Time of the first sample; a whole minute, as polls are. */
 const FIRST_MS = Date.UTC(2026, 0, 1);
-/** The service's usual grid. */
-const GRID_MS = 10_000;
 const SIDES = { stable: 'stable', canary: 'canary' } as const;
 
 export function runTest(test: WrittenTest, usualInterval: string, specs: Specs): TestResult {
@@ -69,21 +73,22 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   const analysis = analysisOf(test, specs);
   if ('message' in analysis) return analysis;
   const series: Series[] = [];
-  for (const [index, written] of test.input_series.entries()) {
+  for (const [index, written] of (test.input_series ?? []).entries()) {
     const read = readSeries(written, FIRST_MS, scrapeMs);
     if (typeof read === 'string') return broken(['input_series', index], `input_series[${index}]: ${read}`);
     series.push(read);
   }
   const namespace = test.namespace ?? 'default';
   const arms = { stable: armOf(test.stable, SIDES.stable), canary: armOf(test.canary, SIDES.canary) };
-  const spec = resolve(test.name, namespace, analysis.spec, arms, specs, weights.list[0]?.fromMs ?? 0);
+  const spec = resolve(test.name, namespace, analysis.spec, arms, specs, FIRST_MS + (weights.list[0]?.fromMs ?? 0));
   if ('reason' in spec)
     return broken(['analysis'], spec.message.replaceAll(`Release ${namespace}/${test.name}: spec.`, ''));
-  const asked = (spec.measures ?? []).map(({ name }) => name);
-  if (spec.metrics.length === 0) {
+  const measured = measuredOf(test, spec.measures ?? []);
+  if ('message' in measured) return measured;
+  if (spec.metrics.length === 0 && measured.measures.length === 0) {
     return broken(
       ['analysis'],
-      `Only providers are asked here (${asked.join(', ')}), and a test asks none. Test templates that compare.`,
+      `Only providers are asked here (${measured.leftOut.join(', ')}), and no test asks one. Give their values as measured.`,
     );
   }
   const intervalMs = spec.rule.intervalMs * Math.max(1, Math.ceil((scrapeMs * 0.98) / spec.rule.intervalMs));
@@ -95,9 +100,17 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   const ledgerAt = podsOfSeries(run.metrics, series, sides, { firstMs: FIRST_MS, scrapeMs });
   const notes = [
     ...unreadNotes(series, run, sides),
-    ...(asked.length === 0 ? [] : [`Metrics that ask a provider are left out: ${asked.join(', ')}.`]),
+    ...(measured.leftOut.length === 0
+      ? []
+      : [`Left out, because no measured gives their values: ${measured.leftOut.join(', ')}.`]),
   ];
-  const judged = judge(run, weights.list, reading, (atMs) => podsAt(run, namespace, ledgerAt(atMs)), lastMs);
+  const judged = judge(run, weights.list, {
+    rowsOf: reading,
+    podsAtMs: (atMs) => podsAt(run, namespace, ledgerAt(atMs)),
+    measures: measured.measures,
+    resultsAt: replayMeasures(measured.measures, test.measured ?? [], Date.parse(run.startedAt)),
+    lastMs,
+  });
   const checks: Checked[] = [];
   for (const [index, expected] of test.verdict_test.entries()) {
     const atMs = readDurationMs(expected.eval_time) ?? 0;
@@ -110,84 +123,18 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
     }
     checks.push({ expected, isMet: isMet(expected, got.verdict), got: got.verdict });
   }
-  return { kind: 'judged', checks, turns: turnsOf(judged), notes: [...notes, ...leftOutNotes(judged)] };
+  return {
+    kind: 'judged',
+    checks,
+    turns: turnsOf(judged),
+    notes: [...notes, ...leftOutNotes(judged.map(({ leftOut }) => leftOut))],
+  };
 }
 
 const isMet = ({ outcome, metric, reason }: Expectation, got: StepVerdict): boolean =>
   got.outcome === outcome &&
   (metric === undefined || got.metric === metric) &&
   (reason === undefined || got.reason === reason);
-
-interface Weights {
-  readonly list: readonly { readonly fromMs: number; readonly weight: number }[];
-}
-type Broken = Extract<TestResult, { kind: 'broken' }>;
-
-function readWeights({ weights }: WrittenTest): Weights | Broken {
-  const list = (weights ?? [{ from: '0s', weight: 50 }]).map(({ from, weight }) => ({
-    fromMs: readDurationMs(from) ?? 0,
-    weight,
-  }));
-  const wrongAt = list.findIndex(({ fromMs }, index) => fromMs <= (list[index - 1]?.fromMs ?? -1));
-  if (wrongAt < 0) return { list };
-  return broken(
-    ['weights', wrongAt],
-    `weights[${wrongAt}].from is not after the one before. Write them in the order of time.`,
-  );
-}
-
-function analysisOf({ analysis, release }: WrittenTest, specs: Specs): { readonly spec: AnalysisSpec } | Broken {
-  if ((analysis === undefined) === (release === undefined)) {
-    return broken(
-      [],
-      'It needs either analysis (as in a Release: templates and settings) or release, the name of one in template_files.',
-    );
-  }
-  if (analysis !== undefined) return { spec: analysis };
-  const found = specs.get(`Release/${release ?? ''}`)?.['analysis'];
-  if (isFields(found)) return { spec: found as AnalysisSpec }; // resolveRun checks what it uses
-  return broken(
-    ['release'],
-    `release is ${release ?? ''}, and no Release of that name in template_files has spec.analysis. Add its file to template_files.`,
-  );
-}
-
-const armOf = (side: WrittenSide | undefined, usual: string): AnalysisRunSpec['arms']['stable'] => ({
-  workload: side?.workload ?? usual,
-  ...(side?.version === undefined ? {} : { version: side.version }),
-});
-
-function resolve(
-  name: string,
-  namespace: string,
-  analysis: AnalysisSpec,
-  arms: AnalysisRunSpec['arms'],
-  specs: Specs,
-  fromMs: number,
-): ReturnType<typeof resolveRun> {
-  const release: Release = {
-    apiVersion: 'serin.dev/v1alpha1',
-    kind: 'Release',
-    metadata: { name, namespace, uid: 'test', resourceVersion: '1', generation: 1 },
-    spec: {
-      workload: { pair: { members: [arms.stable.workload, arms.canary.workload] } },
-      strategy: { canary: {} },
-      analysis,
-    },
-  };
-  return resolveRun({
-    release,
-    revision: 'test',
-    attempt: 1,
-    arms,
-    // What these specs hold is checked by resolveRun.
-    template: (wanted, isCluster) =>
-      specs.get(`${isCluster ? 'Cluster' : ''}AnalysisTemplate/${wanted}`) as AnalysisTemplateSpec | undefined,
-    query: (wanted) => specs.get(`MetricQuery/${wanted}`) as MetricQuerySpec | undefined,
-    startedAtMs: FIRST_MS + fromMs,
-    gridMs: GRID_MS,
-  });
-}
 
 type RowsAt = (metric: string, endMs: number) => IntervalRows | undefined;
 
@@ -228,16 +175,22 @@ const podsAt = ({ arms, rule }: AnalysisRunSpec, namespace: string, ledger: PodL
 
 interface Judged {
   readonly atMs: number;
-  readonly verdict: StepVerdict;
-  readonly leftOut: { readonly unknown: readonly string[]; readonly implausible: readonly string[] };
+  readonly verdict: Checked['got'];
+  readonly leftOut: LeftOut;
+}
+
+interface Given {
+  readonly rowsOf: RowsAt;
+  readonly podsAtMs: (atMs: number) => RunPods;
+  readonly measures: readonly ResolvedMeasure[];
+  readonly resultsAt: (atMs: number) => readonly MetricResult[];
+  readonly lastMs: number;
 }
 
 function judge(
   run: AnalysisRunSpec,
   weights: Weights['list'],
-  rowsOf: RowsAt,
-  podsAtMs: (atMs: number) => RunPods,
-  lastMs: number,
+  { rowsOf, podsAtMs, measures, resultsAt, lastMs }: Given,
 ): readonly Judged[] {
   const { intervalMs, historyMs } = run.rule;
   const span = { intervalMs, lookbackMs: lookbackMs(intervalMs) };
@@ -268,7 +221,13 @@ function judge(
       sinceMs: Date.parse(step?.since ?? run.startedAt),
       nowMs: endMs,
     };
-    judged.push({ atMs: endMs - FIRST_MS, verdict: judgeStep(evidence, run, question), leftOut: observed.leftOut });
+    const compared = run.metrics.length === 0 ? undefined : judgeStep(evidence, run, question);
+    const identity = { ...question, intervalEndMs: endMs };
+    const verdict =
+      measures.length === 0 && compared !== undefined
+        ? compared
+        : withMeasures(compared, identity, measures, resultsAt(endMs), question.sinceMs);
+    judged.push({ atMs: endMs - FIRST_MS, verdict, leftOut: observed.leftOut });
   }
   return judged;
 }
@@ -293,45 +252,4 @@ function turnsOf(judged: readonly Judged[]): readonly Turn[] {
     const { outcome, weight, metric } = verdict;
     return [{ atMs, outcome, weight, ...(metric === undefined ? {} : { metric }) }];
   });
-}
-
-function leftOutNotes(judged: readonly Judged[]): readonly string[] {
-  const unknown = new Set(judged.flatMap(({ leftOut }) => leftOut.unknown));
-  const implausible = new Set(judged.flatMap(({ leftOut }) => leftOut.implausible));
-  return [
-    ...[...unknown]
-      .slice(0, 3)
-      .map((pod) => `Pod ${pod} belongs to no side, so intervals with its events are left out.`),
-    ...[...implausible]
-      .slice(0, 3)
-      .map(
-        (pod) =>
-          `Counters of ${pod} appear with a past, so those intervals are left out. Begin them at 0, or at the first sample.`,
-      ),
-  ];
-}
-
-/** One note for all series of a name: mostly one slip made it. */
-function unreadNotes(
-  series: readonly Series[],
-  { metrics, arms }: AnalysisRunSpec,
-  sides: TestSides,
-): readonly string[] {
-  const byName = Map.groupBy(unreadSeries(metrics, series, sides), ({ labels }) => labels['__name__'] ?? '');
-  return [...byName].map(([name, unread]) => {
-    const places = unread.slice(0, 3).map((each) => `input_series[${series.indexOf(each)}]`);
-    const more = unread.length > 3 ? ` and ${unread.length - 3} more` : '';
-    const family = JSON.stringify(name.replace(/_bucket$/, ''));
-    const near = metrics.find(({ query }) => JSON.stringify(query).includes(family));
-    const wanted = { namespace: sides.namespace, workload: arms.stable.workload };
-    const asks =
-      near === undefined
-        ? `The metrics read ${[...new Set(metrics.map(({ query }) => wholeOf(query).metric))].join(', ')}.`
-        : `Metric ${near.name} reads ${selectorOf(near.query, wanted).replace(/_count(?=\{|$)/, near.query.histogram === undefined ? '_count' : '_bucket')}.`;
-    return `${places.join(', ')}${more} (${name}): no metric reads this. ${asks}`;
-  });
-}
-
-function broken(path: readonly (string | number)[], message: string): Broken {
-  return { kind: 'broken', path, message };
 }

@@ -35,9 +35,19 @@ const OneTest = Type.Object({
       maxItems: 64,
     }),
   ),
-  input_series: Type.Array(
-    Type.Object({ series: text('Name and labels.', 4096), values: Type.String({ maxLength: 1_000_000 }) }),
-    { minItems: 1, maxItems: 5000 },
+  input_series: Type.Optional(
+    Type.Array(Type.Object({ series: text('Name and labels.', 4096), values: Type.String({ maxLength: 1_000_000 }) }), {
+      maxItems: 5000,
+    }),
+  ),
+  measured: Type.Optional(
+    Type.Array(
+      Type.Object({
+        metric: text('A metric with a provider.', 253),
+        values: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 10_000 }),
+      }),
+      { maxItems: 64 },
+    ),
   ),
   verdict_test: Type.Array(VerdictTest, { minItems: 1, maxItems: 64 }),
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import type { Fields } from '../../../src/api/fields.ts';
 import type { MetricQuerySpec } from '../../../src/api/metric-query.ts';
 import { hasPassed, type RanTest, renderGithub, renderJson, renderText } from '../../../src/cli/test/render.ts';
 import { rowsOfSeries } from '../../../src/cli/test/rows-of-series.ts';
@@ -124,7 +125,7 @@ describe('which series a query reads', () => {
 describe('a test file', () => {
   test('the example is as it says', async () => {
     const ran = await run(exampleText);
-    expect(renderText(ran)).toMatch(/3 tests, all passed$/);
+    expect(renderText(ran)).toMatch(/4 tests, all passed$/);
     expect(ran.every(hasPassed)).toBe(true);
     expect(ran.flatMap(({ result }) => (result.kind === 'judged' ? result.notes : ['broken']))).toEqual([]);
     expect(renderGithub(ran)).toBe('');
@@ -244,6 +245,109 @@ describe('a test file', () => {
     expect(ran.every(hasPassed)).toBe(false);
     expect(renderText(ran)).toMatch(says);
     expect(renderGithub(ran)).toMatch(/^::error file=.*line=\d+/);
+  });
+
+  describe('metrics with a provider', () => {
+    const template = (provider: unknown, more: Readonly<Record<string, unknown>> = {}) => ({
+      metrics: [{ name: 'smoke', interval: '1m', count: 3, provider, ...more }],
+    });
+    const result = async (spec: unknown, values: readonly unknown[], evalTime = '10m') => {
+      const text = stringify({
+        tests: [
+          {
+            name: 'smoke',
+            analysis: { templates: [{ name: 'smoke' }] },
+            measured: [{ metric: 'smoke', values }],
+            verdict_test: [{ eval_time: evalTime, outcome: 'Pass' }],
+          },
+        ],
+      });
+      const source = readTestFile('t.yaml', text);
+      const specs = new Map([...(await specsFor(source)), ['AnalysisTemplate/smoke', spec as Fields]]);
+      const [only] = source.tests;
+      if (only === undefined) throw new Error('no test');
+      return runTest(only, source.interval, specs);
+    };
+    const prometheus = { prometheus: { address: 'http://prometheus:9090', query: 'up' } };
+    const condition = { successCondition: 'result[0] >= 0.9' };
+
+    test.each([
+      { why: 'good values', spec: template(prometheus, condition), values: [0.95], is: 'Pass' },
+      { why: 'a bad value', spec: template(prometheus, condition), values: [0.95, 0.5], is: 'Fail' },
+      {
+        why: 'a bad value that is forgiven',
+        spec: template(prometheus, { ...condition, failureLimit: 1 }),
+        values: [0.95, 0.5, 0.95],
+        is: 'Pass',
+      },
+      { why: 'NaN, which is no failure', spec: template(prometheus, condition), values: ['NaN'], is: 'Inconclusive' },
+      {
+        why: 'an empty answer',
+        spec: template(prometheus, { successCondition: 'len(result) == 0 || result[0] > 0' }),
+        values: [[]],
+        is: 'Pass',
+      },
+      { why: 'Errors only', spec: template(prometheus, condition), values: [null], is: 'Inconclusive' },
+      {
+        why: 'JSON',
+        spec: template({ web: { url: 'http://web/' } }, { successCondition: 'result.ok' }),
+        values: [{ ok: true }],
+        is: 'Pass',
+      },
+      {
+        why: 'other JSON',
+        spec: template({ web: { url: 'http://web/' } }, { successCondition: 'result.ok' }),
+        values: [{ ok: false }],
+        is: 'Fail',
+      },
+      {
+        why: 'a job that fails',
+        spec: template({ job: { spec: { template: { spec: { containers: [] } } } } }),
+        values: ['Failed'],
+        is: 'Fail',
+      },
+      {
+        why: 'a job that succeeds',
+        spec: template({ job: { spec: { template: { spec: { containers: [] } } } } }),
+        values: ['Successful'],
+        is: 'Pass',
+      },
+    ])('$why: $is', async ({ spec, values, is }) => {
+      const judged = await result(spec, values);
+      expect(judged.kind === 'judged' ? judged.checks[0]?.got.outcome : judged.message).toBe(is);
+    });
+
+    test('are measured at their interval, not before', async () => {
+      const early = await result(template(prometheus, condition), [0.95], '1m');
+      expect(early).toMatchObject({
+        checks: [
+          { got: { outcome: 'Continue', measures: [{ says: expect.stringMatching(/being measured, 1 of 1/) }] } },
+        ],
+      });
+    });
+
+    test.each([
+      { provider: prometheus, values: ['many'], says: /measured\[0\]\.values hold "many"\. Prometheus gives a number/ },
+      {
+        provider: { job: { spec: { template: { spec: { containers: [] } } } } },
+        values: [1],
+        says: /A job is Successful or Failed/,
+      },
+    ])('$values are refused', async ({ provider, values, says }) => {
+      const broken = await result(template(provider), values);
+      expect(broken.kind === 'broken' ? broken.message : '').toMatch(says);
+    });
+
+    test('that do not exist are told', async () => {
+      const { metrics } = template(prometheus);
+      const broken = await result({ metrics: [{ ...metrics[0], name: 'other' }] }, [1]);
+      expect(broken).toMatchObject({
+        kind: 'broken',
+        message: expect.stringContaining(
+          'measured[0].metric is smoke, which asks no provider here. Those that do: other.',
+        ),
+      });
+    });
   });
 
   test('rates and gauges are judged, too', async () => {
