@@ -1,8 +1,10 @@
 /** Files of the chart that come from elsewhere: CRDs, query library, templates, and the permission table. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { stringify } from 'yaml';
 import { CLUSTER_NEEDS, SERVICE_NEEDS } from '../controller/needs.ts';
 import { routers } from '../traffic/registry.ts';
+import { holdPolicy } from '../workloads/deployment/policy.ts';
 import { workloadAdapters } from '../workloads/registry.ts';
 import { renderRules, rulesOf } from './permissions.ts';
 
@@ -22,7 +24,13 @@ export function chartFiles(root: string): ReadonlyMap<string, string> {
       files.set(`files/library/${folder}-${basename(path)}`, readFileSync(path, 'utf8'));
   }
   files.set('files/rbac.yaml', permissionFile());
+  files.set('files/hold-policy.yaml', holdPolicyFile());
   return files;
+}
+
+function holdPolicyFile(): string {
+  const documents = holdPolicy().map((object) => stringify(object, { lineWidth: 0 }));
+  return `# Written by \`npm run generate\` from src/workloads/deployment/policy.ts; do not edit.\n${documents.join('---\n')}`;
 }
 
 function permissionFile(): string {

@@ -4,7 +4,7 @@ import { at } from '../../src/api/fields.ts';
 import { TYPES } from '../../src/api/meta.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
 import { endOf, IN_PLACE_STORIES, users, withoutHold } from '../support/in-place-stories.ts';
-import { play } from '../support/release-stories.ts';
+import { play, playDying } from '../support/release-stories.ts';
 import { describeWith } from '../support/tools.ts';
 
 describeWith(['controlplane', 'kubectl'], 'a Deployment in place, on the real control plane', () => {
@@ -27,6 +27,18 @@ describeWith(['controlplane', 'kubectl'], 'a Deployment in place, on the real co
       const web = await stage.kube.get({ type: TYPES.deployment, namespace: NAMESPACE, name: 'web' });
       if (isHeld || !ends.startsWith('gone')) expect(at(web, 'spec', 'paused')).toBe(true);
       if (ends.startsWith('gone')) expect(web?.metadata.labels).toEqual({ team: 'shop' });
+    },
+  );
+
+  test.each([2, 6, 10, 14, 18, 22])(
+    'killed after write %i of a release that passes: whoever comes next ends it alike',
+    { timeout: 180_000 },
+    async (write) => {
+      const { acts = [], ends } = IN_PLACE_STORIES['every step passes: the Deployment replaces its own pods'] ?? {};
+      const stage = await cluster.stage();
+      expect(await playDying(stage, acts, write, 'after')).toBe(true);
+      await stage.settle(stage.kube);
+      expect(await endOf(stage)).toBe(ends);
     },
   );
 });

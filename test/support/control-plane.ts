@@ -28,11 +28,13 @@ const CONTROLLERS = [
   'namespace-controller',
   'serviceaccount-controller',
   'garbage-collector-controller',
-].join(',');
+];
 
 export interface ControlPlaneOptions {
   /** False leaves kube-controller-manager out: an API server alone. */
   readonly controllers?: boolean;
+  /** Controllers of kube-controller-manager besides the usual ones. */
+  readonly moreControllers?: readonly string[];
   readonly apiServerFlags?: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +47,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     apiServerFlags: { 'watch-cache': 'true', ...options.apiServerFlags },
   });
   const config = await environment.start();
-  const manager = options.controllers === false ? undefined : startControllers(assets, config.kubeconfigPath);
+  const manager =
+    options.controllers === false
+      ? undefined
+      : startControllers(assets, config.kubeconfigPath, options.moreControllers);
   return {
     kubeconfig: config.kubeconfigPath,
     url: config.server,
@@ -56,7 +61,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   };
 }
 
-function startControllers(assets: string, kubeconfig: string): ChildProcess {
+function startControllers(assets: string, kubeconfig: string, more: readonly string[] = []): ChildProcess {
   return spawn(
     join(assets, 'kube-controller-manager'),
     [
@@ -65,7 +70,7 @@ function startControllers(assets: string, kubeconfig: string): ChildProcess {
       `--authorization-kubeconfig=${kubeconfig}`,
       '--leader-elect=false',
       '--secure-port=0',
-      `--controllers=${CONTROLLERS}`,
+      `--controllers=${[...CONTROLLERS, ...more].join(',')}`,
     ],
     { stdio: 'ignore' },
   );

@@ -5,7 +5,7 @@
 import { at } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
-import { inPlaceSpec, podsByImage, routesOf } from './deployment-cluster.ts';
+import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf } from './deployment-cluster.ts';
 import { type Act, judged, type Stage } from './release-stories.ts';
 
 const deploy =
@@ -38,6 +38,22 @@ const canaryEdited: Act = async ({ kube, settle }, worker) => {
   await settle(kube);
 };
 const deleted: Act = (stage) => stage.remove();
+/** Somebody deletes an object, Serin looks, and GitOps makes it again as it was in Git. */
+const madeAgain =
+  (type: (typeof TYPES)['virtualService' | 'destinationRule' | 'deployment'], image?: string): Act =>
+  async ({ kube, settle }, worker) => {
+    const { metadata } = await worker.get(type, 'web');
+    await kube.delete({ type, namespace: 'shop', name: 'web' }, { uid: metadata.uid ?? '' });
+    await settle(kube);
+    await worker.reconcile();
+    const inGit = inPlaceObjects().find(({ kind }) => kind === type.kind);
+    if (inGit === undefined) throw new Error('not in Git');
+    const { name, namespace, labels } = inGit.metadata;
+    const written = { name, ...(namespace && { namespace }), ...(labels && { labels }) };
+    await kube.create({ ...inGit, metadata: written }, 'gitops');
+    if (image !== undefined) await worker.deploy('web', image);
+    await settle(kube);
+  };
 const passed =
   (ms: number): Act =>
   async ({ clock }) =>
@@ -116,6 +132,23 @@ export const IN_PLACE_STORIES: Readonly<Record<string, Story>> = {
   'the canary’s template is edited: it is made again': {
     acts: [deploy('web:2'), canaryEdited, judged('Pass'), judged('Pass')],
     ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the VirtualService is deleted in the middle and comes back as it is in Git': {
+    acts: [deploy('web:2'), judged('Pass'), madeAgain(TYPES.virtualService), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the DestinationRule is deleted in the middle and comes back as it is in Git': {
+    acts: [deploy('web:2'), judged('Pass'), madeAgain(TYPES.destinationRule), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'the Deployment is deleted in the middle and comes back with the old image': {
+    acts: [deploy('web:2'), judged('Pass'), madeAgain(TYPES.deployment)],
+    ends: 'Aborted: stable 100; 4 × web:1',
+  },
+  'the Deployment is deleted in the middle and comes back with the new image': {
+    acts: [deploy('web:2'), judged('Pass'), madeAgain(TYPES.deployment, 'web:2')],
+    // Nothing else was there that could serve: what comes anew is let through.
+    ends: 'Aborted: stable 100; 4 × web:2',
   },
   'the Release is deleted between releases': { acts: [deleted], ends: 'gone: stable 100; 4 × web:1' },
   'the Release is deleted in the middle: what did not pass does not roll': {
