@@ -511,9 +511,12 @@ export const ReleaseStatus = Type.Object(
           at: Type.Optional(text('The pause that the rollout waits at; another pause has another name.', 253)),
           order: Type.Optional(
             literals(
-              ['open', 'skip', 'retry'],
+              ['open', 'skip', 'retry', 'goBack'],
               'What the rollout’s own controller is asked for, until it has done it.',
             ),
+          ),
+          opened: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: 128, description: 'The step of the last pause that Serin opened.' }),
           ),
           isHeld: Type.Optional(Type.Boolean({ description: 'Serin paused the whole rollout.' })),
         },

@@ -38,6 +38,8 @@ export interface GateStep {
   readonly weight: number;
   /** `open`: until somebody opens it. A number: ends by itself after so many ms. Absent: no pause. */
   readonly pause?: 'open' | number;
+  /** It does something else than to set a weight or to pause, which cannot be taken back by going to an earlier step. */
+  readonly isMore?: boolean;
 }
 
 /** Where a workload stands whose own controller moves its pods and traffic; Serin only opens its pauses, or gives up. */
@@ -93,6 +95,8 @@ export type WorkloadIntent =
 export type GateOrder =
   /** Let it go on past this very pause. */
   | { readonly kind: 'openGate'; readonly gate: string }
+  /** Back to an earlier pause, with the weight that it has. */
+  | { readonly kind: 'goBack'; readonly from: string; readonly step: number }
   /** On to the next step, pause or not. */
   | { readonly kind: 'skipStep'; readonly step: number }
   /** Past all pauses, to the end. */

@@ -28,7 +28,9 @@ export function whyNoRetry(
   if (isUnderWay(s.status)) return 'The release is still under way. Abort it first, or let it end.';
   const present = s.workload?.canary?.revision;
   if (present !== revision) return isElsewhere(present ?? 'not there any more');
-  if (!s.status.revision.rejected.includes(revision))
+  // A rollout whose own controller gave up waits for somebody, whether its revision was at fault or not.
+  const isGivenUp = s.workload?.gate?.position === 'givenUp';
+  if (!isGivenUp && !s.status.revision.rejected.includes(revision))
     return `${revision} was not rejected, so there is nothing to retry.`;
   if (s.observed.abortRevision === revision)
     return `The annotation serin.dev/abort still gives up ${revision}. Remove it first.`;

@@ -3,6 +3,7 @@ import { isFollowingSteps, isUnderWay, type Rule, type Situation } from '../situ
 import { promoted } from '../rules/promotion.ts';
 import { supersede } from '../rules/superseding.ts';
 import { aborting, draftOf, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import type { ReleaseStatus } from '../../api/release.ts';
 import type { GateState } from '../observed.ts';
 
 /** It ended, or another revision took its place. */
@@ -48,13 +49,9 @@ function withoutGate({ gate: _gate, ...draft }: StatusDraft): StatusDraft {
 }
 
 /** No pause that waits for somebody was left: its own controller goes to the end by itself. */
-function isPastLastGate({ status, plan }: Situation): boolean {
-  const rest = plan?.steps.slice(status.step?.index ?? 0) ?? [];
-  const isAtGate = status.gate?.at !== undefined;
-  return (
-    !isAtGate &&
-    rest.every((step) => step.kind !== 'judge' && !(step.kind === 'pause' && step.durationMs === undefined))
-  );
+function isPastLastGate({ status, workload }: Situation): boolean {
+  const rest = workload?.gate?.steps.slice(status.gate?.opened ?? 0) ?? [];
+  return rest.every(({ pause }) => pause !== 'open');
 }
 
 /** Step, weight and pause as they are now; the weight is in force from this look on. */
@@ -62,6 +59,7 @@ export const followPosition: Rule = (s) => {
   const gate = s.workload?.gate;
   if (gate === undefined || !isFollowingSteps(s) || s.plan === undefined) return undefined;
   if (gate.position === 'givenUp' || gate.position === 'givingUp' || gate.step === 0) return undefined;
+  if (isOnTheWayBack(s, gate)) return undefined;
   const isMoved = gate.step !== s.status.step?.index || gate.weight !== s.status.weight;
   const isElsewhere = gate.gate?.id !== s.status.gate?.at;
   const isEdited = s.plan.hash !== s.status.plan || s.plan.steps.length !== s.status.step?.of;
@@ -70,14 +68,19 @@ export const followPosition: Rule = (s) => {
   return write(s, { ...draft, plan: s.plan.hash, ...gateOf(s, gate) }, `step ${gate.step}`, ROUTED);
 };
 
+/** Its status says already where it goes; until it is there, it is not followed. */
+const isOnTheWayBack = ({ status }: Situation, { gate }: GateState): boolean =>
+  status.gate?.order === 'goBack' && (gate === undefined || gate.id === status.gate.at);
+
 /** An order stands until its controller has left where it was given. */
 function isDone({ status }: Situation, gate: GateState): boolean {
   if (status.gate?.order === 'retry') return true;
   return status.gate?.order === 'skip' && gate.step !== status.step?.index;
 }
 
-function gateOf({ status }: Situation, { gate, step, steps }: GateState): Pick<StatusDraft, 'gate'> {
+function gateOf({ status, plan }: Situation, { gate, step, steps }: GateState): Pick<StatusDraft, 'gate'> {
   const { at: before, order, isHeld } = status.gate ?? {};
+  const opened = plan?.hash === status.plan ? openedOf(status, gate?.id) : undefined;
   const stands = order === 'open' && gate?.id === before ? { order } : {};
   // One that somebody else opened is remembered until the step is left, so that nobody says it passed.
   const isStillThere = gate === undefined && order === undefined && step === status.step?.index;
@@ -85,9 +88,16 @@ function gateOf({ status }: Situation, { gate, step, steps }: GateState): Pick<S
   const next = {
     ...(at === undefined ? {} : { at }),
     ...stands,
+    ...(opened === undefined ? {} : { opened }),
     ...(isHeld === undefined ? {} : { isHeld }),
   };
   return { gate: next };
+}
+
+/** The last pause that it left by Serin's order. */
+function openedOf({ gate, step }: ReleaseStatus, at: string | undefined): number | undefined {
+  const isLeft = gate?.order === 'skip' || (gate?.order === 'open' && gate.at !== at);
+  return isLeft ? step?.index : gate?.opened;
 }
 
 function movedTo(s: Situation, gate: GateState): StatusDraft {

@@ -17,6 +17,8 @@ function courseOf({ phase, reason = '', gate, step, taken }: ReleaseStatus): rea
   if (!FOLLOWING.has(phase)) return [];
   if (gate?.order === 'retry') return [{ kind: 'tryAgain' }];
   if (gate?.order === 'skip') return [{ kind: 'skipStep', step: step?.index ?? 0 }];
+  if (gate?.order === 'goBack' && gate.at !== undefined)
+    return [{ kind: 'goBack', from: gate.at, step: step?.index ?? 1 }];
   return gate?.order === 'open' && gate.at !== undefined ? [{ kind: 'openGate', gate: gate.at }] : [];
 }
 
@@ -28,6 +30,7 @@ function holdOf({ phase, gate, taken }: ReleaseStatus): readonly GateOrder[] {
 
 const KINDS: Readonly<Record<GateOrder['kind'], true>> = {
   openGate: true,
+  goBack: true,
   skipStep: true,
   promoteFull: true,
   giveUp: true,

@@ -26,6 +26,7 @@ import { FINALIZER } from '../../api/meta.ts';
 import { followEnd, followPosition } from './follow.ts';
 import { heldElsewhere, hold } from './holding.ts';
 import { answerGatedRequest } from './requests.ts';
+import { retreat } from './retreat.ts';
 
 /** After this long the finalizer goes, whatever could not be given back. */
 const DELETION_DEADLINE_MS = 10 * 60_000;
@@ -184,6 +185,7 @@ export const GATED_RULES: readonly Rule[] = [
   waitForSpec,
   prepareRun,
   followPosition,
+  retreat,
   watchReadiness,
   hold,
   heldElsewhere,

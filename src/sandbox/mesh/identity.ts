@@ -18,11 +18,14 @@ export interface IdentityPod {
   readonly owner: { readonly kind: string; readonly name: string } | undefined;
 }
 
+/** What a Deployment, and a Rollout of Argo Rollouts, mark the pods of their ReplicaSets with; Istio knows both. */
+const HASH_LABELS = ['pod-template-hash', 'rollouts-pod-template-hash'] as const;
+
 /** A pod of a ReplicaSet that a Deployment made belongs to the Deployment: its name without the pod template hash. */
 export function identityOf({ name, namespace, labels, owner }: IdentityPod): Identity {
-  const hash = labels['pod-template-hash'];
-  const ofReplicaSet = owner?.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`);
-  const workload = ofReplicaSet ? owner.name.slice(0, -hash.length - 1) : (owner?.name ?? name);
+  const hash = HASH_LABELS.flatMap((label) => labels[label] ?? []).find((each) => owner?.name.endsWith(`-${each}`));
+  const isOfReplicaSet = owner?.kind === 'ReplicaSet' && hash !== undefined;
+  const workload = isOfReplicaSet ? owner.name.slice(0, -hash.length - 1) : (owner?.name ?? name);
   const canonicalService =
     labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
   const version =

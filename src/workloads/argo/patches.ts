@@ -11,6 +11,8 @@ export function patchesFor(found: Found, gate: GateState, order: GateOrder): rea
   switch (order.kind) {
     case 'openGate':
       return gate.gate?.id === order.gate && gate.gate.isTheirs !== true ? open(found) : [];
+    case 'goBack':
+      return gate.gate?.id === order.from && gate.gate.isTheirs !== true ? goTo(found, order.step - 1) : [];
     case 'skipStep':
       return skip(found, order.step);
     case 'promoteFull':
@@ -44,21 +46,24 @@ function open(found: Found): readonly Patch[] {
 
 /** Mid-way, or past what its own analysis could not decide: the index is moved, as its command line does. */
 function skip(found: Found, step: number): readonly Patch[] {
-  const { status, rollout } = found;
+  const { status } = found;
   if (status.isBlueGreen) return status.pauses.length > 0 ? open(found) : [];
-  if (status.stepIndex !== step - 1 || status.isAborted) return [];
-  const pauses = at(rollout, 'status', 'pauseConditions');
-  const isPaused = status.pauses.length > 0;
+  return status.stepIndex === step - 1 && !status.isAborted ? goTo(found, step) : [];
+}
+
+/** `stepIndex` counts from 0, as its controller does. Its routes and pods follow the index, also downwards. */
+function goTo(found: Found, stepIndex: number): readonly Patch[] {
+  const pauses = at(found.rollout, 'status', 'pauseConditions');
   return toStatus(found, [
     ...atStep(found),
-    ...(isPaused
+    ...(found.status.pauses.length > 0
       ? ([
           { op: 'test', path: '/status/pauseConditions', value: pauses },
           { op: 'remove', path: '/status/pauseConditions' },
           { op: 'add', path: '/status/controllerPause', value: false },
         ] as const)
       : []),
-    { op: 'replace', path: '/status/currentStepIndex', value: step },
+    { op: 'replace', path: '/status/currentStepIndex', value: stepIndex },
   ]);
 }
 

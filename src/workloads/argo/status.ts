@@ -63,7 +63,8 @@ export function stepsOf(rollout: KubeObject): readonly GateStep[] {
   return listAt(rollout, 'spec', 'strategy', 'canary', 'steps').map((step) => {
     weight = numberAt(step, 'setWeight') ?? weight;
     const pause = at(step, 'pause');
-    if (pause === undefined) return { weight };
+    const isMore = at(step, 'setWeight') === undefined && pause === undefined;
+    if (pause === undefined) return { weight, ...(isMore ? { isMore } : {}) };
     const ms = pauseMs(at(pause, 'duration'));
     return { weight, pause: ms ?? 'open' };
   });
