@@ -49,6 +49,8 @@ export interface GateState {
    * `gate`: it waits at a pause. `givingUp`, `givenUp`: the canary is being taken back, or was.
    */
   readonly position: 'settled' | 'moving' | 'gate' | 'givingUp' | 'givenUp';
+  /** Its controller has seen the newest spec; until then everything else here is about the one before. */
+  readonly isSeen: boolean;
   readonly steps: readonly GateStep[];
   /** From 1; 0 before the first and between releases. */
   readonly step: number;

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import jsonPatch from 'fast-json-patch';
+import { fieldsAt } from '../../src/api/fields.ts';
 import type { JsonPatchOperation, KubeObject, ResourceType } from '../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
 import { SerinError } from '../../src/errors.ts';
@@ -25,11 +26,14 @@ export interface RecordedEntry {
   /** The object was deleted. */
   readonly gone?: true;
   readonly patch?: RecordedPatch;
-  readonly verdict?: 'Pass' | 'Fail' | 'Inconclusive';
+  /** `Blind`: no data from now on. */
+  readonly verdict?: 'Pass' | 'Fail' | 'Inconclusive' | 'Blind';
   /** A verb that a person asked Serin for. */
   readonly request?: string;
   /** A person gave the revision up by annotation. */
   readonly abort?: true;
+  /** The Release was deleted. */
+  readonly isReleaseDeleted?: true;
   readonly note?: string;
 }
 
@@ -57,8 +61,18 @@ export interface RecordedCluster {
   readonly kube: KubeClient;
   /** The next thing that happened; `undefined` at the end. Objects are in place then. */
   next(): RecordedEntry | undefined;
+  /** When Serin is to write next, with nothing else before that, ms since the beginning. */
+  dueAt(): number | undefined;
   /** Patches that Serin made, in the order of the recording. */
   readonly patches: readonly RecordedPatch[];
+  /** The Rollout's spec but for its template as it is, and as it would be if nobody but others had written it. */
+  rollout(): { readonly spec: unknown; readonly specOfOthers: unknown };
+}
+
+/** The API server adds defaults to templates. */
+function withoutTemplate(rollout: KubeObject | undefined): unknown {
+  const { template: _template, ...spec } = fieldsAt(rollout, 'spec');
+  return spec;
 }
 
 /** Objects of the recorded kinds come from the recording, all others from `rest`. */
@@ -69,8 +83,20 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
   const patches: RecordedPatch[] = [];
   let cursor = 0;
 
+  let last: KubeObject | undefined;
+  let ofOthers: KubeObject | undefined;
+  const others = ({ target, subresource, operations, isRefused }: RecordedPatch): void => {
+    if (ofOthers === undefined || target !== keyOf('Rollout', ofOthers.metadata.name)) return;
+    if (subresource !== undefined || isRefused === true) return;
+    const writes = operations.filter(({ op }) => op !== 'test') as jsonPatch.Operation[];
+    ofOthers = jsonPatch.applyPatch(structuredClone(ofOthers), structuredClone(writes)).newDocument;
+  };
   const put = ({ object, gone }: RecordedEntry): void => {
     if (object === undefined) return;
+    if (object.kind === 'Rollout') {
+      last = object;
+      ofOthers ??= object;
+    }
     const key = keyOf(object.kind, object.metadata.name);
     if (gone === true) objects.delete(key);
     else objects.set(key, object);
@@ -138,6 +164,11 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
   return {
     kube,
     patches,
+    rollout: () => ({ spec: withoutTemplate(last), specOfOthers: withoutTemplate(ofOthers) }),
+    dueAt: () => {
+      const { patch, t } = entries[cursor] ?? {};
+      return patch?.by === 'serin' && patch.isRefused !== true ? t : undefined;
+    },
     next: () => {
       const entry = entries[cursor];
       cursor += 1;
@@ -147,6 +178,7 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
             `${recording.scenario}: Serin did not write ${JSON.stringify(entry.patch.operations)} in time`,
           );
         replay(entry.patch);
+        if (entry.patch.by === 'person') others(entry.patch);
       }
       if (entry !== undefined) put(entry);
       return entry;

@@ -2,13 +2,20 @@
 import { TYPES } from '../../src/api/meta.ts';
 import type { Release } from '../../src/api/release.ts';
 import { SerinError } from '../../src/errors.ts';
-import { createMemoryKube } from './memory-kube.ts';
+import type { KubeClient } from '../../src/kube/port.ts';
+import { createMemoryKube, type MemoryKube } from './memory-kube.ts';
 import { type RecordedEntry, type Recording, recordedCluster } from './recorded-rollout.ts';
 import { clusterObjects, dyingClient, type ReleaseCluster, releaseCluster } from './release-cluster.ts';
 
 export interface Replay {
-  readonly release: Release;
-  /** `remove /status/pauseConditions`, in order. */
+  /** Absent once it was deleted. */
+  readonly release: Release | undefined;
+  /** `Promoted Promoted`, or `gone`. */
+  readonly end: string;
+  /** The Rollout's spec at the end, and what it were without Serin. */
+  readonly spec: unknown;
+  readonly specOfOthers: unknown;
+  /** `remove /status/pauseConditions`, one for each patch, in order. */
   readonly writes: readonly string[];
   /** Every phase with its reason on the way, without repetitions. */
   readonly course: readonly string[];
@@ -18,7 +25,12 @@ export interface Replay {
 export interface ReplayOptions {
   /** Dies at this write of Serin, whatever its target; another instance goes on. */
   readonly death?: { readonly at: number; readonly when: 'before' | 'after' };
+  /** Called after each look, with the Release as it is then. */
+  readonly seen?: (release: Release, kube: KubeClient) => Promise<void>;
 }
+
+/** A recording's times were taken a little after what happened. */
+const SLACK_MS = 50;
 
 export async function replayed(recording: Recording, options: ReplayOptions = {}): Promise<Replay> {
   const memory = createMemoryKube();
@@ -38,6 +50,12 @@ export async function replayed(recording: Recording, options: ReplayOptions = {}
   let hasDied = false;
   const course: string[] = [];
 
+  const present = async (): Promise<Release | undefined> => {
+    const release = await memory.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
+    const isGone =
+      release?.metadata.deletionTimestamp !== undefined && (release.metadata.finalizers ?? []).length === 0;
+    return isGone ? undefined : (release as Release | undefined); // as Serin wrote it
+  };
   const look = async (): Promise<void> => {
     if (doomed !== undefined && !hasDied) {
       try {
@@ -48,8 +66,9 @@ export async function replayed(recording: Recording, options: ReplayOptions = {}
       }
     }
     if (doomed === undefined || hasDied) await heir.reconcile();
-    const { status } = await heir.release();
-    const line = `${status?.phase} ${status?.reason}`;
+    const release = await present();
+    if (release !== undefined) await options.seen?.(release, cluster.kube);
+    const line = lineOf(release);
     if (course.at(-1) !== line) course.push(line);
   };
 
@@ -57,16 +76,39 @@ export async function replayed(recording: Recording, options: ReplayOptions = {}
     nowMs = Math.max(nowMs + 1, startMs + entry.t);
     // What was there when the recording began is seen at once.
     if (entry.t === 0 && entry.object !== undefined) continue;
-    await act(heir, entry);
+    await act(heir, entry, nowMs);
+    if (entry.isReleaseDeleted === true) await askForDeletion(memory);
     await look();
+    // What it does because time passed.
+    const dueAt = cluster.dueAt();
+    if (dueAt !== undefined) {
+      nowMs = Math.max(nowMs + 1, startMs + dueAt + SLACK_MS);
+      await look();
+    }
   }
-  const writes = cluster.patches.flatMap(({ operations }) =>
-    operations.filter(({ op }) => op !== 'test').map(({ op, path }) => `${op} ${path}`),
+  const writes = cluster.patches.map(({ operations }) =>
+    operations
+      .filter(({ op }) => op !== 'test')
+      .map(({ op, path }) => `${op} ${path}`)
+      .join(', '),
   );
-  return { release: await heir.release(), writes, course, hasDied };
+  const release = await present();
+  const { spec, specOfOthers } = cluster.rollout();
+  return { spec, specOfOthers, release, end: lineOf(release), writes, course, hasDied };
 }
 
-async function act(worker: ReleaseCluster, { verdict, request, abort }: RecordedEntry): Promise<void> {
+const lineOf = (release: Release | undefined): string =>
+  release === undefined ? 'gone' : `${release.status?.phase} ${release.status?.reason}`;
+
+async function askForDeletion(memory: MemoryKube): Promise<void> {
+  const release = await memory.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
+  if (release === undefined) throw new Error('there is no Release');
+  memory.put({ ...release, metadata: { ...release.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+}
+
+async function act(worker: ReleaseCluster, { verdict, request, abort }: RecordedEntry, nowMs: number): Promise<void> {
+  if (verdict === 'Blind')
+    return worker.judge('Inconclusive', { reason: 'NoData', hadEnoughData: false, blindSinceMs: nowMs });
   if (verdict !== undefined) return worker.judge(verdict);
   if (request === undefined && abort === undefined) return;
   const { metadata, status } = await worker.release();

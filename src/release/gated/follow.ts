@@ -1,5 +1,5 @@
 /** The rollout moves by its own controller, by Serin's orders or by somebody else's: the status follows what is found. */
-import { isFollowingSteps, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import { isFollowingSteps, isGoingBack, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { promoted } from '../rules/promotion.ts';
 import { supersede } from '../rules/superseding.ts';
 import { aborting, draftOf, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
@@ -31,6 +31,14 @@ function reachedTheEnd(s: Situation): ReturnType<Rule> {
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
     return { kind: 'finishRun', name: s.observed.run.name };
   if (s.status.phase === 'Promoting') return write(s, withoutGate(promoted(s)), 'promoted', ROUTED);
+  // Its own controller lets what was stable before through at once, within its rollback window.
+  if (isGoingBack(s))
+    return write(
+      s,
+      withoutGate(promoted({ ...s, status: { ...s.status, reason: 'RolledBackToPrevious' } })),
+      'promoted',
+      ROUTED,
+    );
   const isOrdered = s.status.gate?.order !== undefined || isPastLastGate(s);
   // Reasons on the way say nothing about the end.
   const { reason: _reason, ...status } = s.status;
@@ -58,7 +66,7 @@ function isPastLastGate({ status, workload }: Situation): boolean {
 export const followPosition: Rule = (s) => {
   const gate = s.workload?.gate;
   if (gate === undefined || !isFollowingSteps(s) || s.plan === undefined) return undefined;
-  if (gate.position === 'givenUp' || gate.position === 'givingUp' || gate.step === 0) return undefined;
+  if (gate.position === 'givenUp' || gate.position === 'givingUp' || gate.step === 0 || !gate.isSeen) return undefined;
   if (isOnTheWayBack(s, gate)) return undefined;
   const isMoved = gate.step !== s.status.step?.index || gate.weight !== s.status.weight;
   const isElsewhere = gate.gate?.id !== s.status.gate?.at;

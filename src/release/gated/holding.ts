@@ -8,6 +8,8 @@ import { draftOf, write } from '../transitions.ts';
 function shouldHold(s: Situation): boolean {
   const gate = s.workload?.gate;
   if (gate === undefined || !isFollowingSteps(s) || isObserving(s)) return false;
+  // Its own pause is not shown again before its controller has seen that it is held.
+  if (!gate.isSeen && s.status.gate?.isHeld !== undefined) return s.status.gate.isHeld;
   const isOpenEnded = gate.gate !== undefined && gate.gate.endsAtMs === undefined;
   if (isOpenEnded && s.status.gate?.order === undefined) return false;
   if (s.spec.paused === true || s.status.paused === true) return true;

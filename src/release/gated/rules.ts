@@ -22,7 +22,7 @@ import {
   type Situation,
 } from '../situation.ts';
 import { draftOf, promoting, ROUTED, shownVerdict, started, type StatusDraft, write } from '../transitions.ts';
-import { FINALIZER } from '../../api/meta.ts';
+import { type Finding, FINALIZER } from '../../api/meta.ts';
 import { followEnd, followPosition } from './follow.ts';
 import { heldElsewhere, hold } from './holding.ts';
 import { answerGatedRequest } from './requests.ts';
@@ -110,17 +110,17 @@ const waitForPerson: Rule = (s) => {
     return undefined;
   if (gate.gate.isTheirs === true) {
     const message = `The rollout’s own analysis could not decide. ${gate.says ?? ''} Promote to go on, or abort.`;
-    return write(s, held(s, { reason: 'Paused', message }, 'person'), 'own analysis');
+    return heldForPerson(s, { reason: 'Paused', message });
   }
   if (s.spec.analysis === undefined || s.step?.kind !== 'pause' || s.step.durationMs !== undefined) return undefined;
   const message = `At this pause the canary has ${gate.weight} % of the users’ requests, so there is nothing to compare. Promote to go on.`;
-  return (
-    write(s, held(s, { reason: 'NothingToCompare', message }, 'person'), 'nothing to compare') ?? {
-      kind: 'wait',
-      requeueAfterMs: 30_000,
-    }
-  );
+  return heldForPerson(s, { reason: 'NothingToCompare', message });
 };
+
+/** Nothing else is decided meanwhile. */
+function heldForPerson(s: Situation, why: Finding): ReturnType<Rule> {
+  return write(s, held(s, why, 'person'), why.reason) ?? { kind: 'wait', requeueAfterMs: 30_000 };
+}
 
 /** The only place, beside a person's request, where Serin opens a pause. */
 const openGate: Rule = (s) => {
@@ -128,6 +128,8 @@ const openGate: Rule = (s) => {
   if (!isFollowingSteps(s) || isObserving(s) || s.status.taken === undefined || holdCause(s) !== undefined)
     return undefined;
   if (isGoingBack(s)) {
+    // Within its rollback window its own controller goes to the end by itself.
+    if (gate?.gate === undefined || gate.gate.isTheirs === true) return undefined;
     const message = 'It was stable before, so it is not judged again.';
     return write(s, promoting(s, draftOf(s), { reason: 'RolledBackToPrevious', message }), 'going back');
   }

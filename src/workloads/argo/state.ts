@@ -100,11 +100,16 @@ function armOf({ namespace, objects, nowMs }: WorkloadInput, { rollout }: Found,
 function gateOf({ rollout, status }: Found, stable: ArmState, canary: ArmState | undefined): GateState {
   const steps = stepsOf(rollout);
   const isHeld = at(rollout, 'spec', 'paused') === true;
-  const says = status.says === undefined ? {} : { says: status.says };
-  if (canary === undefined) return { position: 'settled', steps, step: 0, weight: 0, isHeld, ...says };
+  const always = {
+    steps,
+    isHeld,
+    isSeen: status.isCurrent,
+    ...(status.says === undefined ? {} : { says: status.says }),
+  };
+  if (canary === undefined) return { ...always, position: 'settled', step: 0, weight: 0 };
   const weight = weightOf(rollout, status, stable, canary);
   const step = status.isBlueGreen ? 1 : Math.min(steps.length, (status.stepIndex ?? 0) + 1);
-  const common = { steps, step, weight, isHeld, ...says };
+  const common = { ...always, step, weight };
   if (status.isAborted) {
     const isOver = weight === 0 && stringAt(rollout, 'status', 'abortedAt') !== undefined;
     return { ...common, position: isOver ? 'givenUp' : 'givingUp' };
