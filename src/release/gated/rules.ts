@@ -9,6 +9,7 @@ import { countClosed, holdCause, holdOrGoOn } from '../rules/holds.ts';
 import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
 import { prepareRun, take } from '../rules/preparation.ts';
 import { watchReadiness } from '../rules/readiness.ts';
+import { retryByItself } from '../rules/retrying.ts';
 import { retriesOf } from '../retries.ts';
 import { followStable } from '../rules/superseding.ts';
 import { tell } from '../rules/telling.ts';
@@ -183,6 +184,7 @@ export const GATED_RULES: readonly Rule[] = [
   take,
   tell,
   start,
+  retryByItself,
   forget,
   waitForSpec,
   prepareRun,

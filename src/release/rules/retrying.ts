@@ -1,7 +1,7 @@
 /** A revision that failed, tried again by itself after a time that doubles with each try; only where the spec asks for it. */
 import { readDurationMs } from '../../api/units.ts';
 import { retriesOf } from '../retries.ts';
-import { isObserving, type Rule, type Situation } from '../situation.ts';
+import { isGated, isObserving, type Rule, type Situation } from '../situation.ts';
 import { NOT_ROUTED, started, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
 import { specFinding } from './obstacles.ts';
@@ -12,7 +12,9 @@ export const retryByItself: Rule = (s) => {
   if (dueMs === undefined || revision === undefined || s.nowMs < dueMs) return undefined;
   if (specFinding(s) !== undefined || closedCause(s.spec, s.nowMs) !== undefined) return undefined;
   const message = `${revision} is tried again, ${s.spec.analysis?.retryAfter ?? ''} or more after it was aborted.`;
-  return write(s, started(s, revision, { reason: 'RetriedByItself', message }), 'retry', NOT_ROUTED);
+  const draft = started(s, revision, { reason: 'RetriedByItself', message });
+  // Another controller gave it up as well, and is asked first.
+  return write(s, isGated(s) ? { ...draft, gate: { order: 'retry' } } : draft, 'retry', NOT_ROUTED);
 };
 
 /** When the revision that failed last is due again, ms since the epoch; `undefined`: never by itself. */
