@@ -3,6 +3,8 @@ import type { AnalysisRun, ResolvedMetric } from '../../api/analysis-run.ts';
 import { at, isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
 import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import { boundarySpellings, literalRegex, quoted } from '../../metrics/escape.ts';
+import { graphPath } from './graph.ts';
+import { type MeasuredMetric, measuredOf } from './measured.ts';
 import { formsOf, selectorOf, type Side } from '../query/forms.ts';
 
 /** Counts of one interval, as the status keeps them. */
@@ -45,6 +47,8 @@ export interface Explanation {
   readonly verdict?: StepVerdict;
   readonly message?: string;
   readonly metrics: readonly ExplainedMetric[];
+  /** What providers measured. */
+  readonly measured: readonly MeasuredMetric[];
   /** The queries of the newest poll, word for word. */
   readonly asked: readonly string[];
 }
@@ -80,6 +84,7 @@ export function explainRun(run: AnalysisRun): Explanation {
         questions,
       };
     }),
+    measured: measuredOf(run, lastMs),
     asked: status?.queries ?? [],
   };
 }
@@ -171,17 +176,4 @@ function formOf(
   const faster = `sum (rate(${selectorOf(asGauge, side, [le])}[5m]))`;
   const all = `sum (rate(${selectorOf(query, side)}[5m]))`;
   return { value: `share of requests slower than ${boundaryMs} ms`, query: `1 - ${faster} / (${all} > 0)` };
-}
-
-/** Prometheus' own page: the whole run on it, and a little before. */
-function graphPath(query: string, fromMs: number, toMs: number): string {
-  const minutes = Math.max(10, Math.ceil((toMs - fromMs) / 60_000) + 5);
-  const end = new Date(toMs).toISOString().slice(0, 19).replace('T', ' ');
-  const parameters = new URLSearchParams({
-    'g0.expr': query,
-    'g0.tab': '0',
-    'g0.range_input': `${minutes}m`,
-    'g0.end_input': end,
-  });
-  return `/graph?${parameters.toString().replaceAll('+', '%20')}`;
 }

@@ -13,6 +13,7 @@ import {
 } from '../../judge/format.ts';
 import type { MetricVerdict, Outcome } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';
+import { measuredLines } from './measured.ts';
 import type { Explanation, ExplainedMetric, Measurement } from './explanation.ts';
 
 export interface RenderOptions {
@@ -25,7 +26,7 @@ export interface RenderOptions {
 const MARKS: Readonly<Record<Outcome, string>> = { Pass: '✓', Fail: '✗', Inconclusive: '?', Continue: '…' };
 
 export function renderExplanation(explanation: Explanation, options: RenderOptions): string {
-  const { verdict, metrics } = explanation;
+  const { verdict, metrics, measured } = explanation;
   return [
     headOf(explanation),
     '',
@@ -33,8 +34,9 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
       ? [explanation.message ?? 'Nothing was judged yet: no interval has data of both sides.']
       : verdictLines(explanation)),
     '',
-    ...(verdict === undefined ? [] : [tableOf(metrics), '']),
+    ...(verdict === undefined || metrics.length === 0 ? [] : [tableOf(metrics), '']),
     ...metrics.flatMap((metric) => [...metricLines(explanation, metric, options), '']),
+    ...measured.flatMap((metric) => [...measuredLines(metric, options.prometheus), '']),
     ...nextLines(explanation),
     ...(options.hasAsked ? askedLines(explanation) : []),
   ]

@@ -2,13 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import { explainRun } from '../../../src/cli/explain/explanation.ts';
-import { runInText } from '../../../src/cli/explain/find-run.ts';
+import { runInCluster, runInText } from '../../../src/cli/explain/find-run.ts';
 import { renderExplanation } from '../../../src/cli/explain/render.ts';
 import { statusPatch } from '../../../src/controller/analysis/status.ts';
 import { observe, openEvidence } from '../../../src/judge/evidence.ts';
 import { judgeStep } from '../../../src/judge/judge-step.ts';
 import type { Observation } from '../../../src/judge/observation.ts';
 import { parseQuery } from '../../../src/cli/lint/promql.ts';
+import { createMemoryKube } from '../../support/memory-kube.ts';
+import type { KubeObject } from '../../../src/api/meta.ts';
 import { labRun } from '../../support/library.ts';
 import { seeded } from '../../support/random.ts';
 import { histogram, proportion } from '../judge/traffic.ts';
@@ -113,6 +115,80 @@ describe('explain', () => {
     { status: { phase: 'Running', verdict: {}, measurements: [{ end: 'soon' }, {}] } },
   ])('a status of another version is read with care: $status.verdict', ({ status }) => {
     expect(() => renderExplanation(explainRun({ ...fresh, status } as never), { hasAsked: true })).not.toThrow();
+  });
+});
+
+describe('what providers measured', () => {
+  const rule = {
+    name: 'smoke',
+    intervalMs: 60_000,
+    count: 5,
+    failureLimit: 1,
+    successCondition: 'result[0] > 0.9',
+    provider: { prometheus: { address: 'http://prometheus:9090', query: 'sum(up{job="web"})' } },
+  };
+  const counts = {
+    count: 3,
+    successful: 1,
+    failed: 2,
+    inconclusive: 0,
+    error: 1,
+    consecutiveError: 0,
+    consecutiveSuccess: 0,
+    failedOnRealValue: 2,
+  };
+  const measurement = {
+    phase: 'Failed',
+    startedAt: '2026-11-21T09:02:00Z',
+    finishedAt: '2026-11-21T09:02:00Z',
+    value: '[0.5]',
+  } as const;
+  const run: AnalysisRun = {
+    ...fresh,
+    spec: { ...spec, metrics: [], measures: [rule, { name: 'migrate', isDryRun: true, provider: { job: {} } }] },
+    status: {
+      phase: 'Running',
+      metricResults: [{ name: 'smoke', phase: 'Failed', measurements: [measurement], ...counts }],
+    },
+  };
+
+  test('is told with its limits, its condition, the newest values, and what was asked', () => {
+    const text = renderExplanation(explainRun(run), { hasAsked: false, prometheus: 'http://localhost:9090' });
+    expect(text).toContain('smoke, measured by prometheus: Failed.');
+    expect(text).toContain('3 measurements of 5: 1 successful, 2 failed, 0 inconclusive; and 1 Error.');
+    expect(text).toContain('Tolerated are 1 of them failed, 0 inconclusive, 4 Errors in a row.');
+    expect(text).toContain('2026-11-21T09:02:00Z   Failed   [0.5]');
+    expect(text).toContain('Succeeds where result[0] > 0.9');
+    expect(text).toContain('    sum(up{job="web"})\n    http://localhost:9090/graph?g0.expr=sum%28up');
+    expect(text).toContain('migrate, measured by job, dry run: it never decides: not measured yet.');
+    expect(text).not.toContain('CANARY ÷ STABLE');
+  });
+});
+
+describe('in a cluster', () => {
+  const kube = createMemoryKube();
+  const connection = { kube, namespace: 'shop' };
+  kube.put(fresh as unknown as KubeObject);
+  const release = (name: string, status: object): KubeObject =>
+    ({
+      apiVersion: 'serin.dev/v1alpha1',
+      kind: 'Release',
+      metadata: { name, namespace: 'shop' },
+      spec: {},
+      status,
+    }) as unknown as KubeObject;
+  kube.put(release('web', { analysisRun: 'web-abc-1' }));
+  kube.put(release('idle', {}));
+
+  test.each(['web-abc-1', 'web'])('%s is found', async (name) => {
+    expect((await runInCluster(connection, name)).metadata.name).toBe('web-abc-1');
+  });
+
+  test.each([
+    { name: 'nobody', says: /neither an AnalysisRun nor a Release shop\/nobody/ },
+    { name: 'idle', says: /Release shop\/idle has no AnalysisRun now/ },
+  ])('$name is told, with what to do', async ({ name, says }) => {
+    await expect(runInCluster(connection, name)).rejects.toThrow(says);
   });
 });
 
