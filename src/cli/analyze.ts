@@ -22,6 +22,7 @@ interface AnalyzeFlags {
   readonly metric: string;
   readonly preset: string;
   readonly critical?: boolean;
+  readonly looks?: boolean;
   readonly falseAbort: string;
   readonly output?: string;
 }
@@ -54,11 +55,12 @@ async function analyze(flags: AnalyzeFlags): Promise<void> {
     const { renderSvg } = await import('../judge/render-svg.ts');
     process.stdout.write(renderSvg(analysis.picture));
   } else if (output === 'json') {
-    const { picture: _, ...rest } = analysis;
+    const { picture: _, looks, ...rest } = analysis;
     const { intervalMs: length, notes, intervals } = recording;
     const whole = {
       outcome: analysis.verdict.outcome,
       ...rest,
+      ...(flags.looks === true ? { looks } : {}),
       intervalMs: length,
       intervals: intervals.length,
       summary,
@@ -66,7 +68,9 @@ async function analyze(flags: AnalyzeFlags): Promise<void> {
     };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   } else {
-    process.stdout.write(`${renderReport(analysis, recording, summary)}\n`);
+    const { renderLooks } = await import('./replay/render.ts');
+    const looks = flags.looks === true ? `${renderLooks(analysis.looks, true)}\n\n` : '';
+    process.stdout.write(`${looks}${renderReport(analysis, recording, summary)}\n`);
   }
   process.exitCode = EXIT_CODES[analysis.verdict.outcome];
 }
@@ -172,6 +176,7 @@ export function register(program: Command): void {
     .option('--interval <duration>', 'length of one interval (default: as in the file; 10s from Prometheus)')
     .option('--metric <name>', 'what it is called in the verdict', 'errors')
     .option('--preset <name>', 'sharp, recommended or tolerant', 'recommended')
+    .option('--looks', 'print what the judge said after every interval (of long recordings every few)')
     .option('--critical', 'the pass margin of critical metrics')
     .option('--false-abort <percent>', 'probability of failing a healthy canary', '5%')
     .option('-o, --output <format>', 'text, json or svg')

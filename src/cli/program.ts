@@ -12,6 +12,7 @@ import { register as registerExplain } from './explain.ts';
 import { register as registerLint } from './lint.ts';
 import { register as registerPlan } from './plan.ts';
 import { register as registerQuery } from './query.ts';
+import { register as registerReplay } from './replay.ts';
 import { register as registerServe } from './serve.ts';
 import { register as registerStatus } from './status.ts';
 import { register as registerTest } from './test.ts';
@@ -29,6 +30,7 @@ const commands = [
   registerTest,
   registerConvert,
   registerExplain,
+  registerReplay,
   registerQuery,
   registerCompletion,
   registerVersion,

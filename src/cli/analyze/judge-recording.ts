@@ -7,6 +7,7 @@ import type { Observation } from '../../judge/observation.ts';
 import { type Preset, presetRule } from '../../judge/preset.ts';
 import type { Picture, PicturePoint } from '../../judge/render-svg.ts';
 import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
+import type { Look } from '../replay/replay-run.ts';
 import type { Recording } from './recording.ts';
 import { resolveOneMetric } from './rule.ts';
 
@@ -24,6 +25,8 @@ export interface Analysis {
   readonly metric: MetricVerdict;
   /** After each interval with a canary; thinned out to at most `MOST_POINTS`. */
   readonly points: readonly PicturePoint[];
+  /** The same with all that was said. */
+  readonly looks: readonly Look[];
   /** Intervals before the first canary request, from which stable's noise was learnt. */
   readonly historyIntervals: number;
   readonly firstMs: number;
@@ -51,6 +54,7 @@ export function analyseRecording(recording: Recording, rule: Rule): Analysis | u
   let verdict: StepVerdict | undefined;
   let decidedAtMs: number | undefined;
   const points: PicturePoint[] = [];
+  const looks: Look[] = [];
   for (const [k, { endMs, weight, observation }] of judged.entries()) {
     const hadFailed = evidence.failed !== undefined;
     evidence = observe(evidence, { endMs, weight, step: 1, observations: new Map([[rule.metric, observation]]) });
@@ -59,6 +63,7 @@ export function analyseRecording(recording: Recording, rule: Rule): Analysis | u
     verdict = judgeStep(evidence, spec, { revision: 'canary', attempt: 1, step: 1, weight, sinceMs, nowMs: endMs });
     if (verdict.outcome === 'Pass' || verdict.outcome === 'Fail') decidedAtMs ??= endMs;
     points.push(pointOf(verdict, endMs, weight));
+    looks.push({ endMs, weight, verdict });
   }
   const metric = verdict?.metrics[0];
   if (verdict === undefined || metric === undefined) return undefined;
@@ -66,6 +71,7 @@ export function analyseRecording(recording: Recording, rule: Rule): Analysis | u
     verdict,
     metric,
     points,
+    looks,
     historyIntervals: first,
     firstMs: sinceMs,
     lastMs: last.endMs,

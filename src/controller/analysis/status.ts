@@ -94,15 +94,20 @@ function mergeMeasurements(
   { measured, verdict }: RunReport,
 ): NonNullable<AnalysisRunStatus['measurements']> {
   const boundaryOf = new Map(verdict.metrics.map(({ name, boundaryMs }) => [name, boundaryMs]));
-  const added = measured.map(({ endMs, weight, observations }) => ({
-    end: new Date(endMs).toISOString(),
-    weight,
-    metrics: Object.fromEntries(
-      [...observations].map(([name, observation]) => [name, shorten(observation, boundaryOf.get(name))]),
-    ),
-  }));
+  const added = measured.map((one) => measurementOf(one, boundaryOf));
   const ends = new Set<unknown>(added.map(({ end }) => end));
   return [...before.filter((entry) => !ends.has(at(entry, 'end'))), ...added].slice(-MOST_MEASUREMENTS);
+}
+
+/** One interval as it is kept; of a histogram one boundary, by metric. */
+export function measurementOf(
+  { endMs, weight, observations }: Measured,
+  boundaryOf: ReadonlyMap<string, number | undefined>,
+): { readonly end: string; readonly weight: number; readonly metrics: Readonly<Record<string, unknown>> } {
+  const metrics = Object.fromEntries(
+    [...observations].map(([name, observation]) => [name, shorten(observation, boundaryOf.get(name))]),
+  );
+  return { end: new Date(endMs).toISOString(), weight, metrics };
 }
 
 function shorten(observation: Observation, boundaryMs: number | undefined): Readonly<Record<string, unknown>> {
