@@ -102,7 +102,23 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   }
 
   await untilAborted(informers.synced(), overrides.signal);
-  const parts: Parts = { config, clock, random, log, telemetry, kube, cache: informers, queues, evidence, source };
+  const closing = new AbortController();
+  open.defer(() =>
+    closing.abort(new SerinError('SERIN_E_ABORTED', 'The process is stopping. Nothing has to be done.')),
+  );
+  const parts: Parts = {
+    config,
+    clock,
+    random,
+    log,
+    telemetry,
+    kube,
+    cache: informers,
+    queues,
+    evidence,
+    source,
+    closing: closing.signal,
+  };
   const candidacy = lead(parts, kube.namespace ?? 'default');
   open.defer(() => candidacy.stop());
   const workers = await startWork(parts);

@@ -19,6 +19,8 @@ export const reasons = {
   Initial: 'The first revision is let through, there is nothing to compare with.',
   NewRevision: 'A new revision was found.',
   WaitingForPods: 'The canary’s pods are not ready yet.',
+  WaitingForGate: 'A gate has not said yes.',
+  Noted: 'A step of the strategy tells people something.',
   WaitingForTraffic: 'The routes do not carry the intended weight yet.',
   Advanced: 'The weight was raised after a Pass.',
   Paused: 'A step or the spec says to wait.',

@@ -37,6 +37,7 @@ export const TRANSITIONS = [
   'superseded',
   'invalid',
   'driftRepaired',
+  'noted',
 ] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
@@ -157,6 +158,26 @@ export const Step = Type.Object(
         { description: 'Wait for time or a person.' },
       ),
     ),
+    gate: Type.Optional(
+      Type.Object(
+        {
+          url: Type.String({
+            description:
+              'Asked by POST until it answers 2xx; no secrets belong in it. Hosts that may be asked are those of the setting for messages.',
+            minLength: 1,
+            maxLength: 1024,
+            pattern: '^https?://[^ ]+$',
+          }),
+        },
+        { description: 'Wait until somebody outside says yes; promote leaves it.' },
+      ),
+    ),
+    notify: Type.Optional(
+      Type.Object(
+        { message: Type.String({ description: 'What they are told.', minLength: 1, maxLength: 1024 }) },
+        { description: 'Tell everybody in spec.notify, and go on.' },
+      ),
+    ),
     setReplicas: Type.Optional(
       Type.Unsafe<number | string>({
         description: 'Pods of the canary: a number, or a percentage of stable such as 50%.',
@@ -164,7 +185,10 @@ export const Step = Type.Object(
       }),
     ),
   },
-  { description: 'Exactly one of these.', ...rules(exactlyOne('setWeight', 'judge', 'pause', 'setReplicas')) },
+  {
+    description: 'Exactly one of these.',
+    ...rules(exactlyOne('setWeight', 'judge', 'pause', 'setReplicas', 'gate', 'notify')),
+  },
 );
 
 /** Indices 0…30: CEL has no loop over indices, and `isSorted` is not in every server. */
@@ -484,7 +508,7 @@ export const ReleaseStatus = Type.Object(
           index: Type.Integer({ minimum: 0, maximum: 128, description: 'Which step, from 1.' }),
           of: Type.Integer({ minimum: 0, maximum: 128, description: 'How many steps.' }),
           since: time('Since when.'),
-          waitingFor: text('What ends it: pods, traffic, judge, pause, person.', 64),
+          waitingFor: text('What ends it: pods, traffic, judge, pause, gate, window, person.', 64),
         },
         { description: 'The step in force.' },
       ),

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { conflictOf } from '../release/claims.ts';
 import { ordersOf } from '../release/gated/orders.ts';
 import type { GateState, Observed, TrafficState, WorkloadState } from '../release/observed.ts';
+import type { GateAnswer } from '../gates/port.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
 import { routesOf } from '../release/in-place.ts';
 import { runNameOf } from '../release/transitions.ts';
@@ -22,6 +23,8 @@ export interface Adapters {
   readonly routerOf: (spec: Release['spec']) => Router | Finding;
   /** The router that wrote `status.taken.traffic`, even when the spec names another by now. */
   readonly routerThatTook: (taken: NonNullable<Release['status']>['taken']) => Router | undefined;
+  /** The newest answer of the gate that the release stands at; see `gates/asking.ts`. */
+  readonly gateAnswerOf?: (release: Release) => GateAnswer | undefined;
   readonly trafficHintOf: (workload: WorkloadState, traffic: TrafficState) => string | undefined;
 }
 
@@ -56,6 +59,7 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
   const analysis = await readAnalysis(deps, release, seen.workload?.state, run !== undefined);
   const [abortRevision, request] = [abortRevisionOf(release), requestOf(release)];
   const runState = runStateOf(run, release);
+  const gateAnswer = invalid === undefined ? deps.gateAnswerOf?.(release) : undefined;
   return {
     reader: deps.reader,
     ...(seen.workload === undefined ? {} : { workload: seen.workload }),
@@ -67,6 +71,7 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
       ...(analysis === undefined ? {} : { analysis }),
       ...(invalid === undefined ? {} : { invalid }),
       ...(conflict === undefined ? {} : { conflict }),
+      ...(gateAnswer === undefined ? {} : { gateAnswer }),
       ...(abortRevision === undefined ? {} : { abortRevision }),
       ...(request === undefined ? {} : { request }),
       nowMs: deps.clock.nowMs(),

@@ -13,6 +13,7 @@ const TOLD: ReadonlySet<Transition> = new Set([
   'retreated',
   'superseded',
   'invalid',
+  'noted',
 ]);
 
 /** For `queue('notify').enqueue(key, { once: true, payload })`. */

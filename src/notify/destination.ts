@@ -71,8 +71,7 @@ export interface Destination {
 
 /** Throws `SERIN_E_INVALID_SPEC` for what is no address of a receiver. `hosts` empty: all but private and link-local addresses. */
 export function destinationOf(text: string, hosts: readonly string[]): Destination {
-  if (!URL.canParse(text))
-    throw refused('What the Secret holds is no URL. Put the receiver’s full https:// address there.');
+  if (!URL.canParse(text)) throw refused('The receiver’s address is no URL. Write its full https:// address.');
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw refused('The receiver’s address is neither https:// nor http://. Use one of these.');

@@ -29,7 +29,7 @@ interface Answer {
  * 429, 5xx) and `SERIN_E_INVALID_SPEC` when it will not (redirects, other 4xx, an address that is not allowed).
  */
 export async function post(address: string, body: string, options: PostOptions): Promise<void> {
-  const answer = await ask(address, body, options);
+  const answer = await exchange(address, body, options);
   const { status } = answer;
   if (status >= 200 && status < 300) return;
   if (status >= 300 && status < 400) {
@@ -41,7 +41,7 @@ export async function post(address: string, body: string, options: PostOptions):
   }
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     const retryAfterMs = retryAfterOf(answer.retryAfter, options.nowMs);
-    throw new SerinError('SERIN_E_NOTIFY', `The receiver answers ${status}. The message is sent again later.`, {
+    throw new SerinError('SERIN_E_NOTIFY', `The receiver answers ${status}. It is tried again later.`, {
       fields: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
     });
   }
@@ -52,7 +52,12 @@ export async function post(address: string, body: string, options: PostOptions):
   );
 }
 
-async function ask(address: string, body: string, { hosts, headers, signal }: PostOptions): Promise<Answer> {
+/** The answer, whatever it is. Throws `SERIN_E_NOTIFY` when there is none and `SERIN_E_INVALID_SPEC` for an address that is not allowed. */
+export async function exchange(
+  address: string,
+  body: string,
+  { hosts, headers, signal }: Omit<PostOptions, 'nowMs'>,
+): Promise<Answer> {
   const { url, lookup } = destinationOf(address, hosts);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
@@ -92,7 +97,7 @@ async function ask(address: string, body: string, { hosts, headers, signal }: Po
     const why = limit.aborted
       ? `did not answer within ${TIMEOUT_MS / 1_000} s`
       : `cannot be reached (${codeOf(cause)})`;
-    throw new SerinError('SERIN_E_NOTIFY', `The receiver ${why}. The message is sent again later.`);
+    throw new SerinError('SERIN_E_NOTIFY', `The receiver ${why}. It is tried again later.`);
   }
 }
 

@@ -47,6 +47,7 @@ const LOOKS: Readonly<Record<Transition, { readonly mark: string; readonly color
   retreated: { mark: '↩', color: '#e0a800' },
   invalid: { mark: '!', color: '#e0a800' },
   driftRepaired: { mark: '!', color: '#e0a800' },
+  noted: { mark: 'i', color: '#5b8def' },
   superseded: { mark: '⇢', color: '#8a8f98' },
   promoted: { mark: '✓', color: '#2e9e5b' },
   aborted: { mark: '✗', color: '#c8324a' },
@@ -75,6 +76,8 @@ function headlineOf({ announcement, namespace, release, weight, elapsedMs, revis
       return `${name} superseded at ${weight} % by a newer revision${after}`;
     case 'invalid':
       return `${name} cannot go on`;
+    case 'noted':
+      return `${name} at ${weight} %${after}`;
     case 'driftRepaired':
       return `${name}: a changed route was put back`;
   }

@@ -163,6 +163,8 @@ export interface Observed {
     | (Finding & { readonly kind?: undefined });
   /** What is wrong with the spec beyond what the plan finds; `release.spec` then holds only what is well-formed. */
   readonly invalid?: Finding;
+  /** Of the gate at the step in force, for this very attempt and step; absent while it has not answered. */
+  readonly gateAnswer?: { readonly isOpen: boolean; readonly says: string };
   readonly abortRevision?: string;
   /** A request that cannot be read keeps its text as id, so that it is answered once. */
   readonly request?: PersonRequest | (Finding & { readonly verb?: undefined; readonly id: string });

@@ -12,7 +12,10 @@ export type PlanStep =
   | { readonly kind: 'judge'; readonly atLeastMs?: number; readonly atMostMs?: number; readonly isImplied: boolean }
   /** Absent duration: until a person resumes. */
   | { readonly kind: 'pause'; readonly durationMs?: number }
-  | { readonly kind: 'setReplicas'; readonly replicas: Replicas };
+  | { readonly kind: 'setReplicas'; readonly replicas: Replicas }
+  /** Until somebody outside says yes. */
+  | { readonly kind: 'gate'; readonly url: string }
+  | { readonly kind: 'notify'; readonly message: string };
 
 /** Pods of the canary: a number, or a fraction of stable's. */
 type Replicas = { readonly count: number } | { readonly fraction: number };
@@ -114,7 +117,7 @@ function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
   const named = Object.keys(step);
   if (named.length !== 1) {
     problems.push(
-      `${field} needs exactly one of setWeight, judge, pause and setReplicas, and has ${named.length}. Write one step for each.`,
+      `${field} needs exactly one of setWeight, judge, pause, setReplicas, gate and notify, and has ${named.length}. Write one step for each.`,
     );
     return [];
   }
@@ -141,6 +144,12 @@ function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
     const durationMs = duration(step.pause.duration, `${field}.pause.duration`, problems);
     return [{ kind: 'pause', ...(durationMs === undefined ? {} : { durationMs }) }];
   }
+  if (step.gate !== undefined) {
+    if (!URL.canParse(step.gate.url))
+      problems.push(`${field}.gate.url is ${quote(step.gate.url)}, which is no URL. Write its full https:// address.`);
+    return [{ kind: 'gate', url: step.gate.url }];
+  }
+  if (step.notify !== undefined) return [{ kind: 'notify', message: step.notify.message }];
   if (step.setReplicas !== undefined) {
     const replicas = readReplicas(step.setReplicas);
     if (replicas !== undefined) return [{ kind: 'setReplicas', replicas }];
@@ -149,7 +158,9 @@ function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
     );
     return [];
   }
-  problems.push(`${field} has the unknown step ${quote(named[0])}. Write setWeight, judge, pause or setReplicas.`);
+  problems.push(
+    `${field} has the unknown step ${quote(named[0])}. Write setWeight, judge, pause, setReplicas, gate or notify.`,
+  );
   return [];
 }
 

@@ -123,6 +123,16 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
       ...BEGUN.judge,
       message: `Evidence is being gathered at ${weight} % (${at}).`,
     };
+  if (step?.kind === 'gate')
+    return {
+      ...waitingFor(next, 'gate'),
+      reason: 'WaitingForGate',
+      message: `A gate at ${weight} % is asked (${at}).`,
+    };
+  if (step?.kind === 'notify') {
+    const noted: StatusDraft = { ...next, reason: 'Noted', message: step.message };
+    return told(s, noted, 'noted', `noted/${index}`);
+  }
   if (step?.kind === 'pause')
     return { ...waitingFor(next, 'pause'), ...BEGUN.pause, message: `A pause at ${weight} % (${at}).` };
   const message = `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;

@@ -21,4 +21,6 @@ export interface Parts {
   readonly queues: QueueBackend;
   readonly evidence: EvidenceStore;
   readonly source: MetricSource;
+  /** Aborts when the process stops; for what is done beside the queues. */
+  readonly closing: AbortSignal;
 }

@@ -3,6 +3,8 @@ import { TYPES } from '../api/meta.ts';
 import type { Release, TakenState } from '../api/release.ts';
 import { createReconcileRelease } from '../controller/reconcile-release.ts';
 import { SerinError } from '../errors.ts';
+import { createGateMemory } from '../gates/asking.ts';
+import { createHttpGate } from '../gates/http.ts';
 import { deliveriesOf } from '../notify/deliveries.ts';
 import type { Action } from '../release/action.ts';
 import { routerOf, routerThatTook, trafficHintOf } from '../traffic/registry.ts';
@@ -15,7 +17,13 @@ type Process = (key: string, signal: AbortSignal, payload?: string) => Promise<n
 export const FRESH = 'fresh';
 
 export function reconcilingOf(parts: Parts): Process {
-  const { config, queues, cache, clock, telemetry } = parts;
+  const { config, queues, cache, clock, telemetry, closing } = parts;
+  const gateAnswerOf = createGateMemory({
+    ask: createHttpGate(config.notifyHosts),
+    clock,
+    enqueue: (key) => queues.queue('reconcile').enqueue(key),
+    signal: closing,
+  });
   const deps = {
     kube: parts.kube,
     cache,
@@ -28,6 +36,7 @@ export function reconcilingOf(parts: Parts): Process {
       routerOf,
       routerThatTook: (taken: TakenState | undefined) => routerThatTook(taken?.traffic),
       trafficHintOf,
+      gateAnswerOf,
     },
     notify: async (...[message, sinks]: Parameters<Parameters<typeof createReconcileRelease>[0]['notify']>) => {
       const jobs = deliveriesOf(message, sinks);

@@ -58,7 +58,7 @@ describeWith(['prometheus'], 'the demo', () => {
 
   test.concurrent.for([
     { moment: 'while it sets the stage', text: '✓ sandbox' },
-    { moment: 'while it runs', text: 'stable serves everybody' },
+    { moment: 'while it runs', text: 'release A' },
   ])('leaves no process and no folder behind after Ctrl-C $moment', async ({ text }) => {
     const demo = await startDemo();
     await until(

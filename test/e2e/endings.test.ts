@@ -57,13 +57,15 @@ describeWith(['prometheus', 'kubectl'], 'a release, on the sandbox', () => {
       const found = await web.events();
       return found.some(({ reason }) => reason === 'ErrorsAboveStable') && found;
     });
-    expect(events.map(({ reason }) => reason)).toEqual(['NewRevision', 'Advanced', 'ErrorsAboveStable']);
+    // A machine that is too slow for its scrapes may hold it for want of data on the way.
+    const told = events.map(({ reason }) => reason).filter((reason) => reason !== 'NoData' && reason !== 'Resumed');
+    expect(told).toEqual(['NewRevision', 'Advanced', 'ErrorsAboveStable']);
     expect(events.at(-1)).toMatchObject({ type: 'Warning', message: expect.stringContaining('Aborted at 40 %') });
-    const told = await until('Slack is told', async () => {
+    const message = await until('Slack is told', async () => {
       const messages = await stand.sandbox.messages();
       return messages.find(({ path, body }) => path === '/slack' && body.includes('shop/web aborted at 40 %'));
     });
-    expect(told.body).toContain('errors: canary');
+    expect(message.body).toContain('errors: canary');
 
     const { stdout: table } = await stand.kubectl('get', 'releases', 'web');
     const [header = '', row = ''] = table.trimEnd().split('\n');

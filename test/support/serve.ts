@@ -48,7 +48,7 @@ export async function startServe(settings: Readonly<Record<string, string>>): Pr
     signal: (name) => void child.kill(name),
     exit,
     ready: async () => {
-      for (const untilMs = Date.now() + 60_000; Date.now() < untilMs; ) {
+      for (const untilMs = Date.now() + 180_000; Date.now() < untilMs; ) {
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`serve ended early:\n${output}`);
         const answer = await fetch(`${url}/readyz`).catch(() => undefined);
         if (answer?.ok === true) return;

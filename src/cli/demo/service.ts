@@ -24,7 +24,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 
 export function serveArguments(options: ServiceOptions, port: number): readonly string[] {
   const flags: Readonly<Record<string, string>> = {

@@ -58,6 +58,10 @@ function stepDone(s: Situation): StatusDraft | undefined {
       return step.kind === 'setWeight' || isByReplicas(s) || isReady(s.canary) ? draft : undefined;
     case 'pause':
       return step.durationMs !== undefined && sinceStepMs(s) >= step.durationMs ? draft : undefined;
+    case 'notify':
+      return draft;
+    case 'gate':
+      return s.observed.gateAnswer?.isOpen === true ? draft : undefined;
     case 'judge':
       return judged(s, draft, step.atLeastMs ?? 0);
     default:

@@ -16,7 +16,7 @@ export const present: Rule = (s) => {
 };
 
 interface Waiting {
-  readonly waitingFor: 'pods' | 'traffic' | 'judge' | 'pause';
+  readonly waitingFor: 'pods' | 'traffic' | 'judge' | 'pause' | 'gate';
   readonly reason: Reason | (string & {});
   readonly message: string;
 }
@@ -37,6 +37,14 @@ function waitsFor(s: Situation, draft: StatusDraft): Waiting {
       waitingFor: 'pods',
       reason: 'WaitingForPods',
       message: `${workload} has ${readyReplicas} of ${desiredReplicas} pods ready (${at}).`,
+    };
+  }
+  if (s.step?.kind === 'gate') {
+    const says = s.observed.gateAnswer?.says ?? 'It has not answered yet.';
+    return {
+      waitingFor: 'gate',
+      reason: 'WaitingForGate',
+      message: `A gate keeps it at ${draft.weight} % (${at}). ${says}`,
     };
   }
   if (s.step?.kind === 'pause') {

@@ -167,6 +167,15 @@ const badReleases: readonly Bad[] = [
   ...each('analysis.retryLimit', ...notInteger, 11),
   ...each('mode', ...notText.filter((value) => value !== null), 'simulate', ''),
   ...each('progressDeadline', ...notDuration, '0s', '99999999h'),
+  ...each(
+    'strategy.canary.steps',
+    [{ setWeight: 5 }, { gate: {} }],
+    [{ setWeight: 5 }, { gate: { url: 'ftp://gate' } }],
+    [{ setWeight: 5 }, { gate: { url: 'https://' } }],
+    [{ setWeight: 5 }, { notify: {} }],
+    [{ setWeight: 5 }, { notify: { message: '' } }],
+    [{ setWeight: 5 }, { notify: { message: 'x' }, gate: { url: 'https://gate' } }],
+  ),
   ...each('analysis.retryAfter', ...notDuration, '0s'),
   ...each(
     'windows',

@@ -8,6 +8,8 @@ import { anAnalysis, aSpec } from './world.ts';
 const short = (step: PlanStep): string => {
   if (step.kind === 'setWeight') return `${step.weight}`;
   if (step.kind === 'judge') return step.isImplied ? 'judge*' : 'judge';
+  if (step.kind === 'gate') return `gate ${step.url}`;
+  if (step.kind === 'notify') return `notify ${step.message}`;
   return step.kind === 'pause' ? `pause ${step.durationMs ?? 'forever'}` : `replicas ${JSON.stringify(step.replicas)}`;
 };
 const planned = (canary: NonNullable<NonNullable<ReleaseSpec['strategy']>['canary']>, isJudged = true): string => {
@@ -23,6 +25,18 @@ test.each([
     'written judges stay',
     { steps: [{ setWeight: 5 }, { judge: { atLeast: '3m' } }, { setWeight: 50 }, { judge: {} }] },
     '5, judge, 50, judge',
+  ],
+  [
+    'gates and notes are no raises, and a judge still comes before the next one',
+    {
+      steps: [
+        { setWeight: 5 },
+        { gate: { url: 'https://gate/x' } },
+        { notify: { message: 'half' } },
+        { setWeight: 50 },
+      ],
+    },
+    '5, gate https://gate/x, notify half, judge*, 50, judge*',
   ],
   [
     'unwritten judges come before the next raise',
@@ -72,11 +86,11 @@ describe('refused, with field and fix', () => {
     [{}, 'spec.strategy.canary needs exactly one of stepWeights and steps. Keep one of them.'],
     [
       { steps: [{ setWeight: 5, pause: {} }] },
-      'spec.strategy.canary.steps[0] needs exactly one of setWeight, judge, pause and setReplicas, and has 2. Write one step for each.',
+      'spec.strategy.canary.steps[0] needs exactly one of setWeight, judge, pause, setReplicas, gate and notify, and has 2. Write one step for each.',
     ],
     [
       { steps: [{ match: {} }] },
-      'spec.strategy.canary.steps[0] has the unknown step "match". Write setWeight, judge, pause or setReplicas.',
+      'spec.strategy.canary.steps[0] has the unknown step "match". Write setWeight, judge, pause, setReplicas, gate or notify.',
     ],
     [
       { steps: [{ setWeight: 5 }, { pause: { duration: '5x' } }] },

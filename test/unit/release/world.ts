@@ -31,6 +31,7 @@ export interface World {
   route: number;
   isRouteMissing: boolean;
   runs: Map<string, { isFinished: boolean; verdict?: StepVerdict }>;
+  gateAnswer: Observed['gateAnswer'];
   abortRevision: string | undefined;
   request: PersonRequest | undefined;
   told: Announcement[];
@@ -64,6 +65,7 @@ export const aWorld = (change: Partial<World> = {}): World => ({
   route: 0,
   isRouteMissing: false,
   runs: new Map(),
+  gateAnswer: undefined,
   abortRevision: undefined,
   request: undefined,
   told: [],
@@ -103,6 +105,7 @@ export function observe(world: World): Observed {
     },
     ...(run === undefined ? {} : { run }),
     ...(world.spec.analysis === undefined ? {} : { analysis: { kind: 'resolved', digest: 'x' } }),
+    ...(world.gateAnswer === undefined ? {} : { gateAnswer: world.gateAnswer }),
     ...(world.abortRevision === undefined ? {} : { abortRevision: world.abortRevision }),
     ...(world.request === undefined ? {} : { request: world.request }),
     nowMs: world.nowMs,
