@@ -9,6 +9,7 @@ import type { Config } from './config-settings.ts';
 import { createBackoff } from './controller/backoff.ts';
 import { type Informers, startInformers } from './controller/informer.ts';
 import { type Candidacy, runForLeader } from './controller/lease.ts';
+import { runMeasureSchedule } from './controller/measure/scheduling.ts';
 import { runSchedule } from './controller/schedule.ts';
 import { SerinError } from './errors.ts';
 import { openEvidenceStore } from './evidence/open.ts';
@@ -93,7 +94,7 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   const evidence = await openStore(stores, () => openEvidenceStore(evidenceAddress(config), { onError }));
   open.defer(() => evidence.close());
   checks.set('queue', (signal) => queues.ping(signal));
-  for (const name of ['reconcile', 'poll', 'notify'] as const) {
+  for (const name of ['reconcile', 'poll', 'measure', 'notify'] as const) {
     telemetry.onScrape(async () => {
       for (const [state, jobs] of Object.entries(await queues.queue(name).counts())) {
         telemetry.set('serin_queue_jobs', { queue: name, state }, jobs);
@@ -209,20 +210,24 @@ function evidenceAddress(config: Config): Parameters<typeof openEvidenceStore>[0
 /** Without election the process leads from the start, for as long as it runs. */
 function lead(parts: Parts, namespace: string): Candidacy {
   const { config, cache, queues, clock, random, log, telemetry, kube } = parts;
-  const schedule = (signal: AbortSignal): Promise<void> =>
-    runSchedule(
-      {
-        cache,
-        reconcile: queues.queue('reconcile'),
-        poll: queues.queue('poll'),
-        clock,
-        random,
-        log,
-        onDropped: (polls) => telemetry.count('serin_polls_dropped_total', {}, polls),
-      },
-      config,
-      signal,
-    );
+  const schedule = async (signal: AbortSignal): Promise<void> => {
+    await Promise.all([
+      runSchedule(
+        {
+          cache,
+          reconcile: queues.queue('reconcile'),
+          poll: queues.queue('poll'),
+          clock,
+          random,
+          log,
+          onDropped: (polls) => telemetry.count('serin_polls_dropped_total', {}, polls),
+        },
+        config,
+        signal,
+      ),
+      runMeasureSchedule({ cache, measure: queues.queue('measure'), clock, log }, signal),
+    ]);
+  };
   const onChange = (isLeader: boolean): void =>
     telemetry.set('serin_leader', { identity: config.identity }, isLeader ? 1 : 0);
   if (!config.leaderElection) {

@@ -8,6 +8,7 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const FIELD_MANAGERS = {
   children: 'serin',
   status: 'serin-status',
+  measurements: 'serin-measurements',
   traffic: 'serin-traffic',
   workload: 'serin-workload',
 } as const;

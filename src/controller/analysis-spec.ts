@@ -7,7 +7,6 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Release } from '../api/release.ts';
 import { resolveRun } from '../judge/resolve-run.ts';
 import type { WorkloadState } from '../release/observed.ts';
-import { unreadFinding } from './analysis/unread.ts';
 import { findingOf, type ObjectReader } from './object-set.ts';
 
 const POD_TEMPLATE_HASH = 'pod-template-hash';
@@ -42,7 +41,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
   const [templates, clusterTemplates, queries] = found.map(
     (objects) => new Map(objects.map((each) => [each.metadata.name, each['spec']])),
   );
-  const run = resolveRun({
+  return resolveRun({
     release,
     revision: request.revision,
     attempt: request.attempt,
@@ -57,7 +56,6 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
   });
-  return isFinding(run) ? run : (unreadFinding(run) ?? run);
 }
 
 const keyOf = (name: string, isCluster: boolean): string => `${isCluster ? 'cluster' : 'namespace'}/${name}`;

@@ -13,6 +13,7 @@ export const SERVICE_NEEDS: readonly ResourceNeed[] = [
     because: 'one run for each attempt',
   },
   { type: TYPES.analysisRun, subresource: 'status', verbs: ['get', 'patch'], because: 'verdict, evidence and reasons' },
+  { type: TYPES.job, verbs: ['get', 'create', 'delete'], because: 'metrics that a Job measures' },
   { type: TYPES.event, verbs: ['create', 'patch'], because: 'telling people what changed' },
 ];
 

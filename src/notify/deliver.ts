@@ -2,19 +2,16 @@
  * Processor of the `notify` queue: reads the Secret that a sink names, posts the message, and gives up in the end. Nothing waits for
  * it, and nothing but the message is lost with it. Addresses and keys live as long as one call and are in no log, error or job.
  */
-import { type Finding, TYPES } from '../api/meta.ts';
-import type { NotifySink } from '../api/release.ts';
+import type { Finding } from '../api/meta.ts';
 import type { Clock } from '../clock.ts';
-import { SerinError, messageOf } from '../errors.ts';
+import { SerinError } from '../errors.ts';
 import type { KubeReader } from '../kube/port.ts';
+import { readSecret, type SecretKey } from '../kube/secret.ts';
 import { parseDelivery } from './deliveries.ts';
-import { grantFor } from './grant.ts';
 import type { Delivery, Notifier, NotifyTarget } from './port.ts';
 
 /** A message older than this tells people nothing they did not find out themselves. */
 export const GIVE_UP_AFTER_MS = 15 * 60_000;
-
-type SecretKey = NonNullable<NotifySink['slack']>['secretRef'];
 
 export interface DeliverDeps {
   readonly kube: Pick<KubeReader, 'get'>;
@@ -83,41 +80,4 @@ async function readTarget(
     return { notifier: deps.notifiers.webhook, target: { url, ...(signingKey === undefined ? {} : { signingKey }) } };
   }
   throw new SerinError('SERIN_E_INVALID_SPEC', 'It names neither slack nor webhook. Name one of them.');
-}
-
-/** One value of a Secret, without the line break that `echo` leaves at its end. */
-async function readSecret(
-  kube: Pick<KubeReader, 'get'>,
-  namespace: string,
-  { name, key }: SecretKey,
-  signal: AbortSignal,
-): Promise<string> {
-  let secret: Awaited<ReturnType<KubeReader['get']>>;
-  try {
-    secret = await kube.get({ type: TYPES.secret, namespace, name }, signal);
-  } catch (thrown) {
-    if (!(thrown instanceof SerinError) || thrown.code !== 'SERIN_E_FORBIDDEN') throw thrown;
-    throw new SerinError(
-      'SERIN_E_FORBIDDEN',
-      `Secret ${namespace}/${name} may not be read. Allow it: ${grantFor(namespace, name, messageOf(thrown))}`,
-      { cause: thrown },
-    );
-  }
-  if (secret === undefined) {
-    throw new SerinError(
-      'SERIN_E_NOT_FOUND',
-      `Secret ${namespace}/${name} does not exist. Create it, or name another one.`,
-    );
-  }
-  const data = secret['data'] as Readonly<Record<string, string>> | undefined;
-  const value = Buffer.from(data?.[key] ?? '', 'base64')
-    .toString('utf8')
-    .trim();
-  if (value === '') {
-    throw new SerinError(
-      'SERIN_E_NOT_FOUND',
-      `Secret ${namespace}/${name} has no key "${key}". Add it, or name another key.`,
-    );
-  }
-  return value;
 }

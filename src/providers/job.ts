@@ -112,7 +112,6 @@ function jobOf({ run, metric, number, settings }: MeasureRequest): KubeObject {
           name: run.name,
           uid: run.uid,
           controller: true,
-          blockOwnerDeletion: true,
         },
       ],
     },

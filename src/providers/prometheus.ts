@@ -14,7 +14,6 @@ import type { Provider, Reading } from './port.ts';
 const TIMEOUT_S = 30;
 const LONGEST_TIMEOUT_S = 600;
 const MOST_SAMPLES = 20_000;
-const LONGEST_SHOWN = 1024;
 const WHO = 'Prometheus';
 
 export interface PrometheusProviderDeps {
@@ -133,10 +132,7 @@ function readAnswer(status: number, text: string): Reading {
       ? {}
       : {
           metadata: {
-            warnings: warnings
-              .map((one) => `"${one}"`)
-              .join(', ')
-              .slice(0, LONGEST_SHOWN),
+            warnings: warnings.map((one) => `"${one}"`).join(', '),
           },
         }),
   };

@@ -37,7 +37,7 @@ export interface QueueWorker {
   close(graceMs: number): Promise<void>;
 }
 
-export type QueueName = 'reconcile' | 'poll' | 'notify';
+export type QueueName = 'reconcile' | 'poll' | 'measure' | 'notify';
 
 export interface QueueBackend {
   readonly name: 'redis' | 'embedded';

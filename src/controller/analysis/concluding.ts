@@ -7,6 +7,7 @@ import type { Asked } from '../../metrics/asking.ts';
 import { observeDue, type ReadRun, specOf, troubleOf } from './due.ts';
 import type { EvidenceMemory } from './memory.ts';
 import type { RunObserved } from '../../metrics/observing.ts';
+import { resultsOf } from '../measure/measuring.ts';
 import { isDue, isNews, type RunReport, statusPatch } from './status.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -41,10 +42,11 @@ export async function conclude(
     evidence = isStored ? observed.evidence : ((await deps.memory.load(run)).evidence ?? observed.evidence);
   }
   const trouble = troubleOf(read, observed, evidence);
-  const verdict = verdictOf(evidence, specOf(run, evidence), release, deps.clock.nowMs(), trouble);
+  const moment = { nowMs: deps.clock.nowMs(), instantMs: due.instantMs };
+  const verdict = verdictOf(evidence, specOf(run, evidence), release, moment, trouble, resultsOf(run));
   const isChanged = isNews(run, verdict);
   const counted = { intervals: observed?.measured.length ?? 0, lateScrapes: observed?.lateScrapes ?? 0 };
-  if (!isChanged && !isDue(run, evidence)) return { ...counted, isWritten: false, isChanged: false };
+  if (!isChanged && !isDue(run, evidence, verdict)) return { ...counted, isWritten: false, isChanged: false };
   const isWritten = await write(
     deps.kube,
     run,

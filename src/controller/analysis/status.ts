@@ -42,12 +42,18 @@ export function isNews(run: AnalysisRun, verdict: StepVerdict): boolean {
 }
 
 /** Whether the checkpoint is old enough to be renewed; spread over time by the run's uid. */
-export function isDue(run: AnalysisRun, evidence: RunEvidence): boolean {
+export function isDue(run: AnalysisRun, evidence: RunEvidence, verdict: StepVerdict): boolean {
   const writtenMs = Date.parse(run.status?.intervalEnd ?? '') || 0;
   const periodMs = Math.min(WRITE_EVERY_MS, WRITE_EVERY_INTERVALS * evidence.intervalMs);
   const jitterMs = spread(run.metadata.uid, periodMs);
-  return Math.floor((evidence.endMs + jitterMs) / periodMs) > Math.floor((writtenMs + jitterMs) / periodMs);
+  return (
+    Math.floor((endOf(run, evidence, verdict) + jitterMs) / periodMs) > Math.floor((writtenMs + jitterMs) / periodMs)
+  );
 }
+
+/** Where nothing is compared, the verdict alone says how new the status is. */
+const endOf = ({ spec }: AnalysisRun, evidence: RunEvidence, verdict: StepVerdict): number =>
+  spec.metrics.length === 0 ? verdict.intervalEndMs : evidence.endMs;
 
 /** 0 … below − 1, the same for the same text everywhere (FNV-1a). */
 export function spread(text: string, below: number): number {
@@ -72,6 +78,7 @@ export function statusPatch(run: AnalysisRun, report: RunReport): Patch {
 
 function statusOf(run: AnalysisRun, report: RunReport): AnalysisRunStatus {
   const { evidence, verdict } = report;
+  const endMs = endOf(run, evidence, verdict);
   const checkpoint = evidence.endMs > 0 ? serialiseEvidence(evidence) : undefined;
   const queries = report.queries.filter((query) => query.length > 0 && query.length <= LONGEST_QUERY).slice(0, 64);
   return {
@@ -79,7 +86,7 @@ function statusOf(run: AnalysisRun, report: RunReport): AnalysisRunStatus {
     phase: 'Running',
     verdict: { ...verdict },
     ...(checkpoint === undefined || checkpoint.length > LONGEST_CHECKPOINT ? {} : { checkpoint }),
-    ...(evidence.endMs === 0 ? {} : { intervalEnd: new Date(evidence.endMs).toISOString() }),
+    ...(endMs === 0 ? {} : { intervalEnd: new Date(endMs).toISOString() }),
     pods: formatLedger(report.ledger),
     weight: verdict.weight,
     message: `${verdict.says}${report.leftOut}`.slice(0, 2048),

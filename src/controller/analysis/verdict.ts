@@ -2,6 +2,8 @@
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { Finding } from '../../api/meta.ts';
 import type { Release } from '../../api/release.ts';
+import type { MetricResult } from '../../judge/argo/measure.ts';
+import { withMeasures } from '../../judge/argo/outcome.ts';
 import type { RunEvidence } from '../../judge/evidence.ts';
 import { judgeStep } from '../../judge/judge-step.ts';
 import type { StepQuestion } from '../../judge/question.ts';
@@ -18,14 +20,38 @@ export interface Trouble {
   readonly isBehind: boolean;
 }
 
+/** When it is asked, ms since the epoch, and the grid instant that it is about. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly instantMs: number;
+}
+
+/** `results`: what providers measured, for runs that have such metrics. */
 export function verdictOf(
   evidence: RunEvidence,
   spec: AnalysisRunSpec,
   release: Release,
-  nowMs: number,
+  { nowMs, instantMs }: Moment,
+  trouble: Trouble,
+  results: readonly MetricResult[] = [],
+): StepVerdict {
+  const question = questionOf(spec, release, nowMs);
+  const { measures = [] } = spec;
+  if (measures.length === 0) return comparedVerdict(evidence, spec, question, trouble);
+  const compared = spec.metrics.length === 0 ? undefined : comparedVerdict(evidence, spec, question, trouble);
+  const atLeastMs = Math.max(spec.rule.dwellMs, question.atLeastMs ?? 0);
+  const atMostMs = question.atMostMs ?? spec.rule.atMostMs;
+  const startedAtMs = Date.parse(spec.startedAt);
+  return withMeasures(compared, { ...question, instantMs, startedAtMs, atLeastMs, atMostMs }, measures, results);
+}
+
+function comparedVerdict(
+  evidence: RunEvidence,
+  spec: AnalysisRunSpec,
+  question: StepQuestion,
   trouble: Trouble,
 ): StepVerdict {
-  const verdict = judgeStep(evidence, spec, questionOf(spec, release, nowMs));
+  const verdict = judgeStep(evidence, spec, question);
   // Evidence of a bad canary stays evidence, whatever broke since.
   if (verdict.outcome === 'Fail') return verdict;
   const { finding, unavailable, isBehind } = trouble;

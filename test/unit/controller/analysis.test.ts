@@ -71,7 +71,7 @@ function evidenceOf(canaryErrors: number, intervals: number): RunEvidence {
 const healthy = evidenceOf(0.01, 60);
 const broken = evidenceOf(0.2, 60);
 const verdict = (evidence: RunEvidence, trouble: Partial<Trouble> = {}, nowMs = evidence.endMs + 100): StepVerdict =>
-  verdictOf(evidence, spec, release, nowMs, { isBehind: false, ...trouble });
+  verdictOf(evidence, spec, release, { nowMs, instantMs: nowMs }, { isBehind: false, ...trouble });
 
 describe('the verdict of a poll', () => {
   test('speaks of the step, weight, revision and attempt that the Release is at', () => {
@@ -152,6 +152,7 @@ describe('the status of a run', () => {
       isDue(
         { ...run, status: { phase: 'Running', intervalEnd: new Date(ends[k - 1] ?? endMs).toISOString() } },
         { ...healthy, endMs },
+        verdict(healthy),
       ),
     );
     expect(writes).toHaveLength(10);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { deliveriesOf, parseDelivery } from '../../../src/notify/deliveries.ts';
-import { grantFor } from '../../../src/notify/grant.ts';
+import { grantFor } from '../../../src/kube/grant.ts';
 import { shortDuration } from '../../../src/notify/texts.ts';
 import { aborted } from './messages.ts';
 
@@ -42,8 +42,8 @@ describe('deliveries', () => {
 test('the permission to read a Secret names the account that was refused', () => {
   const denial = 'secrets "slack" is forbidden: User "system:serviceaccount:ops:serin-1" cannot get resource "secrets"';
   expect(grantFor('shop', 'slack', denial)).toBe(
-    'kubectl create role serin-notify-slack -n shop --verb=get --resource=secrets --resource-name=slack && ' +
-      'kubectl create rolebinding serin-notify-slack -n shop --role=serin-notify-slack --serviceaccount=ops:serin-1',
+    'kubectl create role serin-read-slack -n shop --verb=get --resource=secrets --resource-name=slack && ' +
+      'kubectl create rolebinding serin-read-slack -n shop --role=serin-read-slack --serviceaccount=ops:serin-1',
   );
 });
 
