@@ -222,11 +222,17 @@ function judge(
       nowMs: endMs,
     };
     const compared = run.metrics.length === 0 ? undefined : judgeStep(evidence, run, question);
-    const identity = { ...question, intervalEndMs: endMs };
+    const moment = {
+      ...question,
+      startedAtMs: Date.parse(run.startedAt),
+      instantMs: endMs,
+      atLeastMs: run.rule.dwellMs,
+      atMostMs: run.rule.atMostMs,
+    };
     const verdict =
       measures.length === 0 && compared !== undefined
         ? compared
-        : withMeasures(compared, identity, measures, resultsAt(endMs), question.sinceMs);
+        : withMeasures(compared, moment, measures, resultsAt(endMs));
     judged.push({ atMs: endMs - FIRST_MS, verdict, leftOut: observed.leftOut });
   }
   return judged;
