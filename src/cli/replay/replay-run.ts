@@ -46,7 +46,12 @@ export async function replayRun(
     throw usage(`${run.metadata.name} has no status.pods, so nobody knows which pods were on which side.`);
   const intervalMs = intervalOf(run);
   const known = { ...run, spec: { ...run.spec, rule: { ...run.spec.rule, intervalMs } } };
-  const { weights, notes } = weightsOf(run, release);
+  const { weights, notes: weightNotes } = weightsOf(run, release);
+  // What a web service or a Job said then cannot be asked again.
+  const { measures = [], ...comparisons } = known.spec;
+  const names = measures.map(({ name }) => name).join(', ');
+  const notes =
+    measures.length === 0 ? weightNotes : [...weightNotes, `Only comparisons are judged again, not ${names}.`];
   const steered = withWeights(run, release, weights);
   const { arms, rule, startedAt } = known.spec;
   const pods = {
@@ -79,7 +84,8 @@ export async function replayRun(
   const looks = observed.measured.map(({ endMs: atMs, weight, observations }): Look => {
     const { step } = weightAt(weights, atMs - intervalMs);
     evidence = observe(evidence, { endMs: atMs, weight, step, observations });
-    const verdict = verdictOf(evidence, known.spec, at(steered, weights, atMs), atMs, { isBehind: false });
+    const moment = { nowMs: atMs, instantMs: atMs };
+    const verdict = verdictOf(evidence, comparisons, at(steered, weights, atMs), moment, { isBehind: false });
     return { endMs: atMs, weight, verdict };
   });
   return { run: known, looks, measured: observed.measured, evidence, notes };
