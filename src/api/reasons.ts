@@ -10,6 +10,7 @@ export const reasons = {
   WithinMargin: 'The canary is no worse than stable, within the pass margin.',
   Judging: 'Evidence is being gathered.',
   TooFewRequests: 'There is too little traffic to decide at this weight.',
+  TooShort: 'At this traffic the step’s time is too short for a decision.',
   MeasurementFailed: 'A provider’s values failed their condition more often than the metric allows.',
   MeasurementSucceeded: 'A provider’s values fulfil their condition.',
   MeasurementError: 'A provider could not be measured; the metric says why.',

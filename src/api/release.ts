@@ -38,6 +38,7 @@ export const TRANSITIONS = [
   'invalid',
   'driftRepaired',
   'noted',
+  'warned',
 ] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 

@@ -13,7 +13,7 @@ import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import { type RunEvidence, leadingMetric, runOdds } from './evidence.ts';
 import { type JudgedMetric, judgeMetric } from './judge-metric.ts';
 import type { StepQuestion } from './question.ts';
-import { sayStep } from './render-step.ts';
+import { sayStep, type StepTimes } from './render-step.ts';
 import type { MetricVerdict, Outcome, StepVerdict } from './verdict.ts';
 
 /** A Pass needs odds below this part of the abort line. */
@@ -53,6 +53,9 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
     }
     if (question.nowMs - question.sinceMs >= PATIENCE * atMostMs)
       return { outcome: 'Inconclusive', reason: 'NoData', metric };
+    const times = { dataMs, atLeastMs, atMostMs };
+    if (isClear && isTooShort(required, times, waitMs(required, atLeastMs - dataMs)))
+      return { outcome: 'Continue', reason: 'TooShort', metric };
     return { outcome: 'Continue', reason: hasEnoughRequests ? 'Judging' : 'TooFewRequests', metric };
   };
 
@@ -77,6 +80,18 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
     metrics: metrics.map((judged) => judged.verdict),
   };
   return { ...verdict, says: sayStep(verdict, { dataMs, atLeastMs, atMostMs }) };
+}
+
+/** Part of the step's time after which a forecast is worth a warning, and by how much it must miss. */
+const WORTH_SAYING = 0.2;
+const SURELY = 1.25;
+
+/** Even a canary that equals stable would not pass in the time that is left. Nobody forecasts gauges. */
+function isTooShort(required: readonly JudgedMetric[], times: StepTimes, etaMs: number | undefined): boolean {
+  const { dataMs, atLeastMs, atMostMs } = times;
+  if (dataMs < Math.max(atLeastMs, WORTH_SAYING * atMostMs)) return false;
+  if (etaMs !== undefined) return etaMs > SURELY * (atMostMs - dataMs);
+  return required.some(({ verdict }) => verdict.passEtaMs === undefined && verdict.shape !== 'gauge');
 }
 
 /** The metric that has longest to go to a Pass; one that never will comes first. */

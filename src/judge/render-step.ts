@@ -47,8 +47,10 @@ function smoke(verdict: Omit<StepVerdict, 'says'>): string {
 function impossible(verdict: Omit<StepVerdict, 'says'>, times: StepTimes): string {
   const left = times.atMostMs - times.dataMs;
   if (verdict.etaMs !== undefined && verdict.etaMs <= left) return '';
-  if (verdict.etaMs === undefined && times.dataMs < times.atLeastMs) return '';
-  return verdict.etaMs === undefined
-    ? ''
-    : ` That is longer than the ${formatWait(Math.max(0, left))} this step has left.`;
+  if (verdict.etaMs === undefined) {
+    return verdict.reason === 'TooShort'
+      ? ' At this traffic it cannot pass: give it a larger weight, more traffic or a wider pass margin.'
+      : '';
+  }
+  return ` That is longer than the ${formatWait(Math.max(0, left))} this step has left: raise its weight or give it more time.`;
 }

@@ -46,6 +46,7 @@ const LOOKS: Readonly<Record<Transition, { readonly mark: string; readonly color
   held: { mark: '‖', color: '#e0a800' },
   retreated: { mark: '↩', color: '#e0a800' },
   invalid: { mark: '!', color: '#e0a800' },
+  warned: { mark: '!', color: '#e0a800' },
   driftRepaired: { mark: '!', color: '#e0a800' },
   noted: { mark: 'i', color: '#5b8def' },
   superseded: { mark: '⇢', color: '#8a8f98' },
@@ -78,6 +79,8 @@ function headlineOf({ announcement, namespace, release, weight, elapsedMs, revis
       return `${name} cannot go on`;
     case 'noted':
       return `${name} at ${weight} %${after}`;
+    case 'warned':
+      return `${name} may not come to a decision at ${weight} %${after}`;
     case 'driftRepaired':
       return `${name}: a changed route was put back`;
   }

@@ -248,7 +248,14 @@ export function told(
   return { ...draft, unannounced: [...earlier, announcement].slice(-MAX_UNANNOUNCED) };
 }
 
-const WARNINGS: ReadonlySet<Transition> = new Set(['held', 'aborted', 'retreated', 'invalid', 'driftRepaired']);
+const WARNINGS: ReadonlySet<Transition> = new Set([
+  'held',
+  'aborted',
+  'retreated',
+  'invalid',
+  'driftRepaired',
+  'warned',
+]);
 
 /** How old the shown numbers may get while nothing else changes (contracts 10), with up to ten seconds of jitter. */
 const REFRESH_MS = 60_000;

@@ -143,7 +143,13 @@ function blind(s: Situation): ReturnType<typeof holdCause> {
 }
 
 /** Reasons of verdicts on data there was; a hold for want of data has another. */
-const SAYS_OF_DATA: ReadonlySet<string> = new Set(['Judging', 'TooFewRequests', 'WithinMargin', 'TimeIsUp']);
+const SAYS_OF_DATA: ReadonlySet<string> = new Set([
+  'Judging',
+  'TooFewRequests',
+  'TooShort',
+  'WithinMargin',
+  'TimeIsUp',
+]);
 
 function inconclusive(s: Situation): ReturnType<typeof holdCause> {
   if (s.step?.kind !== 'judge' || s.verdict?.outcome !== 'Inconclusive') return undefined;

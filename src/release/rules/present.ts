@@ -1,7 +1,7 @@
 /** What the status says while nothing else happens: what it waits for, and the newest verdict. */
 import type { Reason } from '../../api/reasons.ts';
 import { isFollowingSteps, isObserving, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
-import { draftOf, shownVerdict, type StatusDraft, write } from '../transitions.ts';
+import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
 import { isByReplicas } from '../situation.ts';
 
 export const present: Rule = (s) => {
@@ -12,7 +12,10 @@ export const present: Rule = (s) => {
   const waiting = waitsFor(s, draft);
   const step = { ...draft.step, waitingFor: waiting.waitingFor };
   const why = s.status.phase === 'Promoting' ? {} : { reason: waiting.reason, message: waiting.message };
-  return write(s, { ...draft, step, ...why }, `waits for ${waiting.waitingFor}`);
+  const next = { ...draft, step, ...why };
+  const isWarning = waiting.reason === 'TooShort' && s.status.reason !== 'TooShort' && step.index !== undefined;
+  const shown = isWarning ? told(s, next, 'warned', `tooShort/${step.index}`) : next;
+  return write(s, shown, `waits for ${waiting.waitingFor}`);
 };
 
 interface Waiting {

@@ -105,6 +105,22 @@ describe('the verdict of a step', () => {
     expect(verdict.says).toMatch(/95 % sure that its error rate is at most .* pp above stable/);
   });
 
+  test('warns after a fifth of the step that its time is too short at this traffic, and not before', () => {
+    const little = { at: errorsAt(31, { requestsPerInterval: 100 }) };
+    expect(ask({ ...little, intervals: 15 }, { atMostMs: 900_000 }).reason).not.toBe('TooShort');
+    const verdict = ask({ ...little, intervals: 24 }, { atMostMs: 900_000 });
+    expect(verdict).toMatchObject({ outcome: 'Continue', reason: 'TooShort' });
+    expect(verdict.says).toMatch(/longer than the 11 min this step has left: raise its weight or give it more time/);
+    expect(ask({ ...little, intervals: 24 }, { atMostMs: 36_000_000 }).reason).not.toBe('TooShort');
+  });
+
+  test('warns that it can never pass where the margins leave no room', () => {
+    const spec = runSpec([errorsMetric({ pass: { ratio: 1, difference: 1e-9 }, fail: { ratio: 1, difference: 0 } })]);
+    const verdict = ask({ spec, at: errorsAt(32, {}), intervals: 24 });
+    expect(verdict).toMatchObject({ outcome: 'Continue', reason: 'TooShort' });
+    expect(verdict.says).toMatch(/At this traffic it cannot pass|longer than/);
+  });
+
   test('is inconclusive, with enough data, when the time is up without a decision', () => {
     const slight = { canaryErrors: 0.0135 };
     expect(ask({ intervals: 30, at: errorsAt(5, slight) }, { atMostMs: 300_000 })).toMatchObject({

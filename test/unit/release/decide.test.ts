@@ -130,6 +130,19 @@ describe('a release', () => {
     expect(toldOf(world).at(-1)).toBe('aborted');
   });
 
+  test('a step that is too short for a decision is told of once, however long it lasts', () => {
+    const world = released();
+    const says = 'At this traffic it cannot pass.';
+    for (let k = 0; k < 5; k++) judge(world, 'Continue', { reason: 'TooShort', says });
+    judge(world, 'Continue');
+    judge(world, 'Continue', { reason: 'TooShort', says });
+    expect(said(world)).toBe('Progressing 10 TooShort');
+    expect(world.status?.message).toBe(says);
+    expect(new Set(world.told.filter(({ what }) => what === 'warned').map(({ id }) => id)).size).toBe(1);
+    judge(world, 'Pass');
+    expect(said(world)).toBe('Progressing 25 Judging');
+  });
+
   test('does not start again with a rejected revision, but does with another', () => {
     const world = released();
     judge(world, 'Fail');
