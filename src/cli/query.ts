@@ -24,7 +24,9 @@ const isJson = (flags: Flags): boolean => parseOutput(flags.output, ['text', 'js
 
 async function libraryOf(flags: Flags) {
   const { LIBRARY_FOLDER, readLibrary } = await import('./query/library.ts');
-  return readLibrary(flags.library ?? LIBRARY_FOLDER);
+  if (flags.library === undefined) return readLibrary(LIBRARY_FOLDER);
+  const { validateQuery } = await import('../api/validate-query.ts');
+  return readLibrary(flags.library, validateQuery);
 }
 
 function print(text: string): void {
@@ -53,14 +55,7 @@ async function list(flags: Flags): Promise<void> {
 
 async function show(name: string, flags: Flags): Promise<void> {
   const wantsJson = isJson(flags);
-  const library = await libraryOf(flags);
-  const query = library.find((each) => each.name === name);
-  if (query === undefined) {
-    const near = library.filter((each) => each.name.includes(name.split('-')[0] ?? name)).map((each) => each.name);
-    const hint =
-      near.length === 0 ? '`serin query list` shows all' : `Perhaps one of these is meant: ${near.join(', ')}`;
-    throw usage(`There is no query ${name} in the library. ${hint}.`);
-  }
+  const query = await queryNamed(name, flags);
   const { describeQuery, renderQuery } = await import('./query/render.ts');
   // Grafana's spelling of what is still open.
   const sides = {
@@ -69,6 +64,20 @@ async function show(name: string, flags: Flags): Promise<void> {
     canary: flags.canary ?? '$canary',
   };
   print(wantsJson ? JSON.stringify(describeQuery(query, sides), null, 2) : renderQuery(query, sides));
+}
+
+async function queryNamed(name: string, flags: Flags) {
+  const { queryNames } = await import('./query/names.ts');
+  if (flags.library === undefined && queryNames().includes(name)) {
+    const { readOwnQuery } = await import('./query/library.ts');
+    return readOwnQuery(name);
+  }
+  const library = await libraryOf(flags);
+  const query = library.find((each) => each.name === name);
+  if (query !== undefined) return query;
+  const near = library.filter((each) => each.name.includes(name.split('-')[0] ?? name)).map((each) => each.name);
+  const hint = near.length === 0 ? '`serin query list` shows all' : `Perhaps one of these is meant: ${near.join(', ')}`;
+  throw usage(`There is no query ${name} in the library. ${hint}.`);
 }
 
 async function tryAll(flags: Flags): Promise<void> {

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { stringAt } from '../../api/fields.ts';
+import type { Finding } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import { validateQuery } from '../../api/validate-query.ts';
 import { messageOf, SerinError } from '../../errors.ts';
 
 /** What can be measured, in the order in which people ask. */
@@ -26,8 +26,11 @@ export interface LibraryQuery {
 /** The folder that comes with the program. */
 export const LIBRARY_FOLDER = fileURLToPath(new URL('../../../queries', import.meta.url));
 
-/** All queries of a folder, by name. */
-export function readLibrary(folder: string): readonly LibraryQuery[] {
+/** What is wrong with a spec, `where` it stands. */
+type CheckSpec = (spec: unknown, where: string) => readonly Finding[];
+
+/** All queries of a folder, by name. `check` is for folders of others: the program's own are right, and schemas take long to load. */
+export function readLibrary(folder: string, check: CheckSpec = () => []): readonly LibraryQuery[] {
   let files: readonly string[];
   try {
     files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
@@ -35,11 +38,16 @@ export function readLibrary(folder: string): readonly LibraryQuery[] {
     throw new SerinError('SERIN_E_USAGE', `--library ${folder} cannot be read: ${messageOf(thrown)}. Check the path.`);
   }
   return files
-    .map((file) => readQueryFile(`${folder}/${file}`))
+    .map((file) => readQueryFile(`${folder}/${file}`, check))
     .toSorted((left, right) => (left.name < right.name ? -1 : 1));
 }
 
-function readQueryFile(file: string): LibraryQuery {
+/** One of the program's own queries, whose file is called like it. */
+export function readOwnQuery(name: string): LibraryQuery {
+  return readQueryFile(`${LIBRARY_FOLDER}/${name}.yaml`, () => []);
+}
+
+function readQueryFile(file: string, check: CheckSpec): LibraryQuery {
   const text = readFileSync(file, 'utf8');
   let object: unknown;
   try {
@@ -55,7 +63,7 @@ function readQueryFile(file: string): LibraryQuery {
     throw new SerinError('SERIN_E_USAGE', `${file} holds no MetricQuery with a name. Move it elsewhere.`);
   }
   const spec = (object as { readonly spec?: unknown }).spec;
-  const [finding] = validateQuery(spec, `${file}: spec`);
+  const [finding] = check(spec, `${file}: spec`);
   if (finding !== undefined) throw new SerinError('SERIN_E_USAGE', finding.message);
   const needs = stringAt(object, 'metadata', 'annotations', 'serin.dev/needs');
   const measures = stringAt(object, 'metadata', 'labels', 'serin.dev/measures');
@@ -65,7 +73,7 @@ function readQueryFile(file: string): LibraryQuery {
     names: stringAt(object, 'metadata', 'annotations', 'serin.dev/names') ?? '',
     ...(needs === undefined ? {} : { needs }),
     advice: adviceOf(text),
-    spec: spec as MetricQuerySpec, // just validated
+    spec: spec as MetricQuerySpec, // just checked, or known to be right
   };
 }
 

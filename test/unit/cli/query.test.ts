@@ -1,7 +1,11 @@
 /** The query library on the command line: PromQL keeps its structure whatever people write, and what is proposed fits. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { validateQuery } from '../../../src/api/validate-query.ts';
 import { findQueries, fittingTemplates, probeOf, propose } from '../../../src/cli/query/find.ts';
 import { formsOf } from '../../../src/cli/query/forms.ts';
 import { LIBRARY_FOLDER, readLibrary } from '../../../src/cli/query/library.ts';
@@ -66,6 +70,24 @@ describe.each(library)('$name', (query) => {
     expect(text).toContain('web-v2');
     expect(text).toContain(query.names);
   });
+});
+
+test('the library is read without a check because it passes it', () => {
+  expect(readLibrary(LIBRARY_FOLDER, validateQuery)).toEqual(library);
+});
+
+test('a folder of others is checked', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'serin-library-'));
+  try {
+    const head = 'apiVersion: serin.dev/v1alpha1\nkind: MetricQuery\nmetadata: {name: x}\n';
+    writeFileSync(join(folder, 'x.yaml'), `${head}spec: {summary: x, labels: {workload: w}, gauge: {metric: "a b"}}`);
+    expect(() => readLibrary(folder, validateQuery)).toThrow(/x\.yaml: spec\.gauge\.metric is "a b"/);
+    writeFileSync(join(folder, 'x.yaml'), 'kind: Service');
+    expect(() => readLibrary(folder, validateQuery)).toThrow(/holds no MetricQuery/);
+    expect(() => readLibrary(join(folder, 'none'), validateQuery)).toThrow(/--library .* cannot be read/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a query that needs no labels can be shown as JSON', () => {
