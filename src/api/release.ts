@@ -65,6 +65,11 @@ export const Workload = Type.Object(
             'x-kubernetes-list-type': 'atomic',
             ...rules({ rule: 'self[0] != self[1]', message: 'the two members are the same: name two Deployments' }),
           }),
+          scaleDownAfter: Type.Optional(
+            duration(
+              'How long after a promotion the member without requests is scaled to 0. Left out, it keeps its pods for a quick way back.',
+            ),
+          ),
         },
         { description: 'Two Deployments side by side.' },
       ),
@@ -488,6 +493,7 @@ export const ReleaseStatus = Type.Object(
           idleRevision: Type.Optional(
             text('The other member’s revision when it was last settled; a change from it starts a release.', 64),
           ),
+          scaleDownAt: Type.Optional(time('When the member without requests is scaled to 0.')),
         },
         { description: 'Which of the two Deployments is live.' },
       ),

@@ -20,7 +20,7 @@ import { present } from './rules/present.ts';
 import { promote } from './rules/promotion.ts';
 import { scaleForStep, watchReadiness } from './rules/readiness.ts';
 import { answerRequest } from './rules/requests.ts';
-import { giveBack, keepRoutes, start } from './rules/settled.ts';
+import { giveBack, keepRoutes, scaleDown, start } from './rules/settled.ts';
 import { followStable, supersede } from './rules/superseding.ts';
 import { tell } from './rules/telling.ts';
 import { steerTraffic } from './rules/traffic.ts';
@@ -53,6 +53,7 @@ const RULES: readonly Rule[] = [
   start,
   retryByItself,
   giveBack,
+  scaleDown,
   waitForSpec,
   // What must be there before going on.
   prepareRun,

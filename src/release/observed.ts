@@ -87,6 +87,8 @@ export interface WorkloadState {
 export type WorkloadIntent =
   /** Give the canary this many replicas (only where Serin may scale; see the adapter). */
   | { readonly kind: 'scaleCanary'; readonly replicas: number }
+  /** Take all pods from the member without requests. */
+  | { readonly kind: 'scaleDown' }
   /** Give back what was taken (abort, deletion). */
   | { readonly kind: 'restore'; readonly taken: TakenState['workload'] }
   /** What is asked of a Deployment that is released in place. */

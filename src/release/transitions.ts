@@ -71,9 +71,11 @@ export function started(
   const isFastTrack = revision === kept.revision.previousStable;
   const isJudged = s.spec.analysis !== undefined && !isFastTrack;
   const stable = s.workload?.stable.revision ?? kept.revision.stable;
+  const { scaleDownAt: _down, ...pair } = kept.pair ?? { live: '' };
   const draft: StatusDraft = {
     ...kept,
     phase: 'Waiting',
+    ...(kept.pair === undefined ? {} : { pair }),
     ...what,
     revision: {
       ...kept.revision,

@@ -28,7 +28,8 @@ export const pair: WorkloadAdapter = {
       type: TYPES.deployment,
       subresource: 'scale',
       verbs: ['get', 'patch'],
-      because: 'an idle member without pods is scaled up for its release, and back on abort',
+      because:
+        'an idle member without pods is scaled up for its release, back on abort, and down after a promotion where asked',
     },
     { type: TYPES.replicaSet, verbs: ['get', 'list', 'watch'], because: 'which pods run the newest template' },
     { type: TYPES.pod, verbs: ['get', 'list', 'watch'], because: 'readiness, crashes, and whose numbers are whose' },
@@ -71,21 +72,20 @@ export const pair: WorkloadAdapter = {
         ? scaleUp(input, members.idle, intent)
         : intent.kind === 'restore'
           ? giveBack(members, intent.taken)
-          : undefined;
+          : intent.kind === 'scaleDown'
+            ? scalePatch(members.idle, 0, FIELD_MANAGERS.workload)
+            : undefined;
     return patch === undefined ? [] : [patch];
   },
 };
 
 function stateOf(input: WorkloadInput, members: Members): WorkloadState {
-  const autoscalers = input.objects.all(TYPES.horizontalPodAutoscaler, input.namespace);
   const taken = input.status?.taken?.workload;
   return {
     kind: 'workload',
     stable: armOf(members.live, input.objects, input.nowMs),
     canary: armOf(members.idle, input.objects, input.nowMs),
-    isAutoscaled: [members.live, members.idle].some(
-      (member) => autoscalerOf(member.metadata.name, autoscalers) !== undefined,
-    ),
+    isAutoscaled: isAutoscaled(input, members.idle),
     ...(taken === undefined ? {} : { taken }),
   };
 }
@@ -97,12 +97,15 @@ function scaleUp(
   intent: Extract<WorkloadIntent, { kind: 'scaleCanary' }>,
 ): Patch | undefined {
   if (input.spec.traffic === undefined) return undefined;
-  if (autoscalerOf(idle.metadata.name, input.objects.all(TYPES.horizontalPodAutoscaler, input.namespace))) {
-    return undefined;
-  }
+  if (isAutoscaled(input, idle)) return undefined;
   const isOurs = replicasOf(idle) === 0 || isTaken(input.status?.taken?.workload, idle);
   return isOurs ? scalePatch(idle, intent.replicas, FIELD_MANAGERS.workload) : undefined;
 }
+
+/** An autoscaler leaves a Deployment without pods alone (ScalingDisabled), so waking it up is Serin's part; from then on it is not. */
+const isAutoscaled = ({ objects, namespace }: WorkloadInput, idle: KubeObject): boolean =>
+  replicasOf(idle) > 0 &&
+  autoscalerOf(idle.metadata.name, objects.all(TYPES.horizontalPodAutoscaler, namespace)) !== undefined;
 
 /** Never scales the live member: what was idle when it was taken may be live by now. */
 function giveBack(members: Members, taken: TakenWorkload): Patch | undefined {

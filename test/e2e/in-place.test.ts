@@ -1,5 +1,10 @@
 /** One Deployment released in place on the real control plane, with real requests, a real Prometheus and the service as it is installed. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { at, labelsAt, listAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
@@ -11,134 +16,168 @@ import {
   isAborted,
   isJudging,
   isPromoted,
+  run,
   type Stand,
   startApp,
   startStand,
   until,
 } from '../support/e2e.ts';
-import { describeWith } from '../support/tools.ts';
+import { describeWith, requireTool } from '../support/tools.ts';
 
 const FAULTLESS = { ...HEALTHY, 'error-rate': '0' };
 
-describeWith(['controlplane', 'prometheus', 'kubectl'], 'a Deployment in place, on the real control plane', () => {
-  let plane: ControlPlane;
-  let stand: Stand;
-  beforeAll(async () => {
-    plane = await startControlPlane();
-    stand = await startStand({ seed: 'in place', kubeconfig: plane.kubeconfig });
-    await stand.startService();
-  });
-  afterAll(async () => {
-    await stand?.stop();
-    await plane?.stop();
-  });
-
-  const get = async (type: (typeof TYPES)[keyof typeof TYPES], name: string): Promise<KubeObject> => {
-    const found = await stand.sandbox.kube.get({ type, namespace: stand.namespace, name });
-    if (found === undefined) throw new Error(`${type.kind} ${name} is gone`);
-    return found;
-  };
-  const aliveOf = async (name: string): Promise<readonly KubeObject[]> =>
-    (await stand.sandbox.kube.list(TYPES.pod, { namespace: stand.namespace })).items.filter(
-      ({ metadata }) => metadata.labels?.['app'] === name && metadata.deletionTimestamp === undefined,
-    );
-  const buildsOf = async (name: string): Promise<readonly string[]> =>
-    (await aliveOf(name)).map(({ metadata }) => metadata.annotations?.['sandbox.serin.dev/version'] ?? '').sort();
-  const isPinned = async (name: string): Promise<boolean> =>
-    labelsAt(listAt(await get(TYPES.destinationRule, name), 'spec', 'subsets')[0], 'labels')['pod-template-hash'] !==
-    undefined;
-  const start = async (name: string, options: AppOptions = {}): Promise<App> => {
-    const app = await startApp(stand, name, {
-      isInPlace: true,
-      replicas: { v1: 3, v2: 0 },
-      edit: (object) =>
-        object.kind === 'VirtualService'
-          ? { ...object, spec: { ...(object['spec'] as object), http: [routeTo(name)] } }
-          : object,
-      ...options,
+describeWith(
+  ['controlplane', 'prometheus', 'kubectl', 'helm'],
+  'a Deployment in place, on the real control plane',
+  () => {
+    let plane: ControlPlane;
+    let stand: Stand;
+    let home: string;
+    beforeAll(async () => {
+      plane = await startControlPlane();
+      stand = await startStand({ seed: 'in place', kubeconfig: plane.kubeconfig });
+      home = await mkdtemp(join(tmpdir(), 'serin-in-place-'));
+      // With no more rights than the chart gives.
+      await stand.startService({ kubeconfig: await asInstalled(stand, home) });
     });
-    await until('it is held', async () => at(await get(TYPES.deployment, `${name}-v1`), 'spec', 'paused') === true);
-    return app;
-  };
-  const counts = async (name: string) => {
-    const found = (await stand.sandbox.loadCounts())[name];
-    if (found === undefined) throw new Error(`no load ${name}`);
-    return found;
-  };
-
-  test.concurrent('a version with errors is aborted on its numbers, and the old pods are the very ones that were there', async () => {
-    const web = await start('web', { rps: 80 });
-    const before = (await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort();
-    const routes = JSON.stringify([
-      (await web.virtualService())['spec'],
-      (await get(TYPES.destinationRule, 'web'))['spec'],
-    ]);
-    await web.letOut('v1', '1', { ...BROKEN, version: 'two' });
-    const template = JSON.stringify(at(await get(TYPES.deployment, 'web-v1'), 'spec', 'template'));
-    const status = await web.until('aborted', isAborted);
-    expect(status).toMatchObject({ reason: 'ErrorsAboveStable', weight: 0 });
-    await until('the canary is gone', async () => (await aliveOf('web')).length === 3);
-    expect((await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort()).toEqual(before);
-    await until(
-      'the routes are as they were',
-      async () =>
-        JSON.stringify([(await web.virtualService())['spec'], (await get(TYPES.destinationRule, 'web'))['spec']]) ===
-        routes,
-    );
-    const after = await get(TYPES.deployment, 'web-v1');
-    expect(JSON.stringify(at(after, 'spec', 'template'))).toBe(template);
-    expect(at(after, 'spec', 'paused')).toBe(true);
-    const { byVersion } = await counts('web');
-    expect(byVersion['two']).toBeGreaterThan(20);
-    const waited = await stand.kubectl('wait', '--for=condition=Completed', '--timeout=1s', 'release/web');
-    expect(waited).toMatchObject({ code: 0 });
-  });
-
-  test.concurrent('a good version is promoted without a failed request, and then the Deployment runs it with pods of its own', async () => {
-    const cart = await start('cart', {
-      rps: 100,
-      edit: (object) => {
-        if (object.kind === 'VirtualService')
-          return { ...object, spec: { ...(object['spec'] as object), http: [routeTo('cart')] } };
-        return object.kind === 'Deployment' ? faultless(object) : object;
-      },
+    afterAll(async () => {
+      await stand?.stop();
+      await plane?.stop();
+      await rm(home, { recursive: true, force: true });
     });
-    const before = JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']);
-    await cart.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
-    const judging = await cart.until('it is judged', isJudging);
-    expect(judging.weight).toBe(40);
-    expect(await isPinned('cart')).toBe(true);
-    expect(await buildsOf('cart')).toEqual(['one', 'one', 'one', 'two', 'two']);
-    const promoted = await cart.until('promoted', isPromoted);
-    expect(promoted.history?.at(-1)).toMatchObject({ outcome: 'Promoted', attempt: 1 });
-    await until('the canary is gone', async () => (await aliveOf('cart')).length === 3);
-    expect(await buildsOf('cart')).toEqual(['two', 'two', 'two']);
-    expect((await aliveOf('cart')).every(({ metadata }) => metadata.labels?.['serin.dev/role'] === undefined)).toBe(
-      true,
-    );
-    await until(
-      'the routes are as they were',
-      async () => JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']) === before,
-    );
-    const { byStatus, failed } = await counts('cart');
-    expect({ failed, statuses: Object.keys(byStatus) }).toEqual({ failed: 0, statuses: ['200'] });
-  });
 
-  test('three releases in a row: good, bad, good', async () => {
-    const pay = await start('pay', { rps: 60 });
-    for (const [build, behaviour, outcome] of [
-      ['1', HEALTHY, 'Promoted'],
-      ['2', BROKEN, 'Aborted'],
-      ['3', HEALTHY, 'Promoted'],
-    ] as const) {
-      await pay.letOut('v1', build, { ...behaviour, version: `build ${build}` });
-      await pay.until(`build ${build} is ${outcome}`, ({ history = [] }) => history.length === Number(build));
-      expect((await pay.status()).history?.at(-1)).toMatchObject({ outcome });
-    }
-    await until('the canary is gone', async () => (await aliveOf('pay')).length === 3);
-    expect(await buildsOf('pay')).toEqual(['build 3', 'build 3', 'build 3']);
-  });
-});
+    const get = async (type: (typeof TYPES)[keyof typeof TYPES], name: string): Promise<KubeObject> => {
+      const found = await stand.sandbox.kube.get({ type, namespace: stand.namespace, name });
+      if (found === undefined) throw new Error(`${type.kind} ${name} is gone`);
+      return found;
+    };
+    const aliveOf = async (name: string): Promise<readonly KubeObject[]> =>
+      (await stand.sandbox.kube.list(TYPES.pod, { namespace: stand.namespace })).items.filter(
+        ({ metadata }) => metadata.labels?.['app'] === name && metadata.deletionTimestamp === undefined,
+      );
+    const buildsOf = async (name: string): Promise<readonly string[]> =>
+      (await aliveOf(name)).map(({ metadata }) => metadata.annotations?.['sandbox.serin.dev/version'] ?? '').sort();
+    const isPinned = async (name: string): Promise<boolean> =>
+      labelsAt(listAt(await get(TYPES.destinationRule, name), 'spec', 'subsets')[0], 'labels')['pod-template-hash'] !==
+      undefined;
+    const start = async (name: string, options: AppOptions = {}): Promise<App> => {
+      const app = await startApp(stand, name, {
+        isInPlace: true,
+        replicas: { v1: 3, v2: 0 },
+        edit: (object) =>
+          object.kind === 'VirtualService'
+            ? { ...object, spec: { ...(object['spec'] as object), http: [routeTo(name)] } }
+            : object,
+        ...options,
+      });
+      await until('it is held', async () => at(await get(TYPES.deployment, `${name}-v1`), 'spec', 'paused') === true);
+      return app;
+    };
+    const counts = async (name: string) => {
+      const found = (await stand.sandbox.loadCounts())[name];
+      if (found === undefined) throw new Error(`no load ${name}`);
+      return found;
+    };
+
+    test.concurrent('a version with errors is aborted on its numbers, and the old pods are the very ones that were there', async () => {
+      const web = await start('web', { rps: 80 });
+      const before = (await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort();
+      const routes = JSON.stringify([
+        (await web.virtualService())['spec'],
+        (await get(TYPES.destinationRule, 'web'))['spec'],
+      ]);
+      await web.letOut('v1', '1', { ...BROKEN, version: 'two' });
+      const template = JSON.stringify(at(await get(TYPES.deployment, 'web-v1'), 'spec', 'template'));
+      const status = await web.until('aborted', isAborted);
+      expect(status).toMatchObject({ reason: 'ErrorsAboveStable', weight: 0 });
+      await until('the canary is gone', async () => (await aliveOf('web')).length === 3);
+      expect((await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort()).toEqual(before);
+      await until(
+        'the routes are as they were',
+        async () =>
+          JSON.stringify([(await web.virtualService())['spec'], (await get(TYPES.destinationRule, 'web'))['spec']]) ===
+          routes,
+      );
+      const after = await get(TYPES.deployment, 'web-v1');
+      expect(JSON.stringify(at(after, 'spec', 'template'))).toBe(template);
+      expect(at(after, 'spec', 'paused')).toBe(true);
+      const { byVersion } = await counts('web');
+      expect(byVersion['two']).toBeGreaterThan(20);
+      const waited = await stand.kubectl('wait', '--for=condition=Completed', '--timeout=1s', 'release/web');
+      expect(waited).toMatchObject({ code: 0 });
+    });
+
+    test.concurrent('a good version is promoted without a failed request, and then the Deployment runs it with pods of its own', async () => {
+      const cart = await start('cart', {
+        rps: 100,
+        edit: (object) => {
+          if (object.kind === 'VirtualService')
+            return { ...object, spec: { ...(object['spec'] as object), http: [routeTo('cart')] } };
+          return object.kind === 'Deployment' ? faultless(object) : object;
+        },
+      });
+      const before = JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']);
+      await cart.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
+      const judging = await cart.until('it is judged', isJudging);
+      expect(judging.weight).toBe(40);
+      expect(await isPinned('cart')).toBe(true);
+      expect(await buildsOf('cart')).toEqual(['one', 'one', 'one', 'two', 'two']);
+      const promoted = await cart.until('promoted', isPromoted);
+      expect(promoted.history?.at(-1)).toMatchObject({ outcome: 'Promoted', attempt: 1 });
+      await until('the canary is gone', async () => (await aliveOf('cart')).length === 3);
+      expect(await buildsOf('cart')).toEqual(['two', 'two', 'two']);
+      expect((await aliveOf('cart')).every(({ metadata }) => metadata.labels?.['serin.dev/role'] === undefined)).toBe(
+        true,
+      );
+      await until(
+        'the routes are as they were',
+        async () => JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']) === before,
+      );
+      const { byStatus, failed } = await counts('cart');
+      expect({ failed, statuses: Object.keys(byStatus) }).toEqual({ failed: 0, statuses: ['200'] });
+    });
+
+    test('three releases in a row: good, bad, good', async () => {
+      const pay = await start('pay', { rps: 60 });
+      for (const [build, behaviour, outcome] of [
+        ['1', HEALTHY, 'Promoted'],
+        ['2', BROKEN, 'Aborted'],
+        ['3', HEALTHY, 'Promoted'],
+      ] as const) {
+        await pay.letOut('v1', build, { ...behaviour, version: `build ${build}` });
+        await pay.until(`build ${build} is ${outcome}`, ({ history = [] }) => history.length === Number(build));
+        expect((await pay.status()).history?.at(-1)).toMatchObject({ outcome });
+      }
+      await until('the canary is gone', async () => (await aliveOf('pay')).length === 3);
+      expect(await buildsOf('pay')).toEqual(['build 3', 'build 3', 'build 3']);
+    });
+  },
+);
+
+/** A kubeconfig of the service account of the chart, bound to the roles of the chart. */
+async function asInstalled(stand: Stand, home: string): Promise<string> {
+  const rendered = await run(requireTool('helm'), [
+    'template',
+    'serin',
+    fileURLToPath(new URL('../../deploy/charts/serin', import.meta.url)),
+    '--namespace=default',
+    '--set=prometheus.url=http://prometheus:9090',
+    `--set=secretNamespaces={${stand.namespace}}`,
+    '--show-only=templates/rbac.yaml',
+    '--show-only=templates/serviceaccount.yaml',
+  ]);
+  const roles = join(home, 'roles.yaml');
+  await writeFile(roles, rendered.stdout);
+  const applied = await stand.kubectl('apply', '--namespace=', '-f', roles);
+  if (applied.code !== 0) throw new Error(applied.stderr);
+  const token = await stand.kubectl('create', 'token', 'serin', '--namespace=default');
+  if (token.code !== 0) throw new Error(token.stderr);
+  const config = parse(stand.sandbox.kubeconfig) as { users: { user: unknown }[] };
+  for (const user of config.users) user.user = { token: token.stdout.trim() };
+  const path = join(home, 'kubeconfig');
+  await writeFile(path, stringify(config), { mode: 0o600 });
+  return path;
+}
 
 const routeTo = (host: string) => ({ name: 'main', route: [{ destination: { host, subset: 'stable' } }] });
 

@@ -88,6 +88,12 @@ describeWith(['helm'], 'the chart, rendered by the real helm', () => {
     });
   });
 
+  test('the hold by policy is opt-in, and refused where the cluster does not serve it', async () => {
+    const KIND = 'MutatingAdmissionPolicy';
+    expect((await template(PROMETHEUS)).map(({ kind }) => kind)).not.toContain(KIND);
+    await expect(template(PROMETHEUS, 'holdPolicy.enabled=true')).rejects.toThrow('needs Kubernetes 1.36');
+  });
+
   test('definitions stay when the chart goes, unless asked otherwise', async () => {
     const policies = async (...sets: string[]) =>
       (await template(PROMETHEUS, ...sets))
@@ -165,6 +171,11 @@ describeWith(['helm', 'kubectl', 'controlplane'], 'the chart on a real control p
     expect(await can('update', 'deployments.apps', 'shop')).toBe('no');
     expect(await can('delete', 'replicasets.apps', 'shop')).toBe('no');
     expect(await can('delete', 'pods', 'shop')).toBe('no');
+    // The canary of a Deployment that is released in place.
+    expect(await can('create', 'deployments.apps', 'shop')).toBe('yes');
+    expect(await can('create', 'pods', 'shop')).toBe('no');
+    expect(await can('patch', 'services', 'shop')).toBe('no');
+    expect(await can('patch', 'horizontalpodautoscalers.autoscaling', 'shop')).toBe('no');
   });
 
   test('upgrades in place, and an uninstall leaves the definitions and what users wrote', async () => {

@@ -118,6 +118,17 @@ export const STORIES: Readonly<
   },
   'a deletion in the middle of a release': { ends: 'gone 100/0', acts: [deployNext, judged('Pass'), deleted] },
   'a person who promotes': { ends: 'Promoted 0/100', acts: [deployNext, requested('promote-full')] },
+  'the member without requests is scaled down a while after the promotion': {
+    ends: 'Promoted 0/100',
+    spec: { ...istioSpec, workload: { pair: { members: ['web-v1', 'web-v2'], scaleDownAfter: '10m' } } },
+    acts: [
+      deployNext,
+      judged('Pass'),
+      judged('Pass'),
+      async ({ clock }) => clock.pass(599_000),
+      async ({ clock }) => clock.pass(1_000),
+    ],
+  },
   'replica counts as weights': {
     ends: 'Promoted 100/0',
     spec: {

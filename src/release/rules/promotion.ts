@@ -1,6 +1,7 @@
 /** The last stretch: enough pods for all requests, 100 %, and only then the new revision is stable. */
 import type { TakenState } from '../../api/release.ts';
-import { isByReplicas, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { readDurationMs } from '../../api/units.ts';
+import { isByReplicas, isObserving, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
 import { draftOf, ended, NOT_ROUTED, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
 import { promoteInPlace } from './in-place.ts';
 import { scaleFor } from './readiness.ts';
@@ -47,7 +48,13 @@ export function promoted(s: Situation): StatusDraft {
   const pair =
     s.spec.workload.pair === undefined || s.canary === undefined
       ? {}
-      : { pair: { live: s.canary.workload, ...(stable === undefined ? {} : { idleRevision: stable }) } };
+      : {
+          pair: {
+            live: s.canary.workload,
+            ...(stable === undefined ? {} : { idleRevision: stable }),
+            ...scaleDownAt(s),
+          },
+        };
   const message = `${canary ?? ''} has all the traffic${stable === undefined ? '' : `; ${stable} was stable before`}.`;
   const done: StatusDraft = {
     ...over,
@@ -64,6 +71,13 @@ export function promoted(s: Situation): StatusDraft {
     ...(taken === undefined ? {} : { taken: keptOf(s, taken) }),
   };
   return told(s, done, 'promoted', 'promoted');
+}
+
+/** Where weights are replicas, the old version has none left anyway; whoever only observes scales nothing. */
+function scaleDownAt(s: Situation): { readonly scaleDownAt?: string } {
+  const afterMs = readDurationMs(s.spec.workload.pair?.scaleDownAfter);
+  if (afterMs === undefined || isByReplicas(s) || isObserving(s)) return {};
+  return { scaleDownAt: new Date(s.nowMs + afterMs).toISOString() };
 }
 
 /** In place the canary is still to be removed. */

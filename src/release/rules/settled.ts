@@ -63,3 +63,15 @@ export const giveBack: Rule = (s) => {
   if (isUntouched) return write(s, draft, 'given back');
   return write(s, { ...draft, taken: taken.traffic === undefined ? {} : { traffic: taken.traffic } }, 'given back');
 };
+
+/** Once, after a promotion: whoever scales it up again by hand afterwards keeps it. Its requests are gone, and the routes say so. */
+export const scaleDown: Rule = (s) => {
+  const { pair } = s.status;
+  if (pair?.scaleDownAt === undefined || isUnderWay(s.status) || s.canary === undefined) return undefined;
+  const isUnused = wasRouted(s.status) && s.observed.isTrafficWritten && s.traffic?.canaryWeight === 0;
+  if (s.nowMs < Date.parse(pair.scaleDownAt) || !isUnused || isObserving(s)) return undefined;
+  if (s.canary.desiredReplicas > 0)
+    return { kind: 'writeWorkload', intent: { kind: 'scaleDown' }, because: 'scaleDownAfter' };
+  const { scaleDownAt: _done, ...rest } = pair;
+  return write(s, { ...draftOf(s), pair: rest }, 'scaled down');
+};

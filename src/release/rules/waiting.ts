@@ -7,12 +7,23 @@ import { CONTEST_PERIOD_MS } from './traffic.ts';
 
 /** While a release is under way somebody looks at least so often, whatever the queue lost. */
 const HEARTBEAT_MS = 30_000;
+const RECHECK_MS = 1_000;
+const DAY_MS = 86_400_000;
 
 export function untilNextLook(s: Situation): number | undefined {
-  if (!isUnderWay(s.status)) return untilRetry(s);
+  if (!isUnderWay(s.status)) return sooner(untilRetry(s), untilScaleDown(s));
   const due = dueTimes(s).filter((time) => time > s.nowMs);
   const next = Math.min(s.nowMs + HEARTBEAT_MS, ...due);
   return Math.max(1, Math.ceil(next - s.nowMs));
+}
+
+const sooner = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+
+function untilScaleDown({ status, nowMs }: Situation): number | undefined {
+  const at = status.pair?.scaleDownAt;
+  // Once it is due, routes that are not as they should be may still hold it up.
+  return at === undefined ? undefined : Math.min(DAY_MS, Math.max(Date.parse(at) - nowMs, RECHECK_MS));
 }
 
 /** Outside of a window the time comes later than it is due; then somebody looks again and again. */

@@ -1,6 +1,7 @@
 /** The reconcile loop with the real adapters on a `KubeClient` in memory: releases in a row, refusals, rivals, and death between any two writes. */
 import { describe, expect, test } from 'vitest';
-import { TYPES } from '../../../src/api/meta.ts';
+import { at } from '../../../src/api/fields.ts';
+import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
 import { SerinError } from '../../../src/errors.ts';
 import type { KubeClient } from '../../../src/kube/port.ts';
@@ -36,7 +37,7 @@ async function aStage(spec: ReleaseSpec = istioSpec): Promise<MemoryStage> {
 }
 
 describe.each(Object.entries(STORIES))('killed at any write of %s', (_name, { spec, acts, ends }) => {
-  test.each(['before', 'after'] as const)('%s it was made, the end is the same', async (when) => {
+  test.each(['before', 'after'] as const)('%s it was made, the end is the same', { timeout: 180_000 }, async (when) => {
     const plain = await aStage(spec);
     const worker = plain.worker();
     await play(plain, acts, worker);
@@ -50,6 +51,79 @@ describe.each(Object.entries(STORIES))('killed at any write of %s', (_name, { sp
       expect(await endState(stage), `killed ${when} write ${at}`).toEqual(expected);
     }
     expect(deaths).toBeGreaterThan(8);
+  });
+});
+
+describe('pods of the two members', () => {
+  const SCALED_DOWN: ReleaseSpec = {
+    ...istioSpec,
+    workload: { pair: { members: ['web-v1', 'web-v2'], scaleDownAfter: '10m' } },
+  };
+  const replicas = async ({ kube }: Stage): Promise<readonly unknown[]> =>
+    await Promise.all(
+      ['web-v1', 'web-v2'].map(async (name) =>
+        at(await kube.get({ type: TYPES.deployment, namespace: 'shop', name }), 'spec', 'replicas'),
+      ),
+    );
+  const autoscalerOf = (name: string): KubeObject => ({
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name, namespace: 'shop' },
+    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name } },
+  });
+
+  test.each([
+    { autoscaled: [] },
+    { autoscaled: ['web-v1'] },
+    { autoscaled: ['web-v2'] },
+    { autoscaled: ['web-v1', 'web-v2'] },
+  ])(
+    'down after a promotion, up again before the first request of the next release; autoscalers: $autoscaled',
+    async ({ autoscaled }) => {
+      const stage = await aStage(SCALED_DOWN);
+      for (const name of autoscaled) stage.kube.put(autoscalerOf(name));
+      const worker = stage.worker();
+      await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
+      const [v1, v2] = await replicas(stage);
+      expect([v1, v2]).toEqual([2, 2]);
+      stage.clock.pass(599_999);
+      await worker.reconcile();
+      expect(await replicas(stage)).toEqual([2, 2]);
+      stage.clock.pass(1);
+      await worker.reconcile();
+      expect(await replicas(stage)).toEqual([0, 2]);
+      expect((await worker.release()).status?.pair).not.toHaveProperty('scaleDownAt');
+      // A person who wants the old one back keeps it.
+      await worker.edit(TYPES.deployment, 'web-v1', [{ op: 'replace', path: '/spec/replicas', value: 1 }]);
+      stage.clock.pass(3_600_000);
+      await worker.reconcile();
+      expect(await replicas(stage)).toEqual([1, 2]);
+      await worker.edit(TYPES.deployment, 'web-v1', [{ op: 'replace', path: '/spec/replicas', value: 0 }]);
+      await worker.deploy('web-v1', 'web:3');
+      const weightAtScaling: number[] = [];
+      const watching = stage.worker({
+        ...stage.kube,
+        patch: async (patch, signal) => {
+          if (patch.kind === 'json' && patch.subresource === 'scale') weightAtScaling.push((await worker.weights())[0]);
+          return stage.kube.patch(patch, signal);
+        },
+      });
+      await watching.reconcile();
+      expect(weightAtScaling).toEqual([0]);
+      expect(await replicas(stage)).toEqual([2, 2]);
+      expect(await worker.weights()).toEqual([10, 90]);
+    },
+  );
+
+  test('a release before the time is up keeps the pods', async () => {
+    const stage = await aStage(SCALED_DOWN);
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
+    await worker.deploy('web-v1', 'web:3');
+    await worker.reconcile();
+    stage.clock.pass(600_001);
+    await worker.reconcile();
+    expect(await replicas(stage)).toEqual([2, 2]);
   });
 });
 

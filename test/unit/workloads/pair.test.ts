@@ -172,8 +172,15 @@ describe('an arm', () => {
     expect(pair.read(inputOf(objects))).toMatchObject({ canary: { pods: [{ isCrashLooping: is }] } });
   });
 
-  test('says when an autoscaler targets a member', () => {
-    expect(pair.read(inputOf([...both(), autoscaler('web-v2')]))).toMatchObject({ isAutoscaled: true });
+  test.each([
+    { autoscaled: 'web-v2', replicas: 2, is: true },
+    // It only wakes up once it has pods.
+    { autoscaled: 'web-v2', replicas: 0, is: false },
+    // The live member's is not in the way.
+    { autoscaled: 'web-v1', replicas: 2, is: false },
+  ])('an autoscaler of $autoscaled scales an idle web-v2 with $replicas pods: $is', ({ autoscaled, replicas, is }) => {
+    const objects = [...both({}, { replicas }), autoscaler(autoscaled)];
+    expect(pair.read(inputOf(objects))).toMatchObject({ isAutoscaled: is });
   });
 });
 
@@ -211,12 +218,12 @@ describe('scaling an idle member', () => {
     });
   });
 
-  test.each([
-    { name: 'it has pods of its own', objects: both({}, { replicas: 3 }) },
-    { name: 'an autoscaler targets it', objects: [...both({}, { replicas: 0 }), autoscaler('web-v2')] },
-  ])('is left alone where $name', ({ objects }) => {
-    expect(pair.write(inputOf(objects), scaleTo2)).toEqual([]);
-  });
+  test.each([{ name: 'it has pods of its own', objects: both({}, { replicas: 3 }) }])(
+    'is left alone where $name',
+    ({ objects }) => {
+      expect(pair.write(inputOf(objects), scaleTo2)).toEqual([]);
+    },
+  );
 
   test('is left to the replicas router where there is no other', () => {
     const { traffic: _traffic, ...spec } = inputOf([]).spec;
