@@ -34,6 +34,10 @@ function libraryFile(folder: 'queries' | 'analyses', name: string): KubeObject {
   return object;
 }
 
+/** Whether a template compares anything; the others only ask providers. */
+export const isCompared = (object: KubeObject): boolean =>
+  ((object['spec'] as AnalysisTemplateSpec).metrics ?? []).some(({ compare }) => compare !== undefined);
+
 export interface LabRelease {
   readonly name?: string;
   readonly stable?: string;

@@ -5,7 +5,7 @@ import { observe, openEvidence } from '../../../src/judge/evidence.ts';
 import { judgeStep } from '../../../src/judge/judge-step.ts';
 import type { Observation, ProportionCounts } from '../../../src/judge/observation.ts';
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
-import { labRun, libraryFiles, libraryTemplate } from '../../support/library.ts';
+import { isCompared, labRun, libraryFiles, libraryTemplate } from '../../support/library.ts';
 import { type SeededRandom, seeded } from '../../support/random.ts';
 import { INTERVAL_MS, proportionOf, START_MS } from './traffic.ts';
 
@@ -101,7 +101,7 @@ function judge(spec: AnalysisRunSpec, badMetric: string | undefined): StepVerdic
   return ask(START_MS + INTERVALS * INTERVAL_MS + 1000);
 }
 
-const templates = libraryFiles('analyses').map(({ object }) => object.metadata.name);
+const templates = libraryFiles('analyses').flatMap(({ object }) => (isCompared(object) ? [object.metadata.name] : []));
 
 describe.each(templates)('%s', (name) => {
   const spec = runOf(name);
