@@ -58,7 +58,7 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
   });
   afterAll(() => cluster?.stop());
 
-  test.each(EXAMPLES)('$name: the next image is promoted', { timeout: 180_000 }, async ({ file, changed }) => {
+  test.each(EXAMPLES)('$name: the next image is promoted', { timeout: 300_000 }, async ({ file, changed }) => {
     const stage = await cluster.stage(undefined, []);
     await cluster.kubectl('apply', '-f', file);
     await stage.settle(stage.kube);

@@ -16,7 +16,7 @@ describeWith(['controlplane', 'kubectl'], 'a Deployment in place, on the real co
 
   test.each(Object.entries(IN_PLACE_STORIES))(
     '%s',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (_name, { acts, spec, ends, isHeld = false }) => {
       const stage = await cluster.stage(spec);
       const before = withoutHold(await users(stage));
@@ -32,7 +32,7 @@ describeWith(['controlplane', 'kubectl'], 'a Deployment in place, on the real co
 
   test.each([2, 6, 10, 14, 18, 22])(
     'killed after write %i of a release that passes: whoever comes next ends it alike',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (write) => {
       const { acts = [], ends } = IN_PLACE_STORIES['every step passes: the Deployment replaces its own pods'] ?? {};
       const stage = await cluster.stage();

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { at, listAt, numberAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
@@ -54,6 +54,9 @@ async function inForce(cluster: InPlaceCluster): Promise<void> {
     return found?.metadata.annotations?.['serin.dev/hold'] === 'policy';
   });
 }
+
+/** Pods are processes, and a busy machine takes its time. */
+vi.setConfig({ testTimeout: 300_000 });
 
 const POLICY_TYPES = ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'] as const;
 
@@ -211,7 +214,7 @@ for (const hold of ['always', 'by policy'] as const) {
         expect(await now.seen()).toBe('Aborted: stable 100; 4 × web:2');
         expect(await isPaused()).toBe(hold === 'always');
       },
-      180_000,
+      300_000,
     );
 
     test('kubectl rollout restart replaces the pods between releases, without a release', async () => {

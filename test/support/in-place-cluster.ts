@@ -112,9 +112,9 @@ async function empty(kube: KubeClient): Promise<void> {
   throw new Error('The namespace does not become empty.');
 }
 
-const SETTLED_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = 180_000;
 /** Broken pods never settle: a cluster in which nothing moved for so long stands, too. */
-const STILL_MS = 2_500;
+const STILL_MS = 6_000;
 
 /** Waits until the controllers have done what the specs ask for, or until nothing moves any more. */
 export const settleForReal: Settle = async (kube) => {

@@ -54,7 +54,7 @@ describe.each(Object.entries(IN_PLACE_STORIES))('%s', (_name, { acts, spec, ends
 describe.each(DEADLY.map((name) => ({ name, ...IN_PLACE_STORIES[name] })))(
   'killed at any write: $name',
   ({ acts = [], spec }) => {
-    test.each(['after'] as const)('whoever dies %s it, the end is the same', { timeout: 60_000 }, async (when) => {
+    test.each(['after'] as const)('whoever dies %s it, the end is the same', { timeout: 240_000 }, async (when) => {
       const plain = await aStage(spec);
       await play(plain, acts, plain.worker());
       const expected = [await endOf(plain), await users(plain)];
