@@ -1,12 +1,20 @@
-/** `serin plan`: what a plan of steps can see and when it passes, before it starts. Offline; from flags, or a Release in a file. */
+/** `serin plan`: what a plan of steps can see and when it passes, before it starts. From flags, a Release in a file, and Prometheus. */
 import type { Command } from 'commander';
 import type { ReleaseSpec } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
-import { parseOutput } from './connection.ts';
+import { collected, parseOutput } from './connection.ts';
 import type { PlanFlags } from './plan-input.ts';
+import type { Traffic } from './plan-traffic.ts';
 
 interface Flags extends PlanFlags {
   readonly filename?: string;
+  readonly prometheus?: string;
+  readonly header?: readonly string[];
+  readonly query?: string;
+  readonly namespace?: string;
+  readonly workload?: string;
+  readonly slo?: string;
+  readonly from: string;
   readonly output?: string;
 }
 
@@ -15,14 +23,56 @@ async function plan(flags: Flags): Promise<void> {
   const { planInputOf } = await import('./plan-input.ts');
   const { forecastPlan } = await import('../stats/planner.ts');
   const release = flags.filename === undefined ? undefined : await readRelease(flags.filename);
-  const input = planInputOf(flags, release);
+  const traffic = flags.prometheus === undefined ? undefined : await trafficFrom(flags, flags.prometheus);
+  const input = planInputOf(traffic === undefined ? flags : withTraffic(flags, traffic), release);
   const forecast = forecastPlan(input);
   if (output === 'json') {
     process.stdout.write(`${JSON.stringify({ input, ...forecast }, null, 2)}\n`);
     return;
   }
   const { renderPlan } = await import('./plan-table.ts');
-  process.stdout.write(`${renderPlan(input, forecast, release?.name)}\n`);
+  const notes = (traffic?.notes ?? []).map((note) => `${note}\n`).join('');
+  process.stdout.write(`${renderPlan(input, forecast, release?.name)}\n${notes}`);
+}
+
+/** What the flags say beats what was read. */
+function withTraffic(flags: Flags, traffic: Traffic): Flags {
+  return {
+    ...flags,
+    rps: flags.rps ?? String(traffic.requestsPerSecond),
+    baseline: flags.baseline ?? `${(100 * traffic.badShare).toFixed(6)}%`,
+    dispersion: flags.dispersion === '1' ? String(traffic.dispersion) : flags.dispersion,
+    interval: flags.interval ?? `${traffic.intervalMs}ms`,
+  };
+}
+
+async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
+  const need = (name: 'query' | 'namespace' | 'workload'): string => {
+    const value = flags[name];
+    if (value !== undefined && value !== '') return value;
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `--prometheus needs --${name} too. Give --query FILE, --namespace and --workload, the one that serves users now.`,
+    );
+  };
+  const { parseDurationFlag, parseTimeFlag, readQuery } = await import('./analyze/flags.ts');
+  const { checkReach, readHeaders } = await import('./query/reach.ts');
+  const { createPrometheusSource } = await import('../metrics/prometheus.ts');
+  const { readTraffic } = await import('./plan-traffic.ts');
+  const headers = await readHeaders(flags.header ?? []);
+  const signal = AbortSignal.timeout(300_000);
+  await checkReach(url, headers, signal);
+  const toMs = Date.now();
+  const range = {
+    query: await readQuery(need('query')),
+    namespace: need('namespace'),
+    workload: need('workload'),
+    fromMs: parseTimeFlag(flags.from, '--from', toMs),
+    toMs,
+    intervalMs: parseDurationFlag(flags.interval ?? '10s', '--interval'),
+    ...(flags.slo === undefined ? {} : { sloMs: parseDurationFlag(flags.slo, '--slo') }),
+  };
+  return readTraffic(createPrometheusSource({ url, headers, timeoutMs: 30_000 }), range, signal);
 }
 
 async function readRelease(file: string): Promise<{ where: string; name: string; spec: ReleaseSpec }> {
@@ -51,6 +101,13 @@ export function register(program: Command): void {
     .option('-f, --filename <file>', 'a Release in YAML: its steps, preset and error probability')
     .option('--rps <number>', 'requests per second of the whole workload')
     .option('--baseline <percent>', 'share of bad requests now, such as 0.5%')
+    .option('--prometheus <url>', 'read requests, bad share and dispersion from Prometheus, with the options below')
+    .option('--header <line>', 'sent to Prometheus: "Name: value", or @FILE; may be repeated', collected)
+    .option('--query <file>', 'MetricQuery as YAML: what is counted')
+    .option('-n, --namespace <name>', 'namespace of the workload')
+    .option('--workload <name>', 'the workload that serves users now')
+    .option('--slo <duration>', 'of a histogram: slower requests are the bad ones')
+    .option('--from <time>', 'since when, as a time or a duration (ago)', '1h')
     .option('--weights <list>', 'percent for the canary in each step, such as 5,25,50')
     .option('--step <duration>', 'longest time of each step, or a list of them (default: 15m, as in a release)')
     .option('--dispersion <number>', 'so many bad requests come together; `serin analyze` says how many', '1')
