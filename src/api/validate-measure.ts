@@ -87,6 +87,11 @@ function prometheusFindings(settings: unknown, path: string): readonly string[] 
 }
 
 function webFindings(settings: unknown, path: string): readonly string[] {
+  const jsonPath = stringAt(settings, 'jsonPath') ?? '';
+  // Argo would take it for a text that stands for itself, whatever is answered.
+  if (jsonPath !== '' && !jsonPath.includes('{')) {
+    return [`${path}.jsonPath is ${quote(jsonPath)}, without braces. Write ${quote(`{${jsonPath}}`)}.`];
+  }
   const method = stringAt(settings, 'method') ?? 'GET';
   if (hasPlaceholder(method)) return [];
   if (!['', 'GET', 'POST', 'PUT'].includes(method))

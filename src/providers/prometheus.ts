@@ -49,7 +49,8 @@ export function createPrometheusProvider(deps: PrometheusProviderDeps): Provider
         signal,
       );
       if (answer.kind === 'error') return answer;
-      return without(readAnswer(answer.status, answer.text), credentials.secrets);
+      const ownSecrets = Object.values(own?.headers ?? {}).filter((value) => value !== '');
+      return without(readAnswer(answer.status, answer.text), [...credentials.secrets, ...ownSecrets]);
     },
   };
 }

@@ -27,7 +27,9 @@ export function divide(candidates: readonly Candidate[]): readonly [readonly Can
   const unopened: Candidate[] = [];
   for (const candidate of candidates) {
     const { evidence } = candidate.remembered;
-    if (evidence === undefined) unopened.push(candidate);
+    // Nothing is read for a run without comparisons, so it never waits for the others.
+    if (candidate.run.spec.metrics.length === 0) prompt.push(candidate);
+    else if (evidence === undefined) unopened.push(candidate);
     else (lagOf(candidate, evidence) > PROMPT_INTERVALS ? lagging : prompt).push(candidate);
   }
   return [prompt, [...lagging, ...unopened]];

@@ -133,6 +133,11 @@ describe('metrics with a provider', () => {
       metric: web('m', { provider: { web: { url: 'http://x', jsonBody: {} } } }),
       says: /GET does not send/,
     },
+    {
+      what: 'a jsonPath without braces',
+      metric: web('m', { provider: { web: { url: 'http://x', jsonPath: '$.status' } } }),
+      says: /web\.jsonPath is "\$\.status", without braces\. Write "\{\$\.status\}"/,
+    },
     { what: 'a bad interval', metric: web('m', { interval: 'soon' }), says: /interval is "soon"/ },
     { what: 'a count without interval', metric: web('m', { count: 3 }), says: /count is 3, but there is no interval/ },
     { what: 'nothing that ends it', metric: web('m', { failureLimit: -1 }), says: /nothing could end it/ },
