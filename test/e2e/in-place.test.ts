@@ -117,6 +117,8 @@ describeWith(
         },
       });
       const before = JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']);
+      // The first requests may come before the mesh knows the pods; what counts is what a release does to users.
+      const { '200': _ok, ...early } = (await counts('cart')).byStatus;
       await cart.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
       const judging = await cart.until('it is judged', isJudging);
       expect(judging.weight).toBe(40);
@@ -134,7 +136,9 @@ describeWith(
         async () => JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']) === before,
       );
       const { byStatus, failed } = await counts('cart');
-      expect({ failed, statuses: Object.keys(byStatus) }).toEqual({ failed: 0, statuses: ['200'] });
+      const { '200': answered = 0, ...others } = byStatus;
+      expect({ failed, others }).toEqual({ failed: 0, others: early });
+      expect(answered).toBeGreaterThan(500);
     });
 
     test('three releases in a row: good, bad, good', async () => {
