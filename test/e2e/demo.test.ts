@@ -86,7 +86,8 @@ async function startDemo(story = 'errors', ...words: readonly string[]): Promise
   const child = spawn(process.execPath, [main, 'demo', '--only', story, '--seed', '7', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
-    env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },
+    // Compiled code is otherwise kept in the home folder, on purpose.
+    env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: '1' },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
