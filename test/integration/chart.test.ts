@@ -66,6 +66,7 @@ describeWith(['helm'], 'the chart, rendered by the real helm', () => {
     const manifests = await template(PROMETHEUS, 'watchNamespaces={shop,pay}');
     const clusterRules = manifests.filter(({ kind }) => kind === 'ClusterRole').flatMap(({ rules }) => rules ?? []);
     expect(clusterRules.flatMap(({ resources }) => resources).sort()).toEqual([
+      'clusteranalysistemplates', // of Argo Rollouts
       'clusteranalysistemplates',
       'metricqueries',
     ]);
