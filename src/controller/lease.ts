@@ -49,6 +49,9 @@ interface LeaseSpec {
 
 const FIELD_MANAGER = 'serin';
 
+/** A stopping leader has at most one renewal under way; the rest is spare. */
+const RELEASE_ATTEMPTS = 3;
+
 /**
  * Runs for leader until stopped. `lead` is called when a term begins and its signal aborts when the term ends; a next
  * term waits until it has returned.
@@ -215,20 +218,35 @@ class Candidate {
     this.#deps.onChange?.(false);
   }
 
+  /**
+   * Gives the lease back. A renewal that was under way when the process was told to stop may have been carried out
+   * without its answer being heard, so the lease is read anew, and a renewal that lands in between costs one more try.
+   */
   async #release(): Promise<void> {
-    const now = microTime(this.#deps.clock.nowMs());
+    const within = AbortSignal.timeout(2_000);
     try {
-      const { leaseTransitions = 0 } = specOf(this.#lease);
-      const released = {
-        holderIdentity: '',
-        leaseDurationSeconds: 1,
-        acquireTime: now,
-        renewTime: now,
-        leaseTransitions,
-      };
-      await this.#write(released, AbortSignal.timeout(2_000));
+      for (let attempt = 0; attempt < RELEASE_ATTEMPTS; attempt++) {
+        this.#lease = await this.#deps.kube.get(this.#ref, within);
+        const { holderIdentity, leaseTransitions = 0 } = specOf(this.#lease);
+        if (holderIdentity !== this.#settings.identity) return;
+        const now = microTime(this.#deps.clock.nowMs());
+        const times = { leaseDurationSeconds: 1, acquireTime: now, renewTime: now };
+        if (await this.#isWritten({ holderIdentity: '', leaseTransitions, ...times }, within)) return;
+      }
+      throw new SerinError('SERIN_E_CONFLICT', 'The leader lease kept changing. It runs out by itself.');
     } catch (err) {
       this.#deps.log.info({ err }, 'The leader lease was not given back; it runs out by itself.');
+    }
+  }
+
+  /** False when somebody else wrote first. */
+  async #isWritten(spec: LeaseSpec, within: AbortSignal): Promise<boolean> {
+    try {
+      await this.#write(spec, within);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof SerinError && thrown.code === 'SERIN_E_CONFLICT') return false;
+      throw thrown;
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { TYPES } from '../../../src/api/meta.ts';
+import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import { type Candidacy, runForLeader } from '../../../src/controller/lease.ts';
 import { SerinError } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/logger.ts';
@@ -25,8 +25,14 @@ afterEach(async () => {
   await Promise.all(candidates.map((each) => each.stop()));
 });
 
-/** Starts a candidate; `faulty` makes its requests fail while it answers true. */
-function start(identity: string, faulty: () => boolean = () => false): Candidacy {
+type Patch = () => Promise<KubeObject>;
+
+/** Starts a candidate; `faulty` makes its requests fail while it answers true, `around` stands between it and its patches. */
+function start(
+  identity: string,
+  faulty: () => boolean = () => false,
+  around: (patch: Patch) => Promise<KubeObject> = (patch) => patch(),
+): Candidacy {
   const own = (): void => {
     if (faulty()) throw new SerinError('SERIN_E_KUBERNETES', 'The API server is away. Wait.');
   };
@@ -38,7 +44,7 @@ function start(identity: string, faulty: () => boolean = () => false): Candidacy
       kube: {
         get: async (...args) => (own(), kube.get(...args)),
         create: async (...args) => (own(), kube.create(...args)),
-        patch: async (...args) => (own(), kube.patch(...args)),
+        patch: async (...args) => (own(), around(() => kube.patch(...args))),
       },
     },
     { namespace: 'serin', name: 'serin', identity },
@@ -84,6 +90,45 @@ describe('leader lease', () => {
     await clock.advance(3_000);
     expect(leading).toEqual(['b']);
     expect((await leaseSpec())['leaseTransitions']).toBe(1);
+  });
+
+  test('a renewal that lands while the leader gives the lease back costs one more try', async () => {
+    let isBetween = false;
+    const first = start('a', undefined, async (patch) => {
+      if (isBetween) {
+        isBetween = false;
+        const held = await kube.get(ref);
+        kube.put({ ...held!, metadata: { ...held!.metadata, annotations: { renewed: 'late' } } });
+      }
+      return patch();
+    });
+    await settle();
+    start('b');
+    await clock.advance(5_000);
+    isBetween = true;
+    await first.stop();
+    expect(isBetween).toBe(false);
+    await clock.advance(3_000);
+    expect(leading).toEqual(['b']);
+  });
+
+  test('a renewal that was carried out unheard does not keep the lease from being given back', async () => {
+    let isUnheard = false;
+    const first = start('a', undefined, async (patch) => {
+      const lease = await patch();
+      if (!isUnheard) return lease;
+      isUnheard = false;
+      throw new SerinError('SERIN_E_KUBERNETES', 'The answer was lost. Wait.');
+    });
+    await settle();
+    start('b');
+    await clock.advance(5_000);
+    isUnheard = true;
+    await clock.advance(2_000);
+    expect(isUnheard).toBe(false);
+    await first.stop();
+    await clock.advance(3_000);
+    expect(leading).toEqual(['b']);
   });
 
   test('a leader cut off from the API server gives up before its lease may be taken', async () => {
