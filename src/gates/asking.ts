@@ -2,14 +2,16 @@
  * Gates are asked beside the reconciles, never in them: a gate that hangs must not keep an abort waiting. An answer belongs to one release,
  * revision, attempt and step; what was open for another is not open for this one. Lost with the process, and then asked again.
  */
-import type { Release } from '../api/release.ts';
+import type { Phase, Release } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
 import { planOf } from '../release/plan.ts';
 import type { AskGate, GateAnswer, GateQuestion } from './port.ts';
 
-/** A closed gate is asked again after this long; an open one is not asked again. */
+/** A closed gate is asked again not before this, when its release is looked at next; an open one is not asked again. */
 const AGAIN_MS = 10_000;
 const FORGET_MS = 3_600_000;
+
+const UNDER_WAY: ReadonlySet<Phase> = new Set(['Progressing', 'Held']);
 
 interface Asked {
   readonly askedMs: number;
@@ -58,10 +60,12 @@ export function createGateMemory(deps: GateMemoryDeps): (release: Release) => Ga
 }
 
 function questionOf({ metadata, spec, status }: Release): GateQuestion | undefined {
-  const index = status?.step?.index ?? 0;
-  const plan = index === 0 || status?.phase === 'Idle' ? undefined : planOf(spec);
-  const step = plan?.kind === 'plan' ? plan.steps[index - 1] : undefined;
-  if (step?.kind !== 'gate' || status === undefined) return undefined;
+  // A release that is over keeps its last step in status, and nobody is to be asked about it.
+  if (status === undefined || !UNDER_WAY.has(status.phase)) return undefined;
+  const index = status.step?.index ?? 0;
+  const plan = planOf(spec);
+  const step = plan.kind === 'plan' ? plan.steps[index - 1] : undefined;
+  if (step?.kind !== 'gate') return undefined;
   return {
     url: step.url,
     namespace: metadata.namespace,

@@ -1,4 +1,7 @@
-/** A gate: somebody outside who says whether a release may go on (a change calendar, a test stage, a person's tool). */
+/**
+ * A gate: somebody outside who says whether a release may go on (a change calendar, a test stage, a person's tool).
+ * Not the gates of `release/gated`: those are pauses in the steps of a foreign controller.
+ */
 
 /** What a gate is told. */
 export interface GateQuestion {

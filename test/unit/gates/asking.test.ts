@@ -101,6 +101,9 @@ describe('a gate', () => {
   test.each([
     ['at another step', { step: { index: 1, of: 3, since: '2026-01-01T00:00:00Z', waitingFor: 'traffic' } }],
     ['before its first step', { step: { index: 0, of: 3, since: '2026-01-01T00:00:00Z', waitingFor: 'pods' } }],
+    ['that was aborted at the gate', { phase: 'Aborted' as const }],
+    ['that is being aborted', { phase: 'Aborting' as const }],
+    ['that was promoted past the gate', { phase: 'Promoted' as const }],
   ])('is not asked for a release %s', (_name, change) => {
     const { asked, answerOf } = lab();
     expect(answerOf(releaseAt(change))).toBeUndefined();
