@@ -15,12 +15,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function runFixture(require: string | undefined): Promise<{ code: number; lines: readonly string[] }> {
+async function runFixture(fixture: string, require?: string): Promise<{ code: number; lines: readonly string[] }> {
   const config = join(folder, 'vitest.config.mjs');
   const settings = {
     root,
     test: {
-      include: ['test/support/fixtures/*.fixture.ts'],
+      include: [`test/support/fixtures/${fixture}.fixture.ts`],
       reporters: [join(root, 'test/support/plain-reporter.ts')],
     },
   };
@@ -37,7 +37,7 @@ async function runFixture(require: string | undefined): Promise<{ code: number; 
 }
 
 test('what a machine lacks is skipped, named once with what to install, and no failure', async () => {
-  const { code, lines } = await runFixture(undefined);
+  const { code, lines } = await runFixture('missing-tool');
   expect(code).toBe(0);
   expect(lines.slice(-2)).toEqual([
     'not run here: no-such-program (Install no-such-program and put it on PATH.)',
@@ -46,7 +46,17 @@ test('what a machine lacks is skipped, named once with what to install, and no f
 });
 
 test('with SERIN_REQUIRE=all it is a failure', async () => {
-  const { code, lines } = await runFixture('all');
+  const { code, lines } = await runFixture('missing-tool', 'all');
   expect(code).toBe(1);
   expect(lines.at(-1)).toBe('1 passed, 2 failed');
+});
+
+test('a test that passed on its second try is named with what went wrong at first, and one that never passed fails', async () => {
+  const { code, lines } = await runFixture('second-try');
+  expect(code).toBe(1);
+  const closing = lines.slice(-2);
+  expect(closing[0]).toMatch(
+    /^passed on its second try: test\/support\/fixtures\/second-try\.fixture\.ts > is in time at the second try \(.*expected 1 to be 2/,
+  );
+  expect(closing[1]).toBe('1 passed, 1 failed');
 });
