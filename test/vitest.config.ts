@@ -2,6 +2,7 @@
  * Vitest projects: `unit` is pure and fast (no isolation), the others start real processes. On a loaded machine a real
  * process may miss its moment: there a test has a second try, and the closing lines name each that needed it.
  */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -12,12 +13,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 60_000,
+          // Nothing else runs beside it, so it may have every core; with two of them vitest would leave one idle.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
         test: {
           name: 'conformance',
+          sequence: { groupOrder: 1 },
           include: ['test/conformance/**/*.test.ts'],
           retry: 1,
           testTimeout: 120_000,
@@ -28,6 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['test/integration/**/*.test.ts'],
           retry: 1,
           testTimeout: 120_000,
@@ -38,6 +49,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,
           retry: 1,
