@@ -1,6 +1,6 @@
 /** Asks a gate over HTTP: one bounded POST, to hosts that the configuration allows. 2xx is open; everything else keeps it closed. */
 import { SerinError } from '../errors.ts';
-import { exchange } from '../notify/post.ts';
+import { exchange } from '../outgoing/exchange.ts';
 import type { AskGate, GateQuestion } from './port.ts';
 
 /** A JSON body with what the gate may want to know; no secrets, no evidence. */

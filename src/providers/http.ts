@@ -2,12 +2,10 @@
  * One bounded HTTP exchange of a provider: a time limit over all of it, 4 MiB of answer, redirects of GET as Go's client follows them
  * (ten at most, own headers only to the same host). Never to link-local addresses, where clouds keep their metadata services.
  */
-import { lookup as resolve } from 'node:dns';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
-import { messageOf } from '../errors.ts';
-import { isAllowedAddress } from '../notify/destination.ts';
+import { isAllowedAddress, literalOf, lookupAmongAllowed } from '../outgoing/addresses.ts';
+import { codeOf } from '../outgoing/failure.ts';
 
 const ANSWER_LIMIT = 4 * 1024 * 1024;
 const MOST_REDIRECTS = 10;
@@ -75,23 +73,14 @@ function addressOf(text: string, who: string): URL {
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
     throw new Refused(`The address of ${who.replace(/^The/, 'the')} is no http:// or https:// URL. Correct it.`);
   }
-  const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(literal) !== 0 && !isAllowedAddress(literal, true)) throw new Refused(FORBIDDEN);
+  const literal = literalOf(url);
+  if (literal !== undefined && !isAllowedAddress(literal, true)) throw new Refused(FORBIDDEN);
   return url;
 }
 
 const FORBIDDEN = 'The address is link-local or no address of a host, where nothing is asked. Name a Service instead.';
 
-/** The addresses that are connected to are the ones that were judged. */
-const lookup: LookupFunction = (hostname, options, done) => {
-  resolve(hostname, { ...options, all: true }, (error, found) => {
-    if (error) return done(error, []);
-    const allowed = found.filter(({ address }) => isAllowedAddress(address, true));
-    const [first] = allowed;
-    if (first === undefined) return done(new Refused(FORBIDDEN), []);
-    return options.all === true ? done(null, allowed) : done(null, first.address, first.family);
-  });
-};
+const lookup = lookupAmongAllowed(true, () => new Refused(FORBIDDEN));
 
 interface Received {
   readonly status: number;
@@ -140,10 +129,4 @@ async function receive(response: IncomingMessage, who: string): Promise<Received
     text: Buffer.concat(chunks).toString('utf8'),
     location: response.headers.location,
   };
-}
-
-/** A short code such as `ECONNREFUSED`: the whole message would hold the address. */
-function codeOf(thrown: unknown): string {
-  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  return typeof code === 'string' ? code : messageOf(thrown).split(/[\s:]/, 1).join('');
 }

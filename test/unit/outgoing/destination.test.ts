@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { destinationOf, isAllowedAddress, isNamedHost } from '../../../src/notify/destination.ts';
+import { isAllowedAddress } from '../../../src/outgoing/addresses.ts';
+import { destinationOf, isNamedHost } from '../../../src/outgoing/destination.ts';
 
 describe('addresses that messages may go to', () => {
   test.each([
