@@ -46,7 +46,8 @@ export function windowFindings({ windows = [], freezes = [] }: ReleaseSpec): rea
 
 function isZone(timeZone: string): boolean {
   try {
-    return clockOf(timeZone) !== undefined;
+    clockOf(timeZone);
+    return true;
   } catch {
     return false; // Intl throws a RangeError for zones it does not know
   }

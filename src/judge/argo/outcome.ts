@@ -1,5 +1,6 @@
 /** What measured metrics say of the step that a Release is at, and one verdict from both kinds of metrics (contracts 3). */
 import { type ArgoMetric, combine, outcomeOfArgoMetric, type Part } from '../combine.ts';
+import type { StepQuestion } from '../question.ts';
 import type { Outcome, StepVerdict } from '../verdict.ts';
 import { effectiveCount, isCompleted, type Measure, type MetricResult } from './measure.ts';
 import { assessRun, isTerminating } from './run-phase.ts';
@@ -105,21 +106,11 @@ function sayMeasure(measure: Measure, result: MetricResult | undefined, outcome:
 }
 
 /** Where the Release is, and since when. */
-export interface MeasuredStep {
-  readonly revision: string;
-  readonly attempt: number;
-  readonly step: number;
-  readonly weight: number;
-  /** Since when the weight is in force, ms since the epoch. */
-  readonly sinceMs: number;
-  readonly nowMs: number;
+export interface MeasuredStep extends Required<StepQuestion> {
   /** Start of the run, ms since the epoch. */
   readonly startedAtMs: number;
   /** The instant that is judged at, ms since the epoch. */
   readonly instantMs: number;
-  /** Shortest and longest time at a weight, ms. */
-  readonly atLeastMs: number;
-  readonly atMostMs: number;
 }
 
 export type CombinedVerdict = StepVerdict & { readonly measures: readonly MeasureVerdict[] };
