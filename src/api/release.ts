@@ -7,6 +7,7 @@ import { Argument } from './analysis-template.ts';
 import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
+import { TemplateRefs } from './template-refs.ts';
 import {
   Condition,
   duration,
@@ -239,30 +240,7 @@ export const Strategy = Type.Object(
 
 const Analysis = Type.Object(
   {
-    templates: Type.Array(
-      Type.Object(
-        {
-          name: name('Name of the template.'),
-          clusterScope: Type.Optional(
-            Type.Boolean({ description: 'It is a ClusterAnalysisTemplate.', default: false }),
-          ),
-          group: Type.Optional(
-            literals(['argoproj.io'], 'A template of Argo Rollouts, read in place; left out: one of serin.dev.'),
-          ),
-        },
-        { description: 'A template.' },
-      ),
-      {
-        description: 'Templates whose metrics are judged together.',
-        minItems: 1,
-        maxItems: 8,
-        'x-kubernetes-list-type': 'atomic',
-        ...rules({
-          rule: 'self.all(one, self.exists_one(other, other.name == one.name && (has(other.clusterScope) && other.clusterScope) == (has(one.clusterScope) && one.clusterScope) && has(other.group) == has(one.group)))',
-          message: 'a template is named twice: its evidence would count twice; name it once',
-        }),
-      },
-    ),
+    templates: TemplateRefs,
     args: Type.Optional(
       listMap(Argument, 'name', { description: 'Values for the templates’ arguments.', maxItems: 64 }),
     ),

@@ -4,21 +4,9 @@
  */
 import type { Finding } from '../api/meta.ts';
 import type { ReleaseSpec, Step } from '../api/release.ts';
-import { quote, readDurationMs, readWeight, units } from '../api/units.ts';
+import { quote, readWeight, units } from '../api/units.ts';
 import { canonicalJson, shortHash } from './revision.ts';
-
-export type PlanStep =
-  | { readonly kind: 'setWeight'; readonly weight: number }
-  | { readonly kind: 'judge'; readonly atLeastMs?: number; readonly atMostMs?: number; readonly isImplied: boolean }
-  /** Absent duration: until a person resumes. */
-  | { readonly kind: 'pause'; readonly durationMs?: number }
-  | { readonly kind: 'setReplicas'; readonly replicas: Replicas }
-  /** Until somebody outside says yes. */
-  | { readonly kind: 'gate'; readonly url: string }
-  | { readonly kind: 'notify'; readonly message: string };
-
-/** Pods of the canary: a number, or a fraction of stable's. */
-type Replicas = { readonly count: number } | { readonly fraction: number };
+import { duration, type PlanStep, type Replicas } from './steps.ts';
 
 export interface Plan {
   readonly kind: 'plan';
@@ -218,12 +206,4 @@ function checkOrder(steps: readonly PlanStep[], isJudged: boolean, problems: str
 
 function checkWeight(value: unknown, field: string, problems: string[]): void {
   if (readWeight(value) === undefined) problems.push(`${field} is ${quote(value)}. Write ${units.weight.written}.`);
-}
-
-/** A duration in ms, or a sentence among the problems. */
-export function duration(text: string | undefined, field: string, problems: string[]): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = readDurationMs(text);
-  if (ms === undefined) problems.push(`${field} is ${quote(text)}. Write ${units.duration.written}.`);
-  return ms;
 }

@@ -6,7 +6,8 @@ import type { StepVerdict } from '../judge/verdict.ts';
 import type { Action } from './action.ts';
 import type { ArmState, Observed, TrafficState, WorkloadState } from './observed.ts';
 import { gatedPlanOf, isGatedSpec } from './gated/plan.ts';
-import { type Plan, type PlanStep, planOf } from './plan.ts';
+import { type Plan, planOf } from './plan.ts';
+import type { PlanStep } from './steps.ts';
 
 export interface Situation {
   readonly observed: Observed;

@@ -2,7 +2,8 @@
 import type { Finding } from '../../api/meta.ts';
 import type { ReleaseSpec } from '../../api/release.ts';
 import type { GateState, GateStep } from '../observed.ts';
-import { duration, type Plan, type PlanStep, RETREAT_AFTER_MS } from '../plan.ts';
+import { type Plan, RETREAT_AFTER_MS } from '../plan.ts';
+import { duration, type PlanStep } from '../steps.ts';
 import { canonicalJson, shortHash } from '../revision.ts';
 
 /** True where the rollout's own controller owns steps and traffic. */

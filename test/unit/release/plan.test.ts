@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReleaseSpec, Step } from '../../../src/api/release.ts';
-import { type Plan, planOf, type PlanStep, replicasAt, weightAt } from '../../../src/release/plan.ts';
+import { type Plan, planOf, replicasAt, weightAt } from '../../../src/release/plan.ts';
+import type { PlanStep } from '../../../src/release/steps.ts';
 import { anAnalysis, aSpec } from './world.ts';
 
 const short = (step: PlanStep): string => {

@@ -1,0 +1,23 @@
+/** What the steps of a plan are; every strategy is written in these. */
+import { quote, readDurationMs, units } from '../api/units.ts';
+
+export type PlanStep =
+  | { readonly kind: 'setWeight'; readonly weight: number }
+  | { readonly kind: 'judge'; readonly atLeastMs?: number; readonly atMostMs?: number; readonly isImplied: boolean }
+  /** Absent duration: until a person resumes. */
+  | { readonly kind: 'pause'; readonly durationMs?: number }
+  | { readonly kind: 'setReplicas'; readonly replicas: Replicas }
+  /** Until somebody outside says yes. */
+  | { readonly kind: 'gate'; readonly url: string }
+  | { readonly kind: 'notify'; readonly message: string };
+
+/** Pods of the canary: a number, or a fraction of stable's. */
+export type Replicas = { readonly count: number } | { readonly fraction: number };
+
+/** A duration in ms, or a sentence among the problems. */
+export function duration(text: string | undefined, field: string, problems: string[]): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = readDurationMs(text);
+  if (ms === undefined) problems.push(`${field} is ${quote(text)}. Write ${units.duration.written}.`);
+  return ms;
+}
