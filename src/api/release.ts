@@ -7,6 +7,7 @@ import { Argument } from './analysis-template.ts';
 import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
+import { RequestMatch } from './request-match.ts';
 import { TemplateRefs } from './template-refs.ts';
 import {
   Condition,
@@ -141,6 +142,33 @@ export const Traffic = Type.Object(
   },
 );
 
+/** What a step can do; exactly one each. */
+export const STEPS = [
+  'setWeight',
+  'judge',
+  'pause',
+  'setReplicas',
+  'gate',
+  'notify',
+  'analysis',
+  'match',
+  'mirror',
+] as const;
+
+const AnalysisStep = Type.Object(
+  {
+    templates: TemplateRefs,
+    args: Type.Optional(
+      listMap(Argument, 'name', {
+        description: 'Values for the templates’ arguments; those of spec.analysis.args where left out.',
+        maxItems: 64,
+      }),
+    ),
+  },
+  { description: 'Run these templates now, beside spec.analysis, and go on once they pass.' },
+);
+export type AnalysisStep = Static<typeof AnalysisStep>;
+
 export const Step = Type.Object(
   {
     setWeight: Type.Optional(weight('Percent of requests for the canary.')),
@@ -191,10 +219,15 @@ export const Step = Type.Object(
         'x-kubernetes-int-or-string': true,
       }),
     ),
+    analysis: Type.Optional(AnalysisStep),
+    match: Type.Optional(RequestMatch),
+    mirror: Type.Optional(
+      weight('Percent of requests that the canary gets a copy of, whose answer is thrown away; 0 ends it.'),
+    ),
   },
   {
     description: 'Exactly one of these.',
-    ...rules(exactlyOne('setWeight', 'judge', 'pause', 'setReplicas', 'gate', 'notify')),
+    ...rules(exactlyOne(...STEPS)),
   },
 );
 

@@ -3,10 +3,12 @@
  * every raise is judged, written or not (contracts 4); without it the plan is a timetable.
  */
 import type { Finding } from '../api/meta.ts';
-import type { ReleaseSpec, Step } from '../api/release.ts';
+import { sameJson } from '../api/fields.ts';
+import { type ReleaseSpec, type Step, STEPS } from '../api/release.ts';
+import { matchFinding } from '../api/request-match.ts';
 import { quote, readWeight, units } from '../api/units.ts';
 import { canonicalJson, shortHash } from './revision.ts';
-import { duration, type PlanStep, type Replicas } from './steps.ts';
+import { type Beside, duration, type PlanStep, type Replicas } from './steps.ts';
 
 export interface Plan {
   readonly kind: 'plan';
@@ -38,6 +40,7 @@ export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: u
   const written = writtenSteps(spec, isJudged, problems);
   const steps = isJudged ? withImpliedJudges(written, problems) : written.map(asTimetable);
   if (problems.length === 0) checkOrder(steps, isJudged, problems);
+  if (problems.length === 0) checkRouter(spec, problems);
   const [first] = problems;
   if (first !== undefined) return { reason: 'InvalidSpec', message: first };
   return {
@@ -56,6 +59,20 @@ export function weightAt(plan: Plan, index: number): number | undefined {
   const last = plan.steps.slice(0, index).findLast((step) => step.kind === 'setWeight');
   return last === undefined ? 0 : last.weight;
 }
+
+/** The match and the mirror in force after these steps. */
+function besideOf(steps: readonly PlanStep[]): Beside {
+  const match = steps.findLast((step) => step.kind === 'match')?.match;
+  const mirror = steps.findLast((step) => step.kind === 'mirror')?.percent ?? 0;
+  return { ...(match === undefined ? {} : { match }), ...(mirror === 0 ? {} : { mirror }) };
+}
+
+/**
+ * Whether the canary's requests can be compared with stable's: a random share of the same ones, by weight, by a share of those that
+ * match, or as copies (contracts 18). All that match, without a share, leave stable none to compare with.
+ */
+const isComparable = (weight: number, { match, mirror }: Beside): boolean =>
+  weight < 100 && (weight > 0 || mirror !== undefined || match?.share !== undefined);
 
 /** The replicas asked for by the newest `setReplicas` up to step `index`, if any. */
 export function replicasAt(plan: Plan, index: number, stableReplicas: number): number | undefined {
@@ -104,9 +121,7 @@ function shortForm(weights: readonly number[], isJudged: boolean, problems: stri
 function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
   const named = Object.keys(step);
   if (named.length !== 1) {
-    problems.push(
-      `${field} needs exactly one of setWeight, judge, pause, setReplicas, gate and notify, and has ${named.length}. Write one step for each.`,
-    );
+    problems.push(`${field} needs exactly one of ${STEPS_SAID}, and has ${named.length}. Write one step for each.`);
     return [];
   }
   if (step.setWeight !== undefined) {
@@ -146,11 +161,21 @@ function longForm(step: Step, field: string, problems: string[]): PlanStep[] {
     );
     return [];
   }
-  problems.push(
-    `${field} has the unknown step ${quote(named[0])}. Write setWeight, judge, pause, setReplicas, gate or notify.`,
-  );
+  if (step.analysis !== undefined) return [{ kind: 'analysis', field: `${field}.analysis`, ...step.analysis }];
+  if (step.match !== undefined) {
+    const found = matchFinding(step.match, `${field}.match`);
+    if (found !== undefined) problems.push(found.message);
+    return [{ kind: 'match', match: step.match }];
+  }
+  if (step.mirror !== undefined) {
+    checkWeight(step.mirror, `${field}.mirror`, problems);
+    return [{ kind: 'mirror', percent: step.mirror }];
+  }
+  problems.push(`${field} has the unknown step ${quote(named[0])}. Write one of ${STEPS_SAID}.`);
   return [];
 }
+
+const STEPS_SAID = STEPS.join(', ');
 
 function readReplicas(value: unknown): Replicas | undefined {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? { count: value } : undefined;
@@ -158,21 +183,24 @@ function readReplicas(value: unknown): Replicas | undefined {
   return digits === undefined ? undefined : { fraction: Number(digits) / 100 };
 }
 
-/** A judge goes before every raise from a weight that none has judged yet, and before the promotion. */
+/** A judge goes before every raise from what none has judged yet, and before the promotion. A match and more copies are raises. */
 function withImpliedJudges(written: readonly PlanStep[], problems: string[]): PlanStep[] {
   const steps: PlanStep[] = [];
   const implied: PlanStep = { kind: 'judge', isImplied: true };
   let weight = 0;
+  let beside: Beside = {};
   let isJudged = true;
   for (const step of written) {
     if (step.kind === 'judge') {
-      if (weight === 0 || weight === 100) problems.push(judgeNeedsBothSides(weight));
+      if (!isComparable(weight, beside)) problems.push(judgeNeedsBothSides(weight, beside));
       isJudged = true;
     }
-    if (step.kind === 'setWeight') {
-      if (step.weight > weight && !isJudged) steps.push(implied);
-      if (step.weight !== weight) isJudged = step.weight === 0 || step.weight === 100;
-      weight = step.weight;
+    if (step.kind === 'setWeight' || step.kind === 'match' || step.kind === 'mirror') {
+      if (isRaise(step, weight, beside) && !isJudged) steps.push(implied);
+      const before = { weight, beside };
+      if (step.kind === 'setWeight') weight = step.weight;
+      else beside = besideOf([...steps, step]);
+      if (!sameJson(before, { weight, beside })) isJudged = !isComparable(weight, beside);
     }
     steps.push(step);
   }
@@ -180,8 +208,19 @@ function withImpliedJudges(written: readonly PlanStep[], problems: string[]): Pl
   return steps;
 }
 
-const judgeNeedsBothSides = (weight: number): string =>
-  `spec.strategy.canary.steps has a judge at weight ${weight}, where ${weight === 0 ? 'the canary' : 'stable'} has no requests to compare. Put it after a setWeight between 1 and 99.`;
+function isRaise(step: PlanStep, weight: number, { mirror = 0 }: Beside): boolean {
+  if (step.kind === 'setWeight') return step.weight > weight;
+  return step.kind === 'match' || (step.kind === 'mirror' && step.percent > mirror);
+}
+
+function judgeNeedsBothSides(weight: number, { match }: Beside): string {
+  const which = weight === 0 ? 'the canary' : 'stable';
+  const why =
+    weight === 0 && match !== undefined
+      ? 'the canary gets all requests that match, and stable none of them to compare with. Give the match a share, or put the judge'
+      : `${which} has no requests to compare. Put it`;
+  return `spec.strategy.canary.steps has a judge at weight ${weight}, where ${why} after a setWeight between 1 and 99.`;
+}
 
 /** Without analysis a judge is only the time it asks for. */
 function asTimetable(step: PlanStep): PlanStep {
@@ -202,6 +241,21 @@ function checkOrder(steps: readonly PlanStep[], isJudged: boolean, problems: str
       'spec.strategy.canary.steps ends at weight 0, and the promotion after it could not be judged. End with a setWeight between 1 and 100.',
     );
   }
+}
+
+function checkRouter({ strategy, traffic }: ReleaseSpec, problems: string[]): void {
+  const steps = strategy?.canary?.steps ?? [];
+  const unbuilt = steps.findIndex((step) => 'analysis' in step || 'match' in step || 'mirror' in step);
+  if (unbuilt >= 0)
+    problems.push(
+      `spec.strategy.canary.steps[${unbuilt}] asks for ${Object.keys(steps[unbuilt] ?? {}).join(', ')}, which is not built yet. Leave the step out.`,
+    );
+  const index = steps.findIndex((step) => 'match' in step || 'mirror' in step);
+  if (index < 0 || traffic !== undefined) return;
+  const [what] = Object.keys(steps[index] ?? {});
+  problems.push(
+    `spec.strategy.canary.steps[${index}].${what} needs a router that tells requests apart: without spec.traffic replica counts are the weights. Name one in spec.traffic, or take the step out.`,
+  );
 }
 
 function checkWeight(value: unknown, field: string, problems: string[]): void {

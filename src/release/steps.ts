@@ -1,4 +1,6 @@
 /** What the steps of a plan are; every strategy is written in these. */
+import type { AnalysisStep } from '../api/release.ts';
+import type { RequestMatch } from '../api/request-match.ts';
 import { quote, readDurationMs, units } from '../api/units.ts';
 
 export type PlanStep =
@@ -9,7 +11,20 @@ export type PlanStep =
   | { readonly kind: 'setReplicas'; readonly replicas: Replicas }
   /** Until somebody outside says yes. */
   | { readonly kind: 'gate'; readonly url: string }
-  | { readonly kind: 'notify'; readonly message: string };
+  | { readonly kind: 'notify'; readonly message: string }
+  /** These templates have to pass, beside the run of the whole release; `field` is where they are named. */
+  | ({ readonly kind: 'analysis'; readonly field: string } & AnalysisStep)
+  /** From here on these requests go to the canary, until another match. */
+  | { readonly kind: 'match'; readonly match: RequestMatch }
+  /** From here on the canary gets copies of so many requests, until another mirror. */
+  | { readonly kind: 'mirror'; readonly percent: number };
+
+/** What the canary gets beside its weight. */
+export interface Beside {
+  readonly match?: RequestMatch;
+  /** Percent of requests, above 0. */
+  readonly mirror?: number;
+}
 
 /** Pods of the canary: a number, or a fraction of stable's. */
 export type Replicas = { readonly count: number } | { readonly fraction: number };

@@ -129,7 +129,36 @@ const release: readonly CelCase[] = [
     says: 'write exactly one of setWeight, judge, pause, setReplicas',
     field: 'strategy.canary',
     pass: [steps({ setWeight: 5 }, { judge: {} }, { pause: {} }, { setReplicas: 2 }, { setReplicas: '50%' })],
-    fail: [steps({ setWeight: 5 }, {}), steps({ setWeight: 5, pause: {} }), steps({ setWeight: 5 }, { mirror: 10 })],
+    fail: [steps({ setWeight: 5 }, {}), steps({ setWeight: 5, pause: {} }), steps({ setWeight: 5 }, { tint: 10 })],
+  },
+  {
+    path: 'spec.strategy.canary.steps[].match',
+    says: 'it matches every request',
+    field: 'strategy.canary',
+    pass: [
+      steps({ setWeight: 5 }, { match: { headers: { 'x-canary': { exact: '1' } } } }),
+      steps({ setWeight: 5 }, { match: { cookies: { group: { prefix: 'b' } }, share: 50 } }),
+    ],
+    fail: [steps({ setWeight: 5 }, { match: {} }), steps({ setWeight: 5 }, { match: { share: 50 } })],
+  },
+  ...['headers', 'cookies'].map(
+    (where): CelCase => ({
+      path: `spec.strategy.canary.steps[].match.${where}.*`,
+      says: 'write exactly one of exact, prefix, regex',
+      field: 'strategy.canary',
+      pass: [steps({ setWeight: 5 }, { match: { [where]: { group: { regex: 'b|c' } } } })],
+      fail: [
+        steps({ setWeight: 5 }, { match: { [where]: { group: {} } } }),
+        steps({ setWeight: 5 }, { match: { [where]: { group: { exact: 'b', prefix: 'b' } } } }),
+      ],
+    }),
+  ),
+  {
+    path: 'spec.strategy.canary.steps[].analysis.templates',
+    says: 'a template is named twice',
+    field: 'strategy.canary',
+    pass: [steps({ setWeight: 5 }, { analysis: { templates: [{ name: 'smoke' }, { name: 'other' }] } })],
+    fail: [steps({ setWeight: 5 }, { analysis: { templates: [{ name: 'smoke' }, { name: 'smoke' }] } })],
   },
   {
     path: 'spec.strategy.canary.steps[].judge',

@@ -59,7 +59,11 @@ function stepDone(s: Situation): StatusDraft | undefined {
     case 'pause':
       return step.durationMs !== undefined && sinceStepMs(s) >= step.durationMs ? draft : undefined;
     case 'notify':
+    case 'match':
+    case 'mirror':
       return draft;
+    case 'analysis':
+      return undefined;
     case 'gate':
       return s.observed.gateAnswer?.isOpen === true ? draft : undefined;
     case 'judge':

@@ -29,7 +29,7 @@ describe.each(CEL_CASES.map(({ kind, cases }) => ({ kind, cases, name: kind.type
 
       test.each(fail.map((value) => ({ value })))('refuses $value', ({ value }) => {
         const object = objectWith(kind, withField(celBase(kind, field), field, value));
-        const where = path.replaceAll('[]', '[0]');
+        const where = path.replaceAll('[]', '[0]').replaceAll('.*', '.group');
         const found = refusals(kind, object).filter((refusal) =>
           refusal.replaceAll(/\[\d+\]/g, '[0]').startsWith(`${where}: ${says}`),
         );

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReleaseSpec, Step } from '../../../src/api/release.ts';
+import { describeMatch } from '../../../src/api/request-match.ts';
 import { type Plan, planOf, replicasAt, weightAt } from '../../../src/release/plan.ts';
 import type { PlanStep } from '../../../src/release/steps.ts';
 import { anAnalysis, aSpec } from './world.ts';
@@ -11,6 +12,9 @@ const short = (step: PlanStep): string => {
   if (step.kind === 'judge') return step.isImplied ? 'judge*' : 'judge';
   if (step.kind === 'gate') return `gate ${step.url}`;
   if (step.kind === 'notify') return `notify ${step.message}`;
+  if (step.kind === 'analysis') return `analysis ${step.templates.map(({ name }) => name).join('+')}`;
+  if (step.kind === 'match') return `match ${describeMatch(step.match)}`;
+  if (step.kind === 'mirror') return `mirror ${step.percent}`;
   return step.kind === 'pause' ? `pause ${step.durationMs ?? 'forever'}` : `replicas ${JSON.stringify(step.replicas)}`;
 };
 const planned = (canary: NonNullable<NonNullable<ReleaseSpec['strategy']>['canary']>, isJudged = true): string => {
@@ -87,11 +91,11 @@ describe('refused, with field and fix', () => {
     [{}, 'spec.strategy.canary needs exactly one of stepWeights and steps. Keep one of them.'],
     [
       { steps: [{ setWeight: 5, pause: {} }] },
-      'spec.strategy.canary.steps[0] needs exactly one of setWeight, judge, pause, setReplicas, gate and notify, and has 2. Write one step for each.',
+      'spec.strategy.canary.steps[0] needs exactly one of setWeight, judge, pause, setReplicas, gate, notify, analysis, match, mirror, and has 2. Write one step for each.',
     ],
     [
-      { steps: [{ match: {} }] },
-      'spec.strategy.canary.steps[0] has the unknown step "match". Write setWeight, judge, pause, setReplicas, gate or notify.',
+      { steps: [{ tint: {} }] },
+      'spec.strategy.canary.steps[0] has the unknown step "tint". Write one of setWeight, judge, pause, setReplicas, gate, notify, analysis, match, mirror.',
     ],
     [
       { steps: [{ setWeight: 5 }, { pause: { duration: '5x' } }] },
