@@ -12,7 +12,7 @@ async function convertFiles(names: readonly string[], flags: { readonly output?:
   const { parseAllDocuments, stringify } = await import('yaml');
   const { convert } = await import('./convert/convert.ts');
   const { refusedOf } = await import('./convert/refused.ts');
-  const { readLibrary } = await import('./lint/files.ts');
+  const { openLibrary } = await import('./lint/library.ts');
   const documents: { file: string; value: unknown }[] = [];
   for (const name of names) {
     const file = name === '-' ? 'stdin' : name;
@@ -28,7 +28,7 @@ async function convertFiles(names: readonly string[], flags: { readonly output?:
       if (value !== null) documents.push({ file, value });
     }
   }
-  const library = await readLibrary();
+  const library = openLibrary();
   const { objects, losses: lost } = convert(documents, library);
   const losses = [...lost, ...refusedOf(objects, library)];
   for (const { where, message } of losses) process.stderr.write(`${where}: ${message}\n`);

@@ -13,7 +13,8 @@ interface LintFlags {
 async function lintFiles(names: readonly string[], flags: LintFlags): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json', 'github'] as const) ?? 'text';
   const { parseDurationFlag, parseNumberFlag, parsePercentFlag } = await import('./analyze/flags.ts');
-  const { readFiles, readLibrary } = await import('./lint/files.ts');
+  const { readFiles } = await import('./lint/files.ts');
+  const { openLibrary } = await import('./lint/library.ts');
   const { lint } = await import('./lint/lint.ts');
   const { renderGithub, renderJson, renderText } = await import('./lint/render.ts');
   const options = {
@@ -21,7 +22,7 @@ async function lintFiles(names: readonly string[], flags: LintFlags): Promise<vo
     badShare: parsePercentFlag(flags.baseline, '--baseline'),
     ...(flags.rps === undefined ? {} : { requestsPerSecond: parseNumberFlag(flags.rps, '--rps', 1e-6, 1e9) }),
   };
-  const report = lint({ files: await readFiles(names), library: await readLibrary(), options });
+  const report = lint({ files: await readFiles(names), library: openLibrary(), options });
   const text = { text: renderText, json: renderJson, github: renderGithub }[output](report);
   if (text !== '') process.stdout.write(`${text}\n`);
   const isWrong = report.findings.some(

@@ -23,8 +23,8 @@ const NOTHING_FITS = 4;
 const isJson = (flags: Flags): boolean => parseOutput(flags.output, ['text', 'json'] as const) === 'json';
 
 async function libraryOf(flags: Flags) {
-  const { LIBRARY_FOLDER, readLibrary } = await import('./query/library.ts');
-  if (flags.library === undefined) return readLibrary(LIBRARY_FOLDER);
+  const { libraryFolder, readLibrary } = await import('./query/library.ts');
+  if (flags.library === undefined) return readLibrary(libraryFolder());
   const { validateQuery } = await import('../api/validate-query.ts');
   return readLibrary(flags.library, validateQuery);
 }

@@ -1,10 +1,11 @@
 /** `serin version` and `serin --version`. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { packageFile } from '../package-files.ts';
 
 /** The version in package.json. */
 export function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 

@@ -1,13 +1,13 @@
 /** The page of the query library: what there is for which source, and the relabelling that some of it needs. */
 import { formsOf } from '../cli/query/forms.ts';
-import { LIBRARY_FOLDER, MEASURES, readLibrary } from '../cli/query/library.ts';
+import { libraryFolder, MEASURES, readLibrary } from '../cli/query/library.ts';
 import { NEEDS, renderNeed } from '../cli/query/needs.ts';
 import { shapeName } from '../cli/query/render.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 export function queriesMarkdown(): string {
-  const library = readLibrary(LIBRARY_FOLDER);
+  const library = readLibrary(libraryFolder());
   const sources = [...new Set(library.map(({ spec }) => spec.source ?? 'other'))].toSorted();
   const overview = sources.map((source) => {
     const of = library.filter(({ spec }) => (spec.source ?? 'other') === source);

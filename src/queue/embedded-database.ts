@@ -5,10 +5,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { PgPool, PgPoolClient, PgQueryResult } from 'bullmq';
 import { backoffMs } from './backoff.ts';
 import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
+import { entryFile } from '../package-files.ts';
 
 const START_TIMEOUT_MS = 60_000;
 /** How often dead rows and the write-ahead log are cleared; takes some 50 ms. */
@@ -113,9 +113,7 @@ export class EmbeddedDatabase extends EventEmitter {
   }
 
   async #boot(): Promise<void> {
-    const isSource = import.meta.url.endsWith('.ts');
-    const file = fileURLToPath(new URL(isSource ? './embedded-process.ts' : './embedded-process.js', import.meta.url));
-    const child = fork(file, this.#dir === undefined ? [] : [this.#dir], {
+    const child = fork(entryFile('queue/embedded-process'), this.#dir === undefined ? [] : [this.#dir], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: CHILD_FLAGS,

@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { type KubeObject, TYPES } from '../api/meta.ts';
 import { systemClock } from '../clock.ts';
 import { SerinError } from '../errors.ts';
@@ -13,6 +12,7 @@ import type { KubeClient } from '../kube/port.ts';
 import { createApplier } from './cluster/apply.ts';
 import { CONTROL_NAMES, type SandboxAddresses, type SandboxControls, type SandboxOptions } from './cluster/controls.ts';
 import { type FromSandbox, fromWire, type ToSandbox } from './cluster/messages.ts';
+import { entryFile } from '../package-files.ts';
 
 export interface Sandbox extends SandboxAddresses, SandboxControls {
   /** Process id of the sandbox. */
@@ -32,7 +32,7 @@ const STOP_TIMEOUT_MS = 15_000;
 
 /** Up in about one second (with its own API server); throws what the child could not do. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const child = fork(fileURLToPath(new URL('cluster/child.ts', import.meta.url)), [], {
+  const child = fork(entryFile('sandbox/cluster/child'), [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'json',
   });

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { listAt, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
-import { readFiles, readLibrary } from '../../src/cli/lint/files.ts';
+import { readFiles } from '../../src/cli/lint/files.ts';
+import { openLibrary } from '../../src/cli/lint/library.ts';
 import { lint } from '../../src/cli/lint/lint.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
 import { judged } from '../support/release-stories.ts';
@@ -39,7 +40,7 @@ test('each file of these folders is here', async () => {
 describe('serin lint finds nothing in', () => {
   test.each(EXAMPLES)('$name', async ({ file }) => {
     const options = { scrapeMs: 15_000, badShare: 0.001 };
-    const report = lint({ files: await readFiles([file]), library: await readLibrary(), options });
+    const report = lint({ files: await readFiles([file]), library: openLibrary(), options });
     expect(report.findings).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MetricQuerySpec } from '../../src/api/metric-query.ts';
-import { LIBRARY_FOLDER, type LibraryQuery, readLibrary } from '../../src/cli/query/library.ts';
+import { libraryFolder, type LibraryQuery, readLibrary } from '../../src/cli/query/library.ts';
 import type { Observation, ProportionCounts } from '../../src/judge/observation.ts';
 import { createPrometheusSource } from '../../src/metrics/prometheus.ts';
 import type { MetricSource } from '../../src/metrics/port.ts';
@@ -20,7 +20,7 @@ import { LEVELS, type Shape } from '../support/series/shape.ts';
 import { describeWith } from '../support/tools.ts';
 
 const SHAPES = [...meshes, ...gateways, ...applications];
-const library = readLibrary(LIBRARY_FOLDER);
+const library = readLibrary(libraryFolder());
 const never = new AbortController().signal;
 /** On the hour's minute, so that all intervals begin at whole half minutes. */
 const startMs = Math.floor((Date.now() - 1_800_000) / 60_000) * 60_000;

@@ -17,10 +17,10 @@ export interface ServeProcess {
   readonly exit: Promise<number | NodeJS.Signals>;
 }
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const SOURCE = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Starts the program with these settings as flags (`prometheusUrl` → `--prometheus-url`). */
-export async function startServe(settings: Readonly<Record<string, string>>): Promise<ServeProcess> {
+export async function startServe(settings: Readonly<Record<string, string>>, main = SOURCE): Promise<ServeProcess> {
   const port = await freePort();
   const all: Record<string, string> = { httpHost: '127.0.0.1', httpPort: String(port), ...settings };
   const flags = Object.entries(all).flatMap(([key, value]) => [

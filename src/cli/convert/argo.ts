@@ -3,6 +3,7 @@ import { at, type Fields, fieldsAt, isFields, listAt, stringAt } from '../../api
 import { API_VERSION } from '../../api/meta.ts';
 import { compareMetrics, thresholdOf } from './compare.ts';
 import { type Loss, losing, type Outcome } from './outcome.ts';
+import type { Library } from '../lint/library.ts';
 
 const ASKED = ['prometheus', 'web', 'job'];
 /** What says how often and how many: `compare` is judged at every interval, and its error probability covers all looks. */
@@ -16,7 +17,7 @@ const COUNTING = [
   'consecutiveSuccessLimit',
 ];
 
-export function convertArgo(object: Fields, file: string, library: ReadonlyMap<string, Fields>): Outcome {
+export function convertArgo(object: Fields, file: string, library: Library): Outcome {
   const kind = stringAt(object, 'kind') ?? 'AnalysisTemplate';
   const name = stringAt(object, 'metadata', 'name') ?? 'template';
   const where = `${file}: ${kind} ${name}: spec`;
@@ -65,11 +66,7 @@ interface Converted {
   readonly losses: readonly Loss[];
 }
 
-function convertMetric(
-  metric: unknown,
-  lose: ReturnType<typeof losing>,
-  library: ReadonlyMap<string, Fields>,
-): Converted {
+function convertMetric(metric: unknown, lose: ReturnType<typeof losing>, library: Library): Converted {
   if (!isFields(metric)) return { metrics: [], losses: [lose('', 'This is no metric. Correct it before converting.')] };
   const provider = Object.keys(fieldsAt(metric, 'provider'))[0] ?? '';
   if (!ASKED.includes(provider)) {

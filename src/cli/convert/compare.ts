@@ -5,6 +5,7 @@
 import { type Fields, fieldsAt } from '../../api/fields.ts';
 import { formatDuration } from '../../api/units.ts';
 import { badMatch, libraryQuery, type Recognised, recognise, type Selected, splitIdentity } from './recognise.ts';
+import type { Library } from '../lint/library.ts';
 
 /** What must hold: the value stays at most, or at least, at a threshold. */
 export interface Threshold {
@@ -17,7 +18,7 @@ export interface CompareInput {
   readonly query: string;
   readonly threshold?: Threshold | undefined;
   readonly isCritical?: boolean;
-  readonly library: ReadonlyMap<string, Fields>;
+  readonly library: Library;
   /** Which matchers say whose series are meant: placeholders of the old tool. */
   readonly isIdentity: (label: string, value: string) => boolean;
 }

@@ -4,13 +4,14 @@ import { convertArgo } from './argo.ts';
 import { convertCanary, convertMetricTemplate } from './flagger.ts';
 import { convertCanaryConfig, isCanaryConfig } from './kayenta.ts';
 import { joined, losing, NOTHING, type Outcome } from './outcome.ts';
+import type { Library } from '../lint/library.ts';
 
 export interface Document {
   readonly file: string;
   readonly value: unknown;
 }
 
-export function convert(documents: readonly Document[], library: ReadonlyMap<string, Fields>): Outcome {
+export function convert(documents: readonly Document[], library: Library): Outcome {
   const all = documents.flatMap(unlisted);
   const templates = all.flatMap(({ value }) => (isFields(value) && isFlagger(value, 'MetricTemplate') ? [value] : []));
   const canaries = all.filter(({ value }) => isFields(value) && isFlagger(value, 'Canary'));

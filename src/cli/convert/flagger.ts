@@ -4,6 +4,7 @@ import { at, type Fields, fieldsAt, isFields, listAt, numberAt, stringAt } from 
 import { API_VERSION } from '../../api/meta.ts';
 import { compareMetrics, type Threshold } from './compare.ts';
 import { type Loss, losing, type Made, nameOf, type Outcome } from './outcome.ts';
+import type { Library } from '../lint/library.ts';
 
 /** Serin's queries for Flagger's two built-in checks, by its provider. What is not here asks series that Serin's library does not know. */
 const BUILT_IN: Readonly<Record<string, readonly [requests: string, latency: string]>> = {
@@ -21,7 +22,7 @@ const DURATION_LEVEL = 0.99;
 
 interface Templates {
   readonly templates: readonly Fields[];
-  readonly library: ReadonlyMap<string, Fields>;
+  readonly library: Library;
 }
 
 /** `templates`: every MetricTemplate of the call, for the Canary's `templateRef`. */
@@ -250,7 +251,7 @@ function ofQuery(
 }
 
 /** A MetricTemplate by itself has no threshold; that stands in the Canaries that use it. */
-export function convertMetricTemplate(template: Fields, file: string, library: ReadonlyMap<string, Fields>): Outcome {
+export function convertMetricTemplate(template: Fields, file: string, library: Library): Outcome {
   const name = stringAt(template, 'metadata', 'name') ?? 'metric';
   const namespace = stringAt(template, 'metadata', 'namespace');
   const lose = losing(`${file}: MetricTemplate ${name}: spec`);

@@ -4,6 +4,7 @@ import { API_VERSION } from '../../api/meta.ts';
 import { inlineCounts, inlineGauge, metricsFor } from './compare.ts';
 import { type Loss, losing, nameOf, type Outcome } from './outcome.ts';
 import { libraryQuery, recognise, type Recognised, type Selected, splitIdentity } from './recognise.ts';
+import type { Library } from '../lint/library.ts';
 
 /** Whether a JSON document is a canary config, alone or inside an ad-hoc request. */
 export function isCanaryConfig(value: unknown): value is Fields {
@@ -15,7 +16,7 @@ export function isCanaryConfig(value: unknown): value is Fields {
   );
 }
 
-export function convertCanaryConfig(config: Fields, file: string, library: ReadonlyMap<string, Fields>): Outcome {
+export function convertCanaryConfig(config: Fields, file: string, library: Library): Outcome {
   const name = nameOf(stringAt(config, 'name') ?? '', 'canary-config');
   const losses: Loss[] = [];
   const metrics = listAt(config, 'metrics').flatMap((metric, index) => {
@@ -54,12 +55,7 @@ interface Converted {
   readonly losses: readonly Loss[];
 }
 
-function convertMetric(
-  metric: unknown,
-  config: Fields,
-  lose: ReturnType<typeof losing>,
-  library: ReadonlyMap<string, Fields>,
-): Converted {
+function convertMetric(metric: unknown, config: Fields, lose: ReturnType<typeof losing>, library: Library): Converted {
   const written = stringAt(metric, 'name') ?? 'metric';
   const type = stringAt(metric, 'query', 'type') ?? '';
   if (type !== 'prometheus') {
@@ -122,12 +118,7 @@ function labelsOf({ match }: Selected): Readonly<Record<string, string>> | undef
   return { ...(namespace === undefined ? {} : { namespace }), workload };
 }
 
-function compareOf(
-  name: string,
-  found: Recognised,
-  summary: string,
-  library: ReadonlyMap<string, Fields>,
-): Fields | undefined {
+function compareOf(name: string, found: Recognised, summary: string, library: Library): Fields | undefined {
   const selected = found.kind === 'share' ? found.whole : found.kind === 'quantile' ? found.buckets : found.gauge;
   const { match } = splitIdentity(selected, isIdentity);
   const known = libraryQuery(library, found, isIdentity);

@@ -5,6 +5,7 @@
 import { type Fields, fieldsAt, sameJson, stringAt } from '../../api/fields.ts';
 import type { LabelMatch } from '../../api/metric-query.ts';
 import { argumentsOf, childrenOf, functionName, parseQuery, type SyntaxNode, unwrapped } from '../lint/promql.ts';
+import type { Library } from '../lint/library.ts';
 
 /** A selector with its matchers by label; `written` has the placeholders. */
 export interface Selected {
@@ -178,7 +179,7 @@ interface LibraryMatch {
 
 /** The library's query for the same counter or histogram, with the fewest matchers that are not asked for here. */
 export function libraryQuery(
-  library: ReadonlyMap<string, Fields>,
+  library: Library,
   found: Recognised,
   isIdentity: (label: string, value: string) => boolean,
 ): LibraryMatch | undefined {
@@ -186,10 +187,9 @@ export function libraryQuery(
   const { metric, match } = splitIdentity(found.kind === 'share' ? found.whole : found.buckets, isIdentity);
   const path = found.kind === 'share' ? ['counts', 'total'] : ['histogram'];
   const bad = found.kind === 'share' ? badMatch(found, isIdentity) : {};
-  const candidates = [...library].flatMap(([key, spec]) => {
-    const isOurs =
-      key.startsWith('MetricQuery/') && stringAt(spec, ...path, 'metric') === metric.replace(/_bucket$/, '');
-    if (!isOurs) return [];
+  const candidates = [...library.keys()].flatMap((key) => {
+    const spec = key.startsWith('MetricQuery/') ? library.get(key) : undefined;
+    if (spec === undefined || stringAt(spec, ...path, 'metric') !== metric.replace(/_bucket$/, '')) return [];
     const own = fieldsAt(spec, ...path, 'match');
     const isConsistent = Object.entries(match).every(
       ([label, wanted]) => own[label] !== undefined && sameMatch(own[label], wanted),

@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import { freePort } from '../../sandbox/free-port.ts';
 import type { Profile } from './objects.ts';
+import { entryFile } from '../../package-files.ts';
 
 export interface ServiceOptions {
   readonly dir: string;
@@ -48,7 +48,7 @@ export async function startServiceProcess(options: ServiceOptions, signal: Abort
   const port = await freePort();
   const logPath = join(options.dir, 'serin.log');
   const log = openSync(logPath, 'a');
-  const main = fileURLToPath(new URL('../../main.ts', import.meta.url));
+  const main = entryFile('main');
   const child = spawn(process.execPath, ['--max-semi-space-size=2', main, ...serveArguments(options, port)], {
     stdio: ['ignore', log, log],
   });

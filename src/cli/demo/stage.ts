@@ -1,7 +1,6 @@
 /** Sets the stage: sandbox, application versions, traffic, Serin's own objects, and the service; takes it all down again. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../clock.ts';
 import { webApp, webDeployment } from '../../sandbox/apps/web.ts';
 import { startSandbox, type Sandbox } from '../../sandbox/cluster.ts';
@@ -9,8 +8,7 @@ import { DEMO_NAMESPACE, demoRelease, demoTemplate, slackSecret, type Profile } 
 import { untilScraped } from './scraped.ts';
 import { startServiceProcess, type RunningService } from './service.ts';
 import type { Behaviour, Story } from './stories.ts';
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+import { packageFile } from '../../package-files.ts';
 
 export interface StageOptions {
   readonly seed: string;
@@ -72,7 +70,7 @@ function appObjects(story: Story): ReturnType<typeof webApp> {
 }
 
 async function manifests(folder: string): Promise<string> {
-  const path = join(root, folder);
+  const path = packageFile(folder);
   const names = (await readdir(path)).filter((name) => name.endsWith('.yaml')).sort();
   return (await Promise.all(names.map((name) => readFile(join(path, name), 'utf8')))).join('\n---\n');
 }

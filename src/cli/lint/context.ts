@@ -1,7 +1,7 @@
 /** Everything that checks may look at: all objects of one call, and Serin's own library. */
-import type { Fields } from '../../api/fields.ts';
 import type { LintFinding } from './finding.ts';
 import type { SourceObject } from './source.ts';
+import type { Library } from './library.ts';
 
 export interface LintOptions {
   /** How often Prometheus scrapes. */
@@ -15,7 +15,7 @@ export interface LintOptions {
 export interface LintContext {
   readonly objects: readonly SourceObject[];
   /** Specs of Serin's own MetricQueries and ClusterAnalysisTemplates by `Kind/name`. */
-  readonly library: ReadonlyMap<string, Fields>;
+  readonly library: Library;
   readonly options: LintOptions;
 }
 

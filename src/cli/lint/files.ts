@@ -1,11 +1,8 @@
-/** Which files a call means, and Serin's own library beside the program. */
+/** Which files a call means. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { type Fields, isFields } from '../../api/fields.ts';
 import { messageOf, SerinError } from '../../errors.ts';
-import { readSource } from './source.ts';
 
 export interface ReadFile {
   readonly file: string;
@@ -56,21 +53,6 @@ async function read(file: string): Promise<string> {
   } catch (thrown) {
     throw usage(`${file} cannot be read: ${messageOf(thrown)}. Check the path.`);
   }
-}
-
-/** Specs of the MetricQueries and templates that come with Serin, by `Kind/name`. */
-export async function readLibrary(): Promise<ReadonlyMap<string, Fields>> {
-  const specs = new Map<string, Fields>();
-  for (const folder of ['queries', 'analyses']) {
-    const path = fileURLToPath(new URL(`../../../${folder}/`, import.meta.url));
-    for (const file of await walk(path)) {
-      for (const { kind, name, value } of readSource(file, await read(file)).objects) {
-        const { spec } = value;
-        if (isFields(spec)) specs.set(`${kind}/${name}`, spec);
-      }
-    }
-  }
-  return specs;
 }
 
 function usage(message: string): SerinError {

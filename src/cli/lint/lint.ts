@@ -1,5 +1,5 @@
 /** All checks over all files of one call. Pure: text in, findings out, in the order of the files. */
-import { type Fields, sameJson } from '../../api/fields.ts';
+import { sameJson } from '../../api/fields.ts';
 import { checkArguments } from './arguments.ts';
 import { checkArgoShape, checkLimits, checkProviders } from './argo.ts';
 import { checkConditions } from './conditions.ts';
@@ -12,6 +12,7 @@ import { checkRelease } from './releases.ts';
 import type { Rule } from './rules.ts';
 import { readSource, type SourceFile, type SourceObject } from './source.ts';
 import { checkKind, checkSchema, checkUnknownFields } from './structure.ts';
+import type { Library } from './library.ts';
 
 const CHECKS: readonly Check[] = [
   checkKind,
@@ -37,7 +38,7 @@ export interface LintReport {
 
 export interface LintInput {
   readonly files: readonly { readonly file: string; readonly text: string }[];
-  readonly library: ReadonlyMap<string, Fields>;
+  readonly library: Library;
   readonly options: LintOptions;
 }
 

@@ -1,11 +1,11 @@
 /** The query library as files: every MetricQuery with what its metadata says about it. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { stringAt } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { messageOf, SerinError } from '../../errors.ts';
+import { packageFile } from '../../package-files.ts';
 
 /** What can be measured, in the order in which people ask. */
 export const MEASURES = ['success-rate', 'latency', 'volume', 'saturation'] as const;
@@ -24,7 +24,7 @@ export interface LibraryQuery {
 }
 
 /** The folder that comes with the program. */
-export const LIBRARY_FOLDER = fileURLToPath(new URL('../../../queries', import.meta.url));
+export const libraryFolder = (): string => packageFile('queries');
 
 /** What is wrong with a spec, `where` it stands. */
 type CheckSpec = (spec: unknown, where: string) => readonly Finding[];
@@ -44,7 +44,7 @@ export function readLibrary(folder: string, check: CheckSpec = () => []): readon
 
 /** One of the program's own queries, whose file is called like it. */
 export function readOwnQuery(name: string): LibraryQuery {
-  return readQueryFile(`${LIBRARY_FOLDER}/${name}.yaml`, () => []);
+  return readQueryFile(`${libraryFolder()}/${name}.yaml`, () => []);
 }
 
 function readQueryFile(file: string, check: CheckSpec): LibraryQuery {

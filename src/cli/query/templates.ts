@@ -1,13 +1,14 @@
 /** The ready-made templates that come with the program. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parse } from 'yaml';
+import { packageFile } from '../../package-files.ts';
 import { type TemplateFile, templateOf } from './find.ts';
-
-const FOLDER = new URL('../../../analyses/', import.meta.url);
 
 /** Those that only ask queries of the library. */
 export function readTemplates(): readonly TemplateFile[] {
-  return readdirSync(FOLDER)
+  const folder = packageFile('analyses');
+  return readdirSync(folder)
     .filter((file) => file.endsWith('.yaml'))
-    .flatMap((file) => templateOf(parse(readFileSync(new URL(file, FOLDER), 'utf8'))) ?? []);
+    .flatMap((file) => templateOf(parse(readFileSync(join(folder, file), 'utf8'))) ?? []);
 }

@@ -11,7 +11,7 @@ import { valueProblem } from './measured.ts';
 import type { WrittenSide, WrittenTest } from './test-file.ts';
 
 /** Specs by `Kind/name`: the test's own files before Serin's library. */
-export type Specs = ReadonlyMap<string, Fields>;
+export type Specs = Pick<ReadonlyMap<string, Fields>, 'get'>;
 
 /** The test itself cannot be run; `path` below `tests[n]`. */
 export interface Broken {

@@ -1,13 +1,16 @@
 /** Templates, queries and Releases that a test file names: its own files before Serin's library. */
 import { dirname, join } from 'node:path';
 import { type Fields, isFields } from '../../api/fields.ts';
-import { readFiles, readLibrary } from '../lint/files.ts';
+import { readFiles } from '../lint/files.ts';
+import { openLibrary } from '../lint/library.ts';
 import { readSource } from '../lint/source.ts';
+import type { Specs } from './setting.ts';
 import { type TestFileSource, wrong } from './test-file.ts';
 
-export async function specsFor({ file, templateFiles, line }: TestFileSource): Promise<ReadonlyMap<string, Fields>> {
-  const specs = new Map(await readLibrary());
-  if (templateFiles.length === 0) return specs;
+export async function specsFor({ file, templateFiles, line }: TestFileSource): Promise<Specs> {
+  const library = openLibrary();
+  if (templateFiles.length === 0) return library;
+  const specs = new Map<string, Fields>();
   const folder = file === 'stdin' ? '.' : dirname(file);
   for (const { file: name, text } of await readFiles(templateFiles.map((path) => join(folder, path)))) {
     const { objects, problems } = readSource(name, text);
@@ -19,5 +22,5 @@ export async function specsFor({ file, templateFiles, line }: TestFileSource): P
       if (isFields(spec)) specs.set(`${kind}/${object}`, spec);
     }
   }
-  return specs;
+  return { get: (key) => specs.get(key) ?? library.get(key) };
 }

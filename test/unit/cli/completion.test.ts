@@ -5,7 +5,7 @@ import { scriptFor } from '../../../src/cli/completion/scripts.ts';
 import { SHELLS } from '../../../src/cli/completion/shells.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { queryNames } from '../../../src/cli/query/names.ts';
-import { LIBRARY_FOLDER, readLibrary } from '../../../src/cli/query/library.ts';
+import { libraryFolder, readLibrary } from '../../../src/cli/query/library.ts';
 import { leavesOf } from '../../../src/generate/cli-page.ts';
 
 const program = createProgram();
@@ -71,7 +71,7 @@ describe('what may come next', () => {
   });
 
   test('the names of queries are those of the library', () => {
-    expect(queryNames().toSorted()).toEqual(readLibrary(LIBRARY_FOLDER).map(({ name }) => name));
+    expect(queryNames().toSorted()).toEqual(readLibrary(libraryFolder()).map(({ name }) => name));
   });
 });
 

@@ -7,10 +7,10 @@ import { thresholdOf } from '../../../src/cli/convert/compare.ts';
 import { refusedOf } from '../../../src/cli/convert/refused.ts';
 import type { Outcome } from '../../../src/cli/convert/outcome.ts';
 import { recognise } from '../../../src/cli/convert/recognise.ts';
-import { readLibrary } from '../../../src/cli/lint/files.ts';
+import { openLibrary } from '../../../src/cli/lint/library.ts';
 import { lint } from '../../../src/cli/lint/lint.ts';
 
-const library = await readLibrary();
+const library = openLibrary();
 
 function convertText(file: string, text: string): Outcome {
   return convert(

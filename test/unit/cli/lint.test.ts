@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { readFiles, readLibrary } from '../../../src/cli/lint/files.ts';
+import { readFiles } from '../../../src/cli/lint/files.ts';
+import { openLibrary } from '../../../src/cli/lint/library.ts';
 import { lint, type LintReport } from '../../../src/cli/lint/lint.ts';
 import { KINDS } from '../../../src/api/kinds.ts';
+import { readSource } from '../../../src/cli/lint/source.ts';
 import { PLANTED, type Planted } from './lint/planted.ts';
 
 const folder = new URL('lint/', import.meta.url);
 const NAMES = ['argo', 'query', 'template', 'release'] as const;
 const good = new Map(NAMES.map((name) => [name, readFileSync(new URL(`${name}.yaml`, folder), 'utf8')]));
-const library = await readLibrary();
+const library = openLibrary();
 const options = { scrapeMs: 15_000, badShare: 0.005 };
 
 const lintAll = (texts: ReadonlyMap<string, string>): LintReport =>
@@ -85,4 +88,13 @@ describe('lint', () => {
     expect(blocks.length).toBeGreaterThan(0);
     for (const block of blocks) expect(lintOne(block).findings, block).toEqual([]);
   });
+});
+
+test('each file of the library is called like the one object in it, for only files that are asked for are read', async () => {
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const files = await readFiles([`${root}queries`, `${root}analyses`]);
+  const objects = files.flatMap(({ file, text }) => readSource(file, text).objects);
+  expect(objects.map(({ kind, name }) => `${kind}/${name}`).toSorted()).toEqual([...library.keys()].toSorted());
+  for (const { kind, name, value } of objects) expect(library.get(`${kind}/${name}`)).toEqual(value['spec']);
+  expect(library.get('MetricQuery/no-such')).toBeUndefined();
 });

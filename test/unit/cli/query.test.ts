@@ -8,14 +8,14 @@ import { describe, expect, test } from 'vitest';
 import { validateQuery } from '../../../src/api/validate-query.ts';
 import { findQueries, fittingTemplates, probeOf, propose } from '../../../src/cli/query/find.ts';
 import { formsOf } from '../../../src/cli/query/forms.ts';
-import { LIBRARY_FOLDER, readLibrary } from '../../../src/cli/query/library.ts';
+import { libraryFolder, readLibrary } from '../../../src/cli/query/library.ts';
 import { NEEDS, needOf } from '../../../src/cli/query/needs.ts';
 import { describeQuery, renderFound, renderQuery } from '../../../src/cli/query/render.ts';
 import { readTemplates } from '../../../src/cli/query/templates.ts';
 import { generatedPages } from '../../../src/generate/pages.ts';
 import type { MetricSource } from '../../../src/metrics/port.ts';
 
-const library = readLibrary(LIBRARY_FOLDER);
+const library = readLibrary(libraryFolder());
 const never = new AbortController().signal;
 
 /** Names of all nodes of the syntax tree, and `⚠` where it does not parse. */
@@ -73,7 +73,7 @@ describe.each(library)('$name', (query) => {
 });
 
 test('the library is read without a check because it passes it', () => {
-  expect(readLibrary(LIBRARY_FOLDER, validateQuery)).toEqual(library);
+  expect(readLibrary(libraryFolder(), validateQuery)).toEqual(library);
 });
 
 test('a folder of others is checked', () => {

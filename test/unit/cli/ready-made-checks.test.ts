@@ -1,10 +1,10 @@
 /** The ready-made templates that ask a provider: what a good version answers passes, what a bad one answers stops it. */
 import { describe, expect, test } from 'vitest';
-import { readLibrary } from '../../../src/cli/lint/files.ts';
+import { openLibrary } from '../../../src/cli/lint/library.ts';
 import { runTest } from '../../../src/cli/test/run-test.ts';
 import { isCompared, libraryFiles } from '../../support/library.ts';
 
-const library = await readLibrary();
+const library = openLibrary();
 
 const CHECKS: Readonly<
   Record<

@@ -263,7 +263,8 @@ describe('a test file', () => {
         ],
       });
       const source = readTestFile('t.yaml', text);
-      const specs = new Map([...(await specsFor(source)), ['AnalysisTemplate/smoke', spec as Fields]]);
+      const library = await specsFor(source);
+      const specs = { get: (key: string) => (key === 'AnalysisTemplate/smoke' ? (spec as Fields) : library.get(key)) };
       const [only] = source.tests;
       if (only === undefined) throw new Error('no test');
       return runTest(only, source.interval, specs);

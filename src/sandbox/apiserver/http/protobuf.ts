@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { badRequest } from '../failure.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
+import { packageFile } from '../../../package-files.ts';
 
 interface Field {
   readonly name: string;
@@ -17,7 +18,7 @@ export type Messages = ReadonlyMap<string, ReadonlyMap<number, Field>>;
 const SHAPES: Readonly<Record<string, Field['shape']>> = { '*': 'pointer', '[': 'list', '{': 'map' };
 
 export function readMessages(): Messages {
-  const text = readFileSync(new URL('../schema/protobuf.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('src/sandbox/apiserver/schema/protobuf.json'), 'utf8');
   const raw = JSON.parse(text) as Record<string, readonly string[]>;
   return new Map(
     Object.entries(raw).map(([message, lines]) => [

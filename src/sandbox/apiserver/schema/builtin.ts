@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '../json.ts';
 import { type Definitions, resolveReferences } from './schema.ts';
+import { packageFile } from '../../../package-files.ts';
 
 export interface BuiltinSchemas {
   /** As published, with `$ref`: what `/openapi/v3` shows. */
@@ -11,7 +12,7 @@ export interface BuiltinSchemas {
 
 /** Reads `builtin.json` beside this file; `test/support/apiserver-schemas.ts` made it from a real server and checks it. */
 export function readBuiltinSchemas(): BuiltinSchemas {
-  const text = readFileSync(new URL('./builtin.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('src/sandbox/apiserver/schema/builtin.json'), 'utf8');
   const raw = JSON.parse(text) as Record<string, JsonObject>;
   return { raw, resolved: resolveReferences(raw) };
 }
