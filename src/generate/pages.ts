@@ -40,6 +40,9 @@ ${MADE}
 is also \`kubectl serin COMMAND\`. Commands that look at a cluster take \`--kubeconfig\`, \`--context\` and \`-n\` like kubectl; the others need
 neither cluster nor network, unless an option names one.
 
+\`npm pack && npm install --global ./serin-*.tgz\` in a checkout puts it on the PATH (Node ≥ 24.11): a bundle of which short commands take
+around a tenth of a second. \`npm run serin -- COMMAND\` runs the sources.
+
 Data goes to stdout, errors and remarks to stderr. A command ends with 0 when it did what it was asked, 1 when it could not, 2 when the
 command line is wrong; where other numbers mean something, its section says so.
 
