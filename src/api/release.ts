@@ -597,6 +597,13 @@ export const ReleaseStatus = Type.Object(
       ),
     ),
     analysisRun: Type.Optional(text('Name of the AnalysisRun.', 253)),
+    stepRuns: Type.Optional(
+      Type.Array(text('Name of an AnalysisRun.', 253), {
+        description: 'Runs of steps with an analysis of their own that are not ended yet, newest last.',
+        maxItems: 8,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     taken: Type.Optional(Taken),
     handledRequest: Type.Optional(
       Type.Object(

@@ -28,6 +28,9 @@ export function validateRelease(spec: unknown): readonly Finding[] {
     ...planFindings(release),
     ...replicaFindings(release),
     ...(release.analysis === undefined ? [] : analysisFindings(release.analysis)),
+    ...(release.strategy?.canary?.steps ?? []).flatMap(({ analysis }, index) =>
+      analysis === undefined ? [] : referenceFindings(analysis, `spec.strategy.canary.steps[${index}].analysis`),
+    ),
     ...windowFindings(release),
     ...notifyFindings(release),
   ];
@@ -138,7 +141,11 @@ function analysisFindings(analysis: AnalysisSpec): readonly Finding[] {
   if (unreadable !== undefined) {
     return [invalid(`spec.analysis.${unreadable} is ${quote(analysis[unreadable])}. Write ${units.duration.written}.`)];
   }
-  return [...probabilityFindings(analysis), ...lengthFindings(analysis), ...referenceFindings(analysis)];
+  return [
+    ...probabilityFindings(analysis),
+    ...lengthFindings(analysis),
+    ...referenceFindings(analysis, 'spec.analysis'),
+  ];
 }
 
 function probabilityFindings({ falseAbort }: AnalysisSpec): readonly Finding[] {
@@ -168,7 +175,10 @@ function lengthFindings({ dwell, atMost, interval, retreatAfter }: AnalysisSpec)
   ];
 }
 
-function referenceFindings({ templates, args = [] }: AnalysisSpec): readonly Finding[] {
+function referenceFindings(
+  { templates, args = [] }: Pick<AnalysisSpec, 'templates' | 'args'>,
+  where: string,
+): readonly Finding[] {
   const keys = templates.map(
     ({ name, clusterScope, group = '' }) => `${group}/${clusterScope === true ? 'cluster' : 'namespace'}/${name}`,
   );
@@ -176,26 +186,24 @@ function referenceFindings({ templates, args = [] }: AnalysisSpec): readonly Fin
   if (twice >= 0) {
     return [
       invalid(
-        `spec.analysis.templates[${twice}] names ${quote(templates[twice]?.name)} again, and its evidence would count twice. Name it once.`,
+        `${where}.templates[${twice}] names ${quote(templates[twice]?.name)} again, and its evidence would count twice. Name it once.`,
       ),
     ];
   }
   const names = args.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) return [invalid(`spec.analysis.args has ${quote(repeated)} twice. Give it one value.`)];
+  if (repeated !== undefined) return [invalid(`${where}.args has ${quote(repeated)} twice. Give it one value.`)];
   const valueless = args.find(
     ({ value, valueFrom }) => value === undefined && Object.keys(valueFrom ?? {}).length !== 1,
   );
   if (valueless !== undefined) {
-    return [
-      invalid(`spec.analysis.args has no value for ${quote(valueless.name)}. Write one, or leave the argument out.`),
-    ];
+    return [invalid(`${where}.args has no value for ${quote(valueless.name)}. Write one, or leave the argument out.`)];
   }
   const broken = args.findIndex(({ value = '' }) => CONTROL.test(value) || value.includes('{{'));
   if (broken < 0) return [];
   return [
     invalid(
-      `spec.analysis.args[${broken}].value is ${quote(args[broken]?.value)}. Write a value without line breaks and without {{…}}.`,
+      `${where}.args[${broken}].value is ${quote(args[broken]?.value)}. Write a value without line breaks and without {{…}}.`,
     ),
   ];
 }

@@ -6,6 +6,8 @@ import { type Finding, type KubeObject, TYPES } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { Release } from '../api/release.ts';
 import { resolveRun } from '../judge/resolve-run.ts';
+import { planOf } from '../release/plan.ts';
+import { runPartOf } from '../release/step-run.ts';
 import type { WorkloadState } from '../release/observed.ts';
 import { findingOf, type ObjectReader } from './object-set.ts';
 
@@ -18,6 +20,8 @@ export interface RunRequest {
   readonly attempt: number;
   readonly nowMs: number;
   readonly gridMs: number;
+  /** The analysis step that it is for; absent: the whole release. */
+  readonly step?: number;
 }
 
 /** Reads every template and query that might be meant; they are few, and come from the cache where there is one. Argo's by name. */
@@ -27,7 +31,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
   let found: readonly (readonly KubeObject[])[];
   let argo: ReadonlyMap<string, unknown>;
   try {
-    argo = await argoTemplates(reader, release);
+    argo = await argoTemplates(reader, release, request.step);
     found = await Promise.all([
       reader.list(TYPES.analysisTemplate, namespace),
       reader.list(TYPES.clusterAnalysisTemplate),
@@ -55,7 +59,13 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
     query: (name) => queries?.get(name) as MetricQuerySpec | undefined,
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
+    ...partOf(release, request.step),
   });
+}
+
+function partOf({ spec }: Pick<Release, 'spec'>, step: number | undefined): ReturnType<typeof runPartOf> {
+  const plan = planOf(spec);
+  return plan.kind === 'plan' ? runPartOf(plan, step) : {};
 }
 
 const keyOf = (name: string, isCluster: boolean): string => `${isCluster ? 'cluster' : 'namespace'}/${name}`;
@@ -63,9 +73,14 @@ const keyOf = (name: string, isCluster: boolean): string => `${isCluster ? 'clus
 const MOST_ARGO_TEMPLATES = 64;
 
 /** Templates of Argo Rollouts that the Release names, and those that they name. Both scopes are tried: a wrong one is then told. */
-async function argoTemplates(reader: ObjectReader, { spec, metadata }: Release): Promise<ReadonlyMap<string, unknown>> {
+async function argoTemplates(
+  reader: ObjectReader,
+  { spec, metadata }: Release,
+  step: number | undefined,
+): Promise<ReadonlyMap<string, unknown>> {
   const specs = new Map<string, unknown>();
-  const waiting = (spec.analysis?.templates ?? []).filter(({ group }) => group !== undefined).map(({ name }) => name);
+  const named = partOf({ spec }, step).step?.templates ?? spec.analysis?.templates ?? [];
+  const waiting = named.filter(({ group }) => group !== undefined).map(({ name }) => name);
   const seen = new Set<string>();
   for (let name = waiting.shift(); name !== undefined && seen.size < MOST_ARGO_TEMPLATES; name = waiting.shift()) {
     if (seen.has(name)) continue;

@@ -150,6 +150,7 @@ async function createRun(
         'app.kubernetes.io/managed-by': 'serin',
         'serin.dev/release': name.slice(0, 63).replace(/[^a-z0-9]+$/, ''),
         'serin.dev/revision': action.revision,
+        ...(action.step === undefined ? {} : { 'serin.dev/step': String(action.step) }),
       },
       ownerReferences: [
         { apiVersion: API_VERSION, kind: 'Release', name, uid, controller: true, blockOwnerDeletion: false },

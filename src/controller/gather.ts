@@ -7,6 +7,7 @@ import type { Observed, WorkloadState } from '../release/observed.ts';
 import { runNameOf } from '../release/transitions.ts';
 import { analysisSpecOf, isFinding } from './analysis-spec.ts';
 import type { ObjectReader } from './object-set.ts';
+import { readStepAnalysis, readStepRuns } from './step-runs.ts';
 import { abortRevisionOf, requestOf } from './requests.ts';
 import { runStateOf } from './run-state.ts';
 import { parseRelease, wellFormed } from './spec.ts';
@@ -32,12 +33,16 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
   const object = await deps.reader.get({ type: TYPES.release, namespace, name });
   if (object === undefined) return undefined;
   const { release, invalid } = parseRelease(object);
-  const [seen, run, conflict] = await Promise.all([
+  const [seen, run, steps, conflict] = await Promise.all([
     readTargets(deps, release),
     readRun(deps, release),
+    readStepRuns(deps.reader, release),
     readConflict(deps, release),
   ]);
   const analysis = await readAnalysis(deps, release, seen.workload?.state, run !== undefined);
+  const isMade = steps.stepRun !== undefined;
+  const stepAnalysis =
+    invalid === undefined ? await readStepAnalysis(deps, release, seen.workload?.state, isMade) : undefined;
   const [abortRevision, request] = [abortRevisionOf(release), requestOf(release)];
   const runState = runStateOf(run, release);
   const gateAnswer = invalid === undefined ? deps.gateAnswerOf?.(release) : undefined;
@@ -49,6 +54,8 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
       release,
       ...seen.observed,
       ...(runState === undefined ? {} : { run: runState }),
+      ...steps,
+      ...(stepAnalysis === undefined ? {} : { stepAnalysis }),
       ...(analysis === undefined ? {} : { analysis }),
       ...(invalid === undefined ? {} : { invalid }),
       ...(conflict === undefined ? {} : { conflict }),

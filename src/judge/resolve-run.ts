@@ -39,6 +39,17 @@ export interface ResolveRunInput {
   readonly startedAtMs: number;
   /** Length of the service's poll grid. */
   readonly gridMs: number;
+  /** Part of the release's error probability that the run has, 0–1; absent: all of it. */
+  readonly share?: number;
+  /** The run is that of one analysis step. */
+  readonly step?: {
+    /** Where it is written. */
+    readonly field: string;
+    readonly templates: AnalysisSpec['templates'];
+    readonly args: NonNullable<AnalysisSpec['args']>;
+    /** Who has requests at that step. */
+    readonly requests: 'both' | 'canary' | 'none';
+  };
 }
 
 /** Where Release and preset are silent. A metric that is rarer than the interval is stretched at run time (contracts 20). */
@@ -58,8 +69,9 @@ const MAX_METRICS = 32;
 /** The spec of the run, or the first thing that keeps it from working. */
 export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   const { release } = input;
-  const { analysis } = release.spec;
   const where = `Release ${release.metadata.namespace}/${release.metadata.name}`;
+  const analysis = analysisOf(input);
+  const field = input.step?.field ?? 'spec.analysis';
   if (analysis === undefined) {
     return invalid(`${where} has no spec.analysis, so there is nothing to judge. Add spec.analysis.templates.`);
   }
@@ -68,7 +80,7 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   const found = composeTemplates(
     analysis.templates.map(({ name, clusterScope, group }) => ({ name, isCluster: clusterScope === true, group })),
     ({ name, isCluster, group }) => input.template(name, isCluster, group),
-    `${where}: spec.analysis.templates`,
+    `${where}: ${field}.templates`,
   );
   if (isFinding(found)) return found;
   const [unusable] = templateFindings(found);
@@ -80,15 +92,17 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   if (isFinding(args)) return args;
   const templates = substituteAll(found, args);
   if (isFinding(templates)) return templates;
-  const resolved = resolveMetrics(input, analysis, templates, args, where);
+  const resolved = resolveMetrics(input, analysis, templates, args, `${where}: ${field}`);
   if (isFinding(resolved)) return resolved;
   const { drafts, measures } = resolved;
   const metrics = drafts.map((draft) => draft.metric);
   if (measures.length === 0 && metrics.every(({ required }) => required === false)) {
     return invalid(
-      `${where}: no metric of spec.analysis.templates is required, so nothing could ever pass. Set required: true on one of them.`,
+      `${where}: no metric of ${field}.templates is required, so nothing could ever pass. Set required: true on one of them.`,
     );
   }
+  const uncompared = input.step === undefined ? undefined : withoutRequests(drafts, input.step.requests);
+  if (uncompared !== undefined) return uncompared;
   const asked = drafts.reduce((sum, { weight = 0 }) => sum + weight, 0);
   if (asked > 1 + 1e-9) {
     return invalid(
@@ -105,9 +119,48 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     metrics: metrics.map((metric, index) => ({ ...metric, share: shares[index] ?? 0 })),
     ...(measures.length === 0 ? {} : { measures: [...measures] }),
     ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
-    rule,
+    rule: input.step === undefined ? rule : ruleOfStep(rule, drafts, measures),
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
+}
+
+/** A step's templates take the place of the release's; everything else is as for the release. */
+function analysisOf({ release, step }: ResolveRunInput): AnalysisSpec | undefined {
+  const { analysis } = release.spec;
+  if (step === undefined) return analysis;
+  const names = step.args.map(({ name }) => name);
+  const inherited = (analysis?.args ?? []).filter(({ name }) => !names.includes(name));
+  return { ...analysis, templates: step.templates, args: [...step.args, ...inherited] };
+}
+
+/** What is compared at a step needs requests there. A bound needs only the canary's. */
+function withoutRequests(
+  drafts: readonly MetricDraft[],
+  requests: NonNullable<ResolveRunInput['step']>['requests'],
+): Finding | undefined {
+  const found = drafts.find(({ metric }) =>
+    requests === 'none' ? true : requests === 'canary' && metric.against?.constant === undefined,
+  );
+  if (found === undefined) return undefined;
+  const why = requests === 'none' ? 'the canary has no requests' : 'stable has no requests of the same kind';
+  return invalid(
+    `${found.where} is compared, and at this step ${why}. Put the step after a setWeight between 1 and 99, or name a template that is only measured.`,
+  );
+}
+
+/** What is only measured has its own time: it passes as soon as all is measured, and gets the time that this takes. */
+function ruleOfStep(
+  rule: AnalysisRunSpec['rule'],
+  drafts: readonly MetricDraft[],
+  measures: readonly ResolvedMeasure[],
+): AnalysisRunSpec['rule'] {
+  const longestMs = Math.max(
+    0,
+    ...measures.map(
+      ({ initialDelayMs = 0, intervalMs = 0, count = 1 }) => initialDelayMs + Math.max(0, count - 1) * intervalMs,
+    ),
+  );
+  return { ...rule, dwellMs: drafts.length === 0 ? 0 : rule.dwellMs, atMostMs: Math.max(rule.atMostMs, longestMs) };
 }
 
 function templateFindings(templates: readonly ComposedTemplate[]): readonly Finding[] {
@@ -157,7 +210,7 @@ function resolveMetrics(
   );
   if (placed.length === 0 || placed.length > MAX_METRICS) {
     return invalid(
-      `${where}: spec.analysis.templates hold ${placed.length} metrics together. Choose templates with 1 to ${MAX_METRICS}.`,
+      `${where}.templates hold ${placed.length} metrics together. Choose templates with 1 to ${MAX_METRICS}.`,
     );
   }
   const names = placed.map(({ metric }) => metric.name);
@@ -228,7 +281,7 @@ function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: stri
   }
   return {
     preset: analysis.preset ?? 'recommended',
-    falseAbort: levelOfAttempt(falseAbort, input.attempt),
+    falseAbort: levelOfAttempt(falseAbort, input.attempt) * (input.share ?? 1),
     falsePass: RULE_DEFAULTS.falsePass,
     intervalMs: Math.round(intervalMs),
     warmUpMs: Math.round(warmUpMs),

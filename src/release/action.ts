@@ -21,7 +21,14 @@ export type Action =
   | { readonly kind: 'removeFinalizer' }
   /** The whole new status; written with the resourceVersion that was read. */
   | { readonly kind: 'writeStatus'; readonly status: ReleaseStatus; readonly because: string }
-  | { readonly kind: 'createRun'; readonly name: string; readonly revision: string; readonly attempt: number }
+  | {
+      readonly kind: 'createRun';
+      readonly name: string;
+      readonly revision: string;
+      readonly attempt: number;
+      /** The analysis step that it is for; absent: the whole release. */
+      readonly step?: number;
+    }
   /** Mark the run terminated: its evidence is kept, it polls no more. */
   | { readonly kind: 'finishRun'; readonly name: string }
   | { readonly kind: 'writeTraffic'; readonly intent: TrafficIntent; readonly because: string }

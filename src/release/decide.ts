@@ -21,6 +21,7 @@ import { promote } from './rules/promotion.ts';
 import { scaleForStep, watchReadiness } from './rules/readiness.ts';
 import { answerRequest } from './rules/requests.ts';
 import { giveBack, keepRoutes, scaleDown, start } from './rules/settled.ts';
+import { endStepRuns, prepareStepRun } from './rules/step-runs.ts';
 import { followStable, supersede } from './rules/superseding.ts';
 import { tell } from './rules/telling.ts';
 import { steerTraffic } from './rules/traffic.ts';
@@ -47,6 +48,7 @@ const RULES: readonly Rule[] = [
   steerTraffic,
   keepRoutes,
   tell,
+  endStepRuns,
   letEmptyThrough,
   tellOfPause,
   // The next release, or nothing more to hold for the last one.
@@ -57,6 +59,7 @@ const RULES: readonly Rule[] = [
   waitForSpec,
   // What must be there before going on.
   prepareRun,
+  prepareStepRun,
   observe,
   followEditedPlan,
   watchReadiness,

@@ -159,10 +159,16 @@ export interface Observed {
   /** What would have to be given back if Serin wrote now; absent while it cannot be read. */
   readonly snapshot?: TakenState;
   readonly run?: RunState;
+  /** The run of the analysis step in force. */
+  readonly stepRun?: RunState;
+  /** The oldest run of an earlier analysis step that is still to be ended; absent when it is gone. */
+  readonly endingRun?: RunState;
   /** Templates and queries resolved, or why not. Absent when the Release has no `analysis`. */
   readonly analysis?:
     | { readonly kind: 'resolved'; readonly digest: string }
     | (Finding & { readonly kind?: undefined });
+  /** An analysis step that cannot be carried out: the one in force, or one to come. */
+  readonly stepAnalysis?: Finding;
   /** What is wrong with the spec beyond what the plan finds; `release.spec` then holds only what is well-formed. */
   readonly invalid?: Finding;
   /** Of the gate at the step in force, for this very attempt and step; absent while it has not answered. */

@@ -67,6 +67,14 @@ function besideOf(steps: readonly PlanStep[]): Beside {
   return { ...(match === undefined ? {} : { match }), ...(mirror === 0 ? {} : { mirror }) };
 }
 
+/** Whose requests there are once step `index` has begun: the canary's and stable's to compare them with, only one side's, or neither. */
+export function requestsAt(plan: Plan, index: number): 'both' | 'canary' | 'none' {
+  const weight = weightAt(plan, index) ?? 0;
+  const beside = besideOf(plan.steps.slice(0, Math.max(0, index)));
+  if (isComparable(weight, beside)) return 'both';
+  return weight === 100 || beside.match !== undefined ? 'canary' : 'none';
+}
+
 /**
  * Whether the canary's requests can be compared with stable's: a random share of the same ones, by weight, by a share of those that
  * match, or as copies (contracts 18). All that match, without a share, leave stable none to compare with.
@@ -245,7 +253,7 @@ function checkOrder(steps: readonly PlanStep[], isJudged: boolean, problems: str
 
 function checkRouter({ strategy, traffic }: ReleaseSpec, problems: string[]): void {
   const steps = strategy?.canary?.steps ?? [];
-  const unbuilt = steps.findIndex((step) => 'analysis' in step || 'match' in step || 'mirror' in step);
+  const unbuilt = steps.findIndex((step) => 'match' in step || 'mirror' in step);
   if (unbuilt >= 0)
     problems.push(
       `spec.strategy.canary.steps[${unbuilt}] asks for ${Object.keys(steps[unbuilt] ?? {}).join(', ')}, which is not built yet. Leave the step out.`,

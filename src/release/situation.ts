@@ -4,9 +4,10 @@ import type { Phase, ReleaseSpec, ReleaseStatus } from '../api/release.ts';
 import { readDurationMs } from '../api/units.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
 import type { Action } from './action.ts';
-import type { ArmState, Observed, TrafficState, WorkloadState } from './observed.ts';
+import type { ArmState, Observed, RunState, TrafficState, WorkloadState } from './observed.ts';
 import { gatedPlanOf, isGatedSpec } from './gated/plan.ts';
 import { type Plan, planOf } from './plan.ts';
+import { stepRunNameOf } from './step-run.ts';
 import type { PlanStep } from './steps.ts';
 
 export interface Situation {
@@ -43,6 +44,7 @@ export function situationOf(observed: Observed): Situation {
   const state = workload.kind === 'workload' ? workload : undefined;
   const plan = planIn(release.spec, state);
   const isPlan = plan?.kind === 'plan' && observed.invalid === undefined;
+  const step = isPlan ? stepIn(plan, status, state) : undefined;
   return {
     observed,
     spec: release.spec,
@@ -52,8 +54,8 @@ export function situationOf(observed: Observed): Situation {
     workload: state,
     traffic: traffic.kind === 'traffic' ? traffic : undefined,
     canary: state?.canary,
-    step: isPlan ? stepIn(plan, status, state) : undefined,
-    verdict: acceptedVerdict(observed, status),
+    step,
+    verdict: verdictIn(observed, status, release.spec.mode === 'observe' ? undefined : step),
     nowMs,
     now: new Date(nowMs).toISOString(),
   };
@@ -72,10 +74,30 @@ function stepIn(plan: Plan, status: ReleaseStatus, state: WorkloadState | undefi
   return isMoving && step !== undefined ? { kind: 'setWeight', weight: status.weight } : step;
 }
 
+/**
+ * At an analysis step the run of the step decides, beside a Fail of the whole release's run. Requests that nobody sees hold it as well
+ * as any other step.
+ */
+function verdictIn(
+  { run, stepRun, release }: Observed,
+  status: ReleaseStatus,
+  step: PlanStep | undefined,
+): StepVerdict | undefined {
+  const whole = acceptedVerdict(status, run, status.analysisRun);
+  if (step?.kind !== 'analysis' || whole?.outcome === 'Fail') return whole;
+  const own = acceptedVerdict(status, stepRun, stepRunNameOf(release.metadata.name, status));
+  const blindSinceMs = own?.blindSinceMs ?? (status.weight > 0 ? whole?.blindSinceMs : undefined);
+  return own === undefined || own.outcome === 'Fail' || blindSinceMs === undefined ? own : { ...own, blindSinceMs };
+}
+
 /** The verdict, if every field of its identity matches this fresh read; a verdict of another step cannot decide this one. */
-function acceptedVerdict({ run }: Observed, status: ReleaseStatus): StepVerdict | undefined {
+function acceptedVerdict(
+  status: ReleaseStatus,
+  run: RunState | undefined,
+  name: string | undefined,
+): StepVerdict | undefined {
   const verdict = run?.verdict;
-  if (verdict === undefined || run?.name !== status.analysisRun || status.step === undefined) return undefined;
+  if (verdict === undefined || run?.name !== name || status.step === undefined) return undefined;
   const isThisOne =
     verdict.revision === status.revision.canary &&
     verdict.attempt === status.attempt &&
@@ -111,6 +133,9 @@ export const isGated = ({ spec }: Situation): boolean => isGatedSpec(spec);
 
 /** No router: the share of requests is the share of pods, and the `replicas` router scales both sides. */
 export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined && !isGatedSpec(spec);
+
+/** The step waits for a verdict. */
+export const isJudging = ({ step }: Situation): boolean => step?.kind === 'judge' || step?.kind === 'analysis';
 
 /** Going back to what was stable before is not judged again (contracts 7). */
 export const isGoingBack = ({ status }: Situation): boolean =>

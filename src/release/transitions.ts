@@ -125,6 +125,15 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
       ...BEGUN.judge,
       message: `Evidence is being gathered at ${weight} % (${at}).`,
     };
+  if (step?.kind === 'analysis') {
+    const names = step.templates.map(({ name }) => name).join(', ');
+    return {
+      ...waitingFor(next, 'judge'),
+      verdict: JUDGING,
+      ...BEGUN.judge,
+      message: `${names} ${step.templates.length === 1 ? 'is' : 'are'} run at ${weight} % (${at}).`,
+    };
+  }
   if (step?.kind === 'gate')
     return {
       ...waitingFor(next, 'gate'),
@@ -138,9 +147,18 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
   if (step?.kind === 'pause')
     return { ...waitingFor(next, 'pause'), ...BEGUN.pause, message: `A pause at ${weight} % (${at}).` };
   const message = `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;
-  const moved: StatusDraft = { ...next, ...(plan.isJudged ? { verdict: JUDGING } : {}), reason: 'Advanced', message };
+  const moved: StatusDraft = {
+    ...next,
+    verdict: plan.isJudged ? JUDGING : unjudged(next),
+    reason: 'Advanced',
+    message,
+  };
   return weight > draft.weight ? told(s, moved, 'advanced', `advanced/${index}/${weight}`) : moved;
 }
+
+/** What an analysis step said is not said of the steps after it. */
+const unjudged = ({ verdict }: StatusDraft): NonNullable<StatusDraft['verdict']> =>
+  verdict?.outcome === 'Unjudged' ? verdict : { outcome: 'Unjudged', reason: 'Unjudged' };
 
 const JUDGING = { outcome: 'Continue', reason: 'Judging' } as const;
 const BEGUN = { judge: { reason: 'Judging' }, pause: { reason: 'Paused' } } as const;
@@ -154,7 +172,7 @@ export function arrived(s: Situation): StatusDraft {
   const index = (s.status.step?.index ?? 0) + 1;
   const next = s.plan?.steps[index - 1];
   const isMoving = s.status.phase === 'Progressing' && s.step?.kind === 'setWeight' && s.status.plan === s.plan?.hash;
-  const isWaiting = next?.kind === 'judge' || next?.kind === 'pause';
+  const isWaiting = next?.kind === 'judge' || next?.kind === 'pause' || next?.kind === 'analysis';
   return isMoving && isWaiting && s.plan !== undefined ? atStep(s, draftOf(s), s.plan, index) : draftOf(s);
 }
 

@@ -10,7 +10,7 @@ import { readFiles } from '../../src/cli/lint/files.ts';
 import { openLibrary } from '../../src/cli/lint/library.ts';
 import { lint } from '../../src/cli/lint/lint.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
-import { judged } from '../support/release-stories.ts';
+import { judged, judgedStep } from '../support/release-stories.ts';
 import { describeWith } from '../support/tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,6 +24,7 @@ interface Example {
 const EXAMPLES: readonly Example[] = [
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
+  ['pair/analysis-step', 'web-v2'],
   ['pair/istio', 'web-v2'],
   ['pair/replicas', 'web-v2'],
 ].map(([name = '', changed = '']) => ({ name, changed, file: join(root, 'deploy/examples', `${name}.yaml`) }));
@@ -69,9 +70,10 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
     await cluster.kubectl('set', 'image', `deployment/${changed}`, 'web=registry.example/web:2');
     await stage.settle(stage.kube);
     await worker.reconcile();
-    for (let steps = 0; steps < 4; steps++) {
-      if ((await worker.release()).status?.phase !== 'Progressing') break;
-      await judged('Pass')(stage, worker);
+    for (let steps = 0; steps < 6; steps++) {
+      const { status } = await worker.release();
+      if (status?.phase !== 'Progressing') break;
+      await (status.stepRuns === undefined ? judged : judgedStep)('Pass')(stage, worker);
       await worker.reconcile();
     }
     expect((await worker.release()).status).toMatchObject({ phase: 'Promoted', reason: 'Promoted' });

@@ -22,6 +22,7 @@ const ALL: Deaths = {
     'a release that is aborted on its evidence',
     'a newer revision in the middle of a release',
     'a deletion in the middle of a release',
+    'a step with an analysis of its own',
   ],
   every: 1,
 };

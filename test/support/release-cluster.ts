@@ -97,7 +97,7 @@ export interface ReleaseCluster {
   /** Gives a member a new image; its pods are there at once. */
   deploy(member: string, image: string): Promise<void>;
   /** Says this about the release as it stands now. */
-  judge(outcome: StepVerdict['outcome'], change?: Partial<StepVerdict>): Promise<void>;
+  judge(outcome: StepVerdict['outcome'], change?: Partial<StepVerdict>, of?: 'release' | 'step'): Promise<void>;
   /** Weights of the steered route: `[v1, v2]`. */
   weights(): Promise<readonly [number, number]>;
   readonly messages: ReleaseMessage[];
@@ -168,9 +168,10 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
       ]);
       await settle(kube);
     },
-    judge: async (outcome, change = {}) => {
+    judge: async (outcome, change = {}, of = 'release') => {
       const { status } = await release();
-      const run = (await get(TYPES.analysisRun, status?.analysisRun ?? '')) as unknown as AnalysisRun;
+      const name = of === 'release' ? status?.analysisRun : status?.stepRuns?.at(-1);
+      const run = (await get(TYPES.analysisRun, name ?? '')) as unknown as AnalysisRun;
       const verdict: StepVerdict = {
         outcome,
         revision: status?.revision.canary ?? '',

@@ -3,7 +3,7 @@
  */
 import { at, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
-import type { Release, ReleaseSpec } from '../../src/api/release.ts';
+import type { Release, ReleaseSpec, Step } from '../../src/api/release.ts';
 import { SerinError } from '../../src/errors.ts';
 import type { KubeClient } from '../../src/kube/port.ts';
 import { dyingClient, istioSpec, type ReleaseCluster, releaseCluster, type Settle } from './release-cluster.ts';
@@ -55,10 +55,13 @@ export async function endState({ kube }: Stage): Promise<unknown> {
     routes: at(await get(TYPES.virtualService, 'web'), 'spec'),
     members: [at(await get(TYPES.deployment, 'web-v1'), 'spec'), at(await get(TYPES.deployment, 'web-v2'), 'spec')],
     // A server with garbage collection takes the runs of a Release along.
-    runs: isGone ? [] : runs.map((run) => [run.metadata.name, at(run, 'status', 'phase')]),
+    runs: isGone ? [] : runs.map((run) => [withoutTime(run.metadata.name), at(run, 'status', 'phase')]),
     events: events.map(({ reason, message }) => `${String(reason)}: ${String(message)}`).toSorted(),
   };
 }
+
+/** Runs of steps are named after the moment as well. */
+const withoutTime = (run: string): string => run.replace(/(-\d+-\d+)-[a-z0-9]{5}$/, '$1');
 
 /** Without a server that removes it: deletion was asked for, and nothing holds it any more. */
 function isReleased({ metadata }: KubeObject): boolean {
@@ -81,6 +84,12 @@ export const judged =
     clock.pass(10_000);
     await worker.judge(outcome);
   };
+export const judgedStep =
+  (outcome: 'Pass' | 'Fail'): Act =>
+  async ({ clock }, worker) => {
+    clock.pass(10_000);
+    await worker.judge(outcome, {}, 'step');
+  };
 const requested =
   (verb: string): Act =>
   async (_stage, worker) => {
@@ -92,6 +101,9 @@ const requested =
     await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value: annotations }]);
   };
 const deleted: Act = (stage) => stage.remove();
+
+const SMOKE: Step = { analysis: { templates: [{ name: 'web' }] } };
+const inSteps = (...steps: Step[]): ReleaseSpec => ({ ...istioSpec, strategy: { canary: { steps } } });
 
 /** Each act is followed by looks until the Release rests. */
 export const STORIES: Readonly<
@@ -128,6 +140,16 @@ export const STORIES: Readonly<
       async ({ clock }) => clock.pass(599_000),
       async ({ clock }) => clock.pass(1_000),
     ],
+  },
+  'a step with an analysis of its own': {
+    ends: 'Promoted 0/100',
+    spec: inSteps({ setWeight: 10 }, SMOKE, { setWeight: 50 }),
+    acts: [deployNext, judgedStep('Pass'), judged('Pass'), judged('Pass')],
+  },
+  'an analysis of a step that fails': {
+    ends: 'Aborted 100/0',
+    spec: inSteps({ setWeight: 10 }, { setWeight: 20 }, SMOKE),
+    acts: [deployNext, judged('Pass'), judgedStep('Fail')],
   },
   'replica counts as weights': {
     ends: 'Promoted 100/0',

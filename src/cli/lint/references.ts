@@ -1,5 +1,5 @@
 /** Names of other objects: templates, queries, workloads, routes. What is neither in the files nor in Serin's library is said. */
-import { listAt, stringAt } from '../../api/fields.ts';
+import { at, listAt, stringAt } from '../../api/fields.ts';
 import { GROUP } from '../../api/meta.ts';
 import { isArgoTemplate } from './argo.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
@@ -62,12 +62,10 @@ function queryReferences({ value }: SourceObject): readonly Reference[] {
 
 function releaseReferences(object: SourceObject): readonly Reference[] {
   const { value, namespace } = object;
-  const templates = listAt(value, 'spec', 'analysis', 'templates').flatMap((template, index) => {
-    const name = stringAt(template, 'name');
-    if (name === undefined) return [];
-    const group = stringAt(template, 'group') ?? GROUP;
-    return [templateReference(object, ['spec', 'analysis', 'templates', index, 'name'], name, isTrue(template), group)];
-  });
+  const ofSteps = listAt(value, 'spec', 'strategy', 'canary', 'steps').flatMap((step, index) =>
+    templatesIn(object, ['spec', 'strategy', 'canary', 'steps', index, 'analysis', 'templates'], step),
+  );
+  const templates = [...templatesIn(object, ['spec', 'analysis', 'templates'], at(value, 'spec')), ...ofSteps];
   const members = listAt(value, 'spec', 'workload', 'pair', 'members').flatMap((name, index) =>
     typeof name === 'string'
       ? [{ path: ['spec', 'workload', 'pair', 'members', index], kind: 'Deployment', group: 'apps', name, namespace }]
@@ -85,6 +83,16 @@ function releaseReferences(object: SourceObject): readonly Reference[] {
     ...istio('virtualService', 'VirtualService'),
     ...istio('destinationRule', 'DestinationRule'),
   ];
+}
+
+/** `holder` has the analysis; `path` is that of its templates. */
+function templatesIn(object: SourceObject, path: Path, holder: unknown): readonly Reference[] {
+  return listAt(holder, 'analysis', 'templates').flatMap((template, index) => {
+    const name = stringAt(template, 'name');
+    if (name === undefined) return [];
+    const group = stringAt(template, 'group') ?? GROUP;
+    return [templateReference(object, [...path, index, 'name'], name, isTrue(template), group)];
+  });
 }
 
 /** Objects that are hardly ever in one folder with their Release are only looked for where their like is. */

@@ -13,6 +13,7 @@ import { validateRelease } from '../../api/validate.ts';
 import { formatWait } from '../../judge/format.ts';
 import { resolveRun } from '../../judge/resolve-run.ts';
 import { type Plan, planOf } from '../../release/plan.ts';
+import { runPartOf } from '../../release/step-run.ts';
 import { forecastPlan } from '../../stats/planner.ts';
 import { measurementsOf } from './argo.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
@@ -33,9 +34,13 @@ export const checkRelease: Check = (object, context) => {
   const release = spec as ReleaseSpec; // just validated
   const plan = planOf(release);
   if (plan.kind !== 'plan') return [];
-  const run = resolve(object, release, context);
+  const run = release.analysis === undefined ? { findings: [] } : resolve(object, release, context, plan);
+  const steps = plan.steps.flatMap((step, index) =>
+    step.kind === 'analysis' ? resolve(object, release, context, plan, index + 1).findings : [],
+  );
   return [
     ...run.findings,
+    ...steps,
     ...argumentFindings(object, release, context),
     ...(run.spec === undefined ? [] : stepFindings(object, release, plan, run.spec, context)),
     ...lengthFindings(object, release, context),
@@ -73,8 +78,14 @@ interface Resolved {
   readonly findings: readonly LintFinding[];
 }
 
-function resolve(object: SourceObject, release: ReleaseSpec, context: LintContext): Resolved {
-  if (release.analysis === undefined) return { findings: [] };
+/** The run of the release, or of its analysis step `step`. */
+function resolve(
+  object: SourceObject,
+  release: ReleaseSpec,
+  context: LintContext,
+  plan: Plan,
+  step?: number,
+): Resolved {
   const whole: Release = {
     apiVersion: API_VERSION,
     kind: 'Release',
@@ -87,7 +98,7 @@ function resolve(object: SourceObject, release: ReleaseSpec, context: LintContex
     },
     spec: release,
   };
-  const intervalMs = readDurationMs(release.analysis.interval);
+  const intervalMs = readDurationMs(release.analysis?.interval);
   const resolved = resolveRun({
     release: whole,
     revision: 'lint',
@@ -99,12 +110,15 @@ function resolve(object: SourceObject, release: ReleaseSpec, context: LintContex
     query: (name) => specOf(context, 'MetricQuery', name) as MetricQuerySpec | undefined,
     startedAtMs: 0,
     gridMs: intervalMs ?? GRID_MS,
+    ...runPartOf(plan, step),
   });
   if (!('reason' in resolved)) return { spec: resolved, findings: [] };
   // The checks of references say these, with a suggestion.
   if (resolved.reason === 'TemplateNotFound' || resolved.reason === 'QueryNotFound') return { findings: [] };
   const isOwn = resolved.message.startsWith('Release ');
-  const path = isOwn ? pathIn(resolved.message) : ['spec', 'analysis', 'templates'];
+  const written = step === undefined ? undefined : plan.steps[step - 1];
+  const field = written?.kind === 'analysis' ? written.field : 'spec.analysis';
+  const path = pathIn(isOwn ? resolved.message : `${field}.templates `);
   const rule = /no value|argument/.test(resolved.message) ? 'argument' : 'schema';
   return { findings: [finding(rule, object.place(path), resolved.message)] };
 }
@@ -112,10 +126,11 @@ function resolve(object: SourceObject, release: ReleaseSpec, context: LintContex
 /** Arguments that no template of the Release declares: they are dropped in silence. */
 function argumentFindings(
   object: SourceObject,
-  { analysis }: ReleaseSpec,
+  { analysis, strategy }: ReleaseSpec,
   context: LintContext,
 ): readonly LintFinding[] {
-  const templates = (analysis?.templates ?? []).map(({ name, clusterScope, group }) =>
+  const ofSteps = (strategy?.canary?.steps ?? []).flatMap((step) => step.analysis?.templates ?? []);
+  const templates = [...(analysis?.templates ?? []), ...ofSteps].map(({ name, clusterScope, group }) =>
     templateOf(object, context, name, clusterScope === true, group),
   );
   // What they are made of may declare it.

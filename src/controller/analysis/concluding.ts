@@ -43,7 +43,7 @@ export async function conclude(
   }
   const trouble = troubleOf(read, observed, evidence);
   const moment = { nowMs: deps.clock.nowMs(), instantMs: due.instantMs };
-  const verdict = verdictOf(evidence, specOf(run, evidence), release, moment, trouble, resultsOf(run));
+  const verdict = verdictOf(evidence, specOf(run, evidence), release, moment, trouble, resultsOf(run), isOfStep(due));
   const isChanged = isNews(run, verdict);
   const counted = { intervals: observed?.measured.length ?? 0, lateScrapes: observed?.lateScrapes ?? 0 };
   if (!isChanged && !isDue(run, evidence, verdict)) return { ...counted, isWritten: false, isChanged: false };
@@ -63,6 +63,8 @@ export async function conclude(
   if (isWritten && isChanged) await deps.enqueue(`${run.metadata.namespace}/${run.spec.release.name}`);
   return { ...counted, isWritten, isChanged };
 }
+
+const isOfStep = ({ run, release }: ReadRun['due']): boolean => release.status?.analysisRun !== run.metadata.name;
 
 function sayLeftOut(observed: RunObserved | undefined): string {
   if (observed === undefined) return '';

@@ -116,5 +116,6 @@ function releaseOf(cache: ObjectCache, run: AnalysisRun): Release | undefined {
   const ref = { type: TYPES.release, namespace, name: run.spec.release.name };
   const found = cache.get(ref) as unknown as Release | undefined; // checked by the API server
   if (found === undefined || found.metadata.uid !== run.spec.release.uid) return undefined;
-  return found.status?.analysisRun === name ? found : undefined;
+  const { analysisRun, stepRuns } = found.status ?? {};
+  return analysisRun === name || stepRuns?.at(-1) === name ? found : undefined;
 }

@@ -26,7 +26,7 @@ export interface Moment {
   readonly instantMs: number;
 }
 
-/** `results`: what providers measured, for runs that have such metrics. */
+/** `results`: what providers measured, for runs that have such metrics. `isOfStep`: the run is an analysis step's own. */
 export function verdictOf(
   evidence: RunEvidence,
   spec: AnalysisRunSpec,
@@ -34,8 +34,9 @@ export function verdictOf(
   { nowMs, instantMs }: Moment,
   trouble: Trouble,
   results: readonly MetricResult[] = [],
+  isOfStep = false,
 ): StepVerdict {
-  const question = questionOf(spec, release, nowMs);
+  const question = questionOf(spec, release, nowMs, isOfStep);
   const { measures = [] } = spec;
   if (measures.length === 0) return comparedVerdict(evidence, spec, question, trouble);
   const compared = spec.metrics.length === 0 ? undefined : comparedVerdict(evidence, spec, question, trouble);
@@ -67,7 +68,13 @@ function comparedVerdict(
   return verdict;
 }
 
-function questionOf(spec: AnalysisRunSpec, { spec: { ...releaseSpec }, status }: Release, nowMs: number): StepQuestion {
+/** The run of an analysis step is asked of that step alone; what its weight had before it began is none of its evidence. */
+function questionOf(
+  spec: AnalysisRunSpec,
+  { spec: { ...releaseSpec }, status }: Release,
+  nowMs: number,
+  isOfStep: boolean,
+): StepQuestion {
   const index = status?.step?.index ?? 0;
   const plan = planOf(releaseSpec);
   const step = plan.kind === 'plan' ? plan.steps[index - 1] : undefined;
@@ -76,7 +83,7 @@ function questionOf(spec: AnalysisRunSpec, { spec: { ...releaseSpec }, status }:
     attempt: spec.attempt,
     step: index,
     weight: status?.weight ?? 0,
-    sinceMs: weightSinceMs(status, spec),
+    sinceMs: isOfStep ? Date.parse(status?.step?.since ?? spec.startedAt) : weightSinceMs(status, spec),
     nowMs,
     ...(step?.kind === 'judge' && step.atLeastMs !== undefined ? { atLeastMs: step.atLeastMs } : {}),
     ...(step?.kind === 'judge' && step.atMostMs !== undefined ? { atMostMs: step.atMostMs } : {}),

@@ -2,7 +2,15 @@
 import { formatDuration } from '../../api/units.ts';
 import type { Action } from '../action.ts';
 import { isPastReturn, leaveInPlace } from './in-place.ts';
-import { isByReplicas, isFollowingSteps, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import {
+  isByReplicas,
+  isFollowingSteps,
+  isJudging,
+  isObserving,
+  isUnderWay,
+  type Rule,
+  type Situation,
+} from '../situation.ts';
 import {
   aborting,
   draftOf,
@@ -132,7 +140,7 @@ function notReady(s: Situation): Cause | undefined {
 }
 
 function inconclusivePolicy(s: Situation): Cause | undefined {
-  if (s.spec.analysis?.onInconclusive !== 'abort' || s.step?.kind !== 'judge' || !isFollowingSteps(s)) return undefined;
+  if (s.spec.analysis?.onInconclusive !== 'abort' || !isJudging(s) || !isFollowingSteps(s)) return undefined;
   if (s.verdict?.outcome !== 'Inconclusive' || s.verdict.blindSinceMs !== undefined) return undefined;
   // Too little traffic or time is the canary's own; missing data never aborts.
   if (!s.verdict.hadEnoughData && !UNDECIDED.has(s.verdict.reason)) return undefined;

@@ -63,7 +63,7 @@ function stepDone(s: Situation): StatusDraft | undefined {
     case 'mirror':
       return draft;
     case 'analysis':
-      return undefined;
+      return withoutPassedWeight(s, judged(s, draft, 0));
     case 'gate':
       return s.observed.gateAnswer?.isOpen === true ? draft : undefined;
     case 'judge':
@@ -90,6 +90,13 @@ export function judged(s: Situation, draft: StatusDraft, atLeastMs: number): Sta
   const isAllowed =
     verdict.outcome === 'Inconclusive' && s.spec.analysis?.onInconclusive === 'advance' && verdict.hadEnoughData;
   return isAllowed ? shown : undefined;
+}
+
+/** What a step's own templates say of a weight is less than what the release is judged by, where it is. */
+function withoutPassedWeight(s: Situation, draft: StatusDraft | undefined): StatusDraft | undefined {
+  if (draft === undefined || s.spec.analysis === undefined) return draft;
+  const { passedWeight: _passed, ...rest } = draft;
+  return s.status.passedWeight === undefined ? rest : { ...rest, passedWeight: s.status.passedWeight };
 }
 
 /** Edited steps never raise anything: the release is judged again at the highest new weight that is not above the present one. */

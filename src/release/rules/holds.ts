@@ -5,7 +5,7 @@
 import type { Finding } from '../../api/meta.ts';
 import { readDurationMs } from '../../api/units.ts';
 import { weightAt } from '../plan.ts';
-import { freshnessMs, isFollowingSteps, isGoingBack, type Rule, type Situation } from '../situation.ts';
+import { freshnessMs, isFollowingSteps, isGoingBack, isJudging, type Rule, type Situation } from '../situation.ts';
 import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
@@ -85,7 +85,8 @@ function judgedAt({ plan, status }: Situation, weight: number): number {
 
 /** Since when nothing usable was measured, ms since the epoch: the judge says so, or the judge itself is silent. */
 export function blindSince(s: Situation): number | undefined {
-  if (s.status.analysisRun === undefined || s.status.step === undefined) return undefined;
+  if (s.status.step === undefined || (s.status.analysisRun === undefined && s.step?.kind !== 'analysis'))
+    return undefined;
   if (s.verdict?.blindSinceMs !== undefined) return s.verdict.blindSinceMs;
   const lastMs = s.verdict?.intervalEndMs ?? Date.parse(s.status.step.since);
   return s.nowMs - lastMs > freshnessMs(s.spec) ? lastMs : undefined;
@@ -130,7 +131,7 @@ function blind(s: Situation): ReturnType<typeof holdCause> {
   if (hasRetreated && (s.verdict === undefined || blindSince(s) !== undefined)) {
     return { reason: 'Blind', message: s.status.message ?? '', waitingFor: s.status.weight === 0 ? 'person' : 'judge' };
   }
-  if (s.step?.kind !== 'judge') return undefined;
+  if (!isJudging(s)) return undefined;
   const since = blindSince(s);
   const graceMs = 3 * (readDurationMs(s.spec.analysis?.interval) ?? GRID_MS);
   if (since === undefined || s.nowMs - since < graceMs) return undefined;
@@ -152,7 +153,7 @@ const SAYS_OF_DATA: ReadonlySet<string> = new Set([
 ]);
 
 function inconclusive(s: Situation): ReturnType<typeof holdCause> {
-  if (s.step?.kind !== 'judge' || s.verdict?.outcome !== 'Inconclusive') return undefined;
+  if (!isJudging(s) || s.verdict?.outcome !== 'Inconclusive') return undefined;
   if (s.spec.analysis?.onInconclusive === 'advance' && s.verdict.hadEnoughData) return undefined;
   return { reason: s.verdict.reason, message: s.verdict.says, waitingFor: 'judge' };
 }

@@ -20,13 +20,18 @@ function outOfReach(s: Situation): Finding | undefined {
 /** What is wrong with the spec or its templates. Giving up and promoting need neither. */
 export function specFinding(s: Situation): Finding | undefined {
   const isEnding = s.status.phase === 'Aborting' || s.status.phase === 'Promoting';
-  return isEnding ? undefined : (s.planFinding ?? analysisFinding(s));
+  return isEnding ? undefined : (s.planFinding ?? analysisFinding(s) ?? stepFinding(s));
 }
 
 /** A run carries its own resolved copy; templates only matter until it exists. */
 function analysisFinding({ observed, spec }: Situation): Finding | undefined {
   if (spec.analysis === undefined || observed.analysis === undefined || observed.run !== undefined) return undefined;
   return observed.analysis.kind === undefined ? observed.analysis : undefined;
+}
+
+/** Known before the canary gets anything, and again where it would have to be made. */
+function stepFinding({ observed }: Situation): Finding | undefined {
+  return observed.stepRun === undefined ? observed.stepAnalysis : undefined;
 }
 
 function unclearLive({ status, traffic }: Situation): Finding | undefined {

@@ -1,6 +1,14 @@
 /** What the status says while nothing else happens: what it waits for, and the newest verdict. */
 import type { Reason } from '../../api/reasons.ts';
-import { isFollowingSteps, isObserving, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
+import {
+  isFollowingSteps,
+  isJudging,
+  isObserving,
+  isReady,
+  type Rule,
+  type Situation,
+  wasRouted,
+} from '../situation.ts';
 import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
 import { isByReplicas } from '../situation.ts';
 
@@ -34,7 +42,7 @@ function waitsFor(s: Situation, draft: StatusDraft): Waiting {
     };
   }
   const needsPods = s.canary !== undefined && !isReady(s.canary) && !(isByReplicas(s) && draft.weight === 0);
-  if (needsPods && s.step?.kind !== 'judge' && s.step?.kind !== 'pause') {
+  if (needsPods && !isJudging(s) && s.step?.kind !== 'pause') {
     const { workload = 'The canary', readyReplicas = 0, desiredReplicas = 0 } = s.canary ?? {};
     return {
       waitingFor: 'pods',

@@ -74,6 +74,20 @@ const verdict = (evidence: RunEvidence, trouble: Partial<Trouble> = {}, nowMs = 
   verdictOf(evidence, spec, release, { nowMs, instantMs: nowMs }, { isBehind: false, ...trouble });
 
 describe('the verdict of a poll', () => {
+  test('of the run of a step counts from the beginning of the step, not from that of its weight', () => {
+    const since = new Date(START + 400_000).toISOString();
+    const here = { ...release, status: { ...release.status, step: { ...release.status.step, since } } };
+    const nowMs = START + 600_000;
+    const measures = [{ name: 'smoke', provider: { web: { url: 'http://web' } }, successCondition: 'result == "ok"' }];
+    const times = { ...spec.rule, dwellMs: 0, atMostMs: 100_000 };
+    const measured = { ...spec, metrics: [], measures, rule: times, startedAt: since };
+    const empty = openEvidence(measured, new Map());
+    const asked = (isOfStep: boolean): StepVerdict =>
+      verdictOf(empty, measured, here, { nowMs, instantMs: nowMs }, { isBehind: false }, [], isOfStep);
+    expect(asked(true)).toMatchObject({ outcome: 'Continue', step: 2 });
+    expect(asked(false)).toMatchObject({ outcome: 'Inconclusive', reason: 'TimeIsUp' });
+  });
+
   test('speaks of the step, weight, revision and attempt that the Release is at', () => {
     expect(verdict(healthy)).toMatchObject({
       outcome: 'Pass',

@@ -252,3 +252,91 @@ describe('shares of the evidence', () => {
       expect(share).toBeCloseTo(shares[index] ?? Number.NaN, 12);
   });
 });
+
+describe('the run of an analysis step', () => {
+  const measured: AnalysisTemplateSpec = {
+    metrics: [
+      {
+        name: 'smoke',
+        interval: '60s',
+        count: 31,
+        successCondition: 'result == "ok"',
+        provider: { web: { url: 'http://web/selftest' } },
+      },
+    ],
+  };
+  const step = (requests: 'both' | 'canary' | 'none', templates = [{ name: 'own' }]): Partial<ResolveRunInput> => ({
+    share: 0.1,
+    step: { field: 'spec.strategy.canary.steps[2].analysis', templates, args: [], requests },
+  });
+  const own = (requests: 'both' | 'canary' | 'none', metrics: AnalysisTemplateSpec): Parameters<typeof resolve> => [
+    {},
+    { ...step(requests), template: () => metrics },
+  ];
+  const compared = (against?: { constant: string }): AnalysisTemplateSpec => ({
+    metrics: [{ name: 'errors', compare: { query: 'istio-requests', ...(against === undefined ? {} : { against }) } }],
+  });
+
+  test('has its templates, the numbers of the release, and its share of the error probability', () => {
+    const spec = run(...own('both', compared()));
+    const whole = run();
+    expect(spec.metrics.map(({ name }) => name)).toEqual(['errors']);
+    expect(spec.rule).toEqual({ ...whole.rule, falseAbort: whole.rule.falseAbort * 0.1 });
+  });
+
+  test('that only measures passes when all is measured, and has the time for it', () => {
+    expect(run(...own('none', measured)).rule).toMatchObject({ dwellMs: 0, atMostMs: 1_800_000 });
+  });
+
+  test('has arguments of its own before those of the release', () => {
+    const template: AnalysisTemplateSpec = {
+      args: [{ name: 'path' }, { name: 'host' }],
+      metrics: [
+        {
+          name: 'smoke',
+          successCondition: 'result == "ok"',
+          provider: { web: { url: 'http://{{args.host}}/{{args.path}}' } },
+        },
+      ],
+    };
+    const args = [
+      { name: 'path', value: 'release' },
+      { name: 'host', value: 'web' },
+    ];
+    const spec = run(
+      { args },
+      {
+        step: {
+          ...(step('both').step as NonNullable<ResolveRunInput['step']>),
+          args: [{ name: 'path', value: 'step' }],
+        },
+        template: () => template,
+      },
+    );
+    expect(spec.measures?.[0]?.provider).toEqual({ web: { url: 'http://web/step' } });
+  });
+
+  test('needs no analysis of the release', () => {
+    const { analysis: _analysis, ...spec } = labRelease({}).spec;
+    const found = resolve({}, { ...step('none'), release: { ...labRelease({}), spec }, template: () => measured });
+    expect('reason' in found ? found.message : found.measures?.length).toBe(1);
+  });
+
+  test.each([
+    ['none', undefined, /spec\.metrics\[0\] \(errors\) is compared, and at this step the canary has no requests\. Put/],
+    ['canary', undefined, /stable has no requests of the same kind/],
+    ['none', { constant: '1%' }, /the canary has no requests/],
+  ] as const)('cannot compare where requests are %s', (requests, against, says) => {
+    expect(refusal(...own(requests, compared(against)))).toMatch(says);
+  });
+
+  test('compares with a bound where only the canary has requests', () => {
+    expect(run(...own('canary', compared({ constant: '1%' }))).metrics).toHaveLength(1);
+  });
+
+  test('names the step when a template is missing', () => {
+    expect(refusal({}, step('both', [{ name: 'smoke' }]))).toMatch(
+      /^TemplateNotFound: Release shop\/web: spec\.strategy\.canary\.steps\[2\]\.analysis\.templates\[0\] names AnalysisTemplate smoke/,
+    );
+  });
+});

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/judge/verdict.ts';
 import { nextAction } from '../../../src/release/decide.ts';
 import { closedCause } from '../../../src/release/windows.ts';
+import { planOf as planOfSpec } from '../../../src/release/plan.ts';
 import type { PersonRequest } from '../../../src/release/observed.ts';
 import {
   aSpec,
@@ -25,6 +26,8 @@ type Event = (world: World, ghost: Ghost) => void;
 interface Ghost {
   readonly passed: Set<string>;
   readonly allowed: Set<string>;
+  /** Analysis steps, by the name of their run, that may be left. */
+  readonly leavable: Set<string>;
   requests: number;
 }
 
@@ -49,8 +52,11 @@ function reconcile(world: World, ghost: Ghost, isTwice: boolean): void {
   checkStep(before, world, ghost);
 }
 
-function remember(world: World, ghost: Ghost, { run }: ReturnType<typeof observe>): void {
+function remember(world: World, ghost: Ghost, { run, stepRun }: ReturnType<typeof observe>): void {
   const { status } = world;
+  const isAllowed = world.spec.analysis?.onInconclusive === 'advance';
+  if (stepRun?.verdict?.outcome === 'Pass' || (isAllowed && stepRun?.verdict?.outcome === 'Inconclusive'))
+    ghost.leavable.add(stepRun.name);
   const verdict = run?.verdict;
   if (verdict === undefined || status?.step === undefined) return;
   const isThisOne =
@@ -69,12 +75,26 @@ function checkStep(before: World, after: World, ghost: Ghost): void {
   expect(after.route >= 0 && after.route <= 100).toBe(true);
   if (before.status !== undefined && weight > before.status.weight)
     expect(whyRaised(before, after, ghost)).not.toBe('nothing');
+  if (isPastAnalysis(before, after)) {
+    expect(ghost.leavable).toContain(before.status?.stepRuns?.at(-1));
+  }
   // Routes only ever rise to what status says.
   const isSwap = liveOf(before) !== liveOf(after);
   if (!isSwap && canaryShare(after) > canaryShare(before)) expect(canaryShare(after)).toBeLessThanOrEqual(weight);
   // A revision is promoted only from 100 %.
   if (isSwap && before.spec.mode !== 'observe')
     expect(before.status?.weight === 100 && canaryShare(before) === 100).toBe(true);
+}
+
+/** An analysis step was left for the next one, by nobody's request and with the same plan. */
+function isPastAnalysis({ status, spec }: World, { status: after }: World): boolean {
+  const plan = planOfSpec(spec);
+  if (status?.step === undefined || after?.step === undefined || plan.kind !== 'plan' || spec.mode === 'observe')
+    return false;
+  const isAsked = after.handledRequest?.id !== status.handledRequest?.id;
+  const isSamePlan = status.plan === plan.hash && after.plan === plan.hash && status.attempt === after.attempt;
+  const isNext = after.step.index === status.step.index + 1;
+  return plan.steps[status.step.index - 1]?.kind === 'analysis' && isNext && isSamePlan && !isAsked;
 }
 
 function whyRaised(before: World, after: World, ghost: Ghost): string {
@@ -100,6 +120,7 @@ function whyRaised(before: World, after: World, ghost: Ghost): string {
   return 'nothing';
 }
 
+const SMOKE = { analysis: { templates: [{ name: 'smoke' }] } };
 const PLANS = {
   short: { stepWeights: [10, 25, 50] },
   long: {
@@ -111,14 +132,16 @@ const PLANS = {
       { pause: {} },
     ],
   },
+  smoked: { steps: [SMOKE, { setWeight: 30 }, { judge: {} }, SMOKE, SMOKE, { setWeight: 60 }] },
   full: { steps: [{ setReplicas: '50%' }, { setWeight: 20 }, { setWeight: 100 }, { pause: { duration: '30s' } }] },
 } as const;
 type PlanName = keyof typeof PLANS;
-const FIRST_WEIGHT: Readonly<Record<PlanName, number>> = { short: 10, long: 5, full: 20 };
+const FIRST_WEIGHT: Readonly<Record<PlanName, number>> = { short: 10, long: 5, smoked: 30, full: 20 };
 
 function planOf(world: World): PlanName {
   const canary = world.spec.strategy?.canary;
   if (canary?.stepWeights !== undefined) return 'short';
+  if (canary?.steps?.length === 6) return 'smoked';
   return canary?.steps?.length === 5 ? 'long' : 'full';
 }
 
@@ -223,7 +246,7 @@ const events: readonly fc.Arbitrary<Event>[] = [
       (world) =>
         editSpec(world, { paused }),
   ),
-  fc.constantFrom<PlanName[]>('short', 'long', 'full').map(
+  fc.constantFrom<PlanName[]>('short', 'long', 'smoked', 'full').map(
     (plan): Event =>
       (world) =>
         editSpec(world, { strategy: { canary: structuredClone(PLANS[plan]) as never } }),
@@ -256,6 +279,24 @@ const events: readonly fc.Arbitrary<Event>[] = [
       },
   ),
   fc.constant<Event>((world) => world.runs.delete(world.status?.analysisRun ?? '')),
+  fc.tuple(outcomes, fc.boolean(), fc.boolean()).map(
+    ([outcome, isForeign, hadEnoughData]): Event =>
+      (world) => {
+        const run = world.runs.get(world.status?.stepRuns?.at(-1) ?? '');
+        world.nowMs += 1_000;
+        if (run !== undefined)
+          run.verdict = aVerdict(world, { outcome, hadEnoughData, ...(isForeign ? { step: 1 } : {}) });
+      },
+  ),
+  fc.boolean().map(
+    (isDeleted): Event =>
+      (world) => {
+        const name = world.status?.stepRuns?.at(-1) ?? '';
+        const run = world.runs.get(name);
+        if (isDeleted) world.runs.delete(name);
+        else if (run !== undefined) run.isFinished = true;
+      },
+  ),
 ];
 
 const history = fc.array(fc.oneof({ weight: 6, arbitrary: events[1] ?? fc.constant(() => {}) }, ...events), {
@@ -263,9 +304,9 @@ const history = fc.array(fc.oneof({ weight: 6, arbitrary: events[1] ?? fc.consta
   maxLength: 60,
 });
 
-function play(steps: readonly Event[], spec = aSpec()): { world: World; ghost: Ghost } {
+function play(steps: readonly Event[], spec: World['spec'] = aSpec()): { world: World; ghost: Ghost } {
   const world = aWorld({ spec });
-  const ghost: Ghost = { passed: new Set(), allowed: new Set(), requests: 0 };
+  const ghost: Ghost = { passed: new Set(), allowed: new Set(), leavable: new Set(), requests: 0 };
   for (let i = 0; i < 3; i++) reconcile(world, ghost, true);
   for (const step of steps) step(world, ghost);
   return { world, ghost };
@@ -276,7 +317,23 @@ const RUNS = { numRuns: Number(process.env['SERIN_FC_RUNS'] ?? 300) };
 
 test('weights stay within 0 and 100, and rise only after a Pass, by policy, by a person or at the first step', () => {
   fc.assert(
-    fc.property(history, (steps) => void play(steps)),
+    fc.property(history, fc.constantFrom(...Object.values(PLANS)), (steps, plan) => {
+      void play(steps, aSpec({ strategy: { canary: structuredClone(plan) as never } }));
+    }),
+    RUNS,
+  );
+}, 300_000);
+
+test('whatever happened, no run of a step is left to be measured once the release is over', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const { world } = play(steps, aSpec({ strategy: { canary: structuredClone(PLANS.smoked) as never } }));
+      world.isRouteMissing = false;
+      world.abortRevision = world.members[idleOf(world)].revision;
+      settle(world);
+      const stepRuns = [...world.runs].filter(([name]) => /^web-[a-z]+-\d+-\d+-/.test(name));
+      expect(stepRuns.filter(([, { isFinished }]) => !isFinished)).toEqual([]);
+    }),
     RUNS,
   );
 }, 300_000);

@@ -6,6 +6,7 @@ import type { Release, ReleaseSpec, ReleaseStatus } from '../../../src/api/relea
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import type { Action, Announcement } from '../../../src/release/action.ts';
 import { nextAction } from '../../../src/release/decide.ts';
+import { stepRunNameOf } from '../../../src/release/step-run.ts';
 import type { ArmState, Observed, PersonRequest } from '../../../src/release/observed.ts';
 
 export type Member = 'web-v1' | 'web-v2';
@@ -32,6 +33,7 @@ export interface World {
   isRouteMissing: boolean;
   runs: Map<string, { isFinished: boolean; verdict?: StepVerdict }>;
   gateAnswer: Observed['gateAnswer'];
+  stepFinding: Observed['stepAnalysis'];
   abortRevision: string | undefined;
   request: PersonRequest | undefined;
   told: Announcement[];
@@ -66,6 +68,7 @@ export const aWorld = (change: Partial<World> = {}): World => ({
   isRouteMissing: false,
   runs: new Map(),
   gateAnswer: undefined,
+  stepFinding: undefined,
   abortRevision: undefined,
   request: undefined,
   told: [],
@@ -104,6 +107,8 @@ export function observe(world: World): Observed {
       ...(world.members[idleOf(world)].replicas === 0 ? { workload: { replicas: 0 } } : {}),
     },
     ...(run === undefined ? {} : { run }),
+    ...stepRunsOf(world),
+    ...(world.stepFinding === undefined || world.status?.step === undefined ? {} : { stepAnalysis: world.stepFinding }),
     ...(world.spec.analysis === undefined ? {} : { analysis: { kind: 'resolved', digest: 'x' } }),
     ...(world.gateAnswer === undefined ? {} : { gateAnswer: world.gateAnswer }),
     ...(world.abortRevision === undefined ? {} : { abortRevision: world.abortRevision }),
@@ -117,6 +122,21 @@ function currentRun(world: World): Observed['run'] {
   const name = status?.analysisRun ?? `web-${status?.revision.canary}-${status?.attempt}`;
   const run = world.runs.get(name);
   return run === undefined ? undefined : { name, ...run };
+}
+
+/** As the service reads them: the run of the step in force, and the oldest that is not. */
+function stepRunsOf({ status, runs }: World): Pick<Observed, 'stepRun' | 'endingRun'> {
+  const names = status?.stepRuns ?? [];
+  const present = status === undefined ? undefined : stepRunNameOf('web', status);
+  const read = (name: string | undefined): Observed['run'] => {
+    const run = name === undefined ? undefined : runs.get(name);
+    return run === undefined || name === undefined ? undefined : { name, ...run };
+  };
+  const [stepRun, endingRun] = [
+    read(names.find((name) => name === present)),
+    read(names.find((name) => name !== present)),
+  ];
+  return { ...(stepRun === undefined ? {} : { stepRun }), ...(endingRun === undefined ? {} : { endingRun }) };
 }
 
 function releaseOf(world: World): Release {

@@ -1,0 +1,53 @@
+/** The runs of analysis steps: named in status before they are made, and ended when their step is over, however it ended. */
+import { isFollowingSteps, isGoingBack, isObserving, type Rule, type Situation, wasRouted } from '../situation.ts';
+import { stepRunNameOf } from '../step-run.ts';
+import { draftOf, NOT_ROUTED, withWeight, write } from '../transitions.ts';
+import { blindSince } from './holds.ts';
+
+const MOST_RUNS = 8;
+
+/** Name that the run of the step in force has; `undefined` where the step has none. */
+function nameOf(s: Situation): string | undefined {
+  if (s.step?.kind !== 'analysis' || !isFollowingSteps(s) || isObserving(s)) return undefined;
+  return stepRunNameOf(s.observed.release.metadata.name, s.status);
+}
+
+/** One run for each time that such a step begins. Where somebody else ended it before it had decided, the step begins again. */
+export const prepareStepRun: Rule = (s) => {
+  const name = nameOf(s);
+  const { canary } = s.status.revision;
+  const { step, attempt } = s.status;
+  if (name === undefined || canary === undefined || step === undefined || attempt === undefined) return undefined;
+  if (isGoingBack(s) || !wasRouted(s.status)) return undefined;
+  const runs = s.status.stepRuns ?? [];
+  if (runs.at(-1) !== name)
+    return write(s, { ...draftOf(s), stepRuns: [...runs, name].slice(-MOST_RUNS) }, 'analysis run of the step');
+  const run = s.observed.stepRun;
+  if (run === undefined) return { kind: 'createRun', name, revision: canary, attempt, step: step.index };
+  return run.isFinished && !hasDecided(s) ? beginAgain(s, run.name) : undefined;
+};
+
+const hasDecided = (s: Situation): boolean =>
+  s.verdict !== undefined && s.verdict.outcome !== 'Continue' && blindSince(s) === undefined;
+
+function beginAgain(s: Situation, ended: string): ReturnType<Rule> {
+  const { index = 0, of = 0, since = s.now } = s.status.step ?? {};
+  // Another time has another name.
+  if (since === s.now) return undefined;
+  const draft = withWeight(s, draftOf(s), s.status.weight, index, of);
+  const message = `AnalysisRun ${ended} was ended before it had decided; the step begins again.`;
+  return write(s, { ...draft, reason: 'EvidenceLost', message }, 'evidence lost', NOT_ROUTED);
+}
+
+/** Nobody measures for a step that is over. */
+export const endStepRuns: Rule = (s) => {
+  const name = nameOf(s);
+  const over = (s.status.stepRuns ?? []).filter((each) => each !== name);
+  const [oldest] = over;
+  if (oldest === undefined) return undefined;
+  const run = [s.observed.endingRun, s.observed.stepRun].find((each) => each?.name === oldest);
+  if (run?.isFinished === false) return { kind: 'finishRun', name: oldest };
+  const left = (s.status.stepRuns ?? []).filter((each) => each !== oldest);
+  const { stepRuns: _runs, ...draft } = draftOf(s);
+  return write(s, left.length === 0 ? draft : { ...draft, stepRuns: left }, 'analysis run of the step ended');
+};
