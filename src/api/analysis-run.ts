@@ -87,6 +87,12 @@ export const AnalysisRunSpec = Type.Object(
         description: 'Arguments that are secrets: where they are read when something is measured.',
       }),
     ),
+    control: Type.Optional(
+      literals(
+        ['none'],
+        'Stable gets no requests at the same time: only bounds and measured metrics decide; absent: it does.',
+      ),
+    ),
     rule: Type.Object(
       {
         preset: text('sharp, recommended or tolerant.', 32),

@@ -27,8 +27,8 @@ type Combination =
 /** What the schemas accept today. */
 export const TODAY = {
   workloads: ['pair', 'deployment', 'argoRollout'],
-  strategies: ['canary'],
-  routers: ['istio'],
+  strategies: ['canary', 'blueGreen'],
+  routers: ['istio', 'service'],
 } as const satisfies {
   readonly workloads: readonly [WorkloadName, ...WorkloadName[]];
   readonly strategies: readonly [StrategyName, ...StrategyName[]];
@@ -42,6 +42,10 @@ const never = (because: string): Combination => ({ kind: 'never', because });
 /** What a workload does with each strategy when `traffic` allows it; what is left out is planned for every router. */
 const OWN_STEPS = never('The rollout object owns its steps and its traffic. Leave strategy and traffic out.');
 const NEEDS_ROUTER = never('Users are told apart by a router. Name one in spec.traffic.');
+const NEEDS_SWITCH = never(
+  'Users are switched from one version to the other. Name their Service in spec.traffic.service.',
+);
+const ALL_OR_NOTHING = never('A Service sends all requests to one version. Write blueGreen, or name another router.');
 const NEEDS_PODS_OF_ONE = never('The pods of one Deployment are replaced. Write `deployment` as the workload.');
 const NO_TRAFFIC = never(
   'The Deployment replaces its pods by itself and no traffic is steered. Leave spec.traffic out.',
@@ -57,7 +61,10 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
     if (workload === 'pair') return NEEDS_PODS_OF_ONE;
     return router === 'none' ? PLANNED : NO_TRAFFIC;
   }
-  if ((strategy === 'abTest' || strategy === 'blueGreen') && router === 'none') return NEEDS_ROUTER;
+  if (strategy === 'abTest' && router === 'none') return NEEDS_ROUTER;
+  if (strategy === 'blueGreen' && router === 'none') return NEEDS_SWITCH;
+  if (strategy !== 'blueGreen' && router === 'service') return ALL_OR_NOTHING;
+  if (strategy === 'blueGreen' && workload === 'pair' && (router === 'service' || router === 'istio')) return WORKS;
   const isOurs = workload === 'pair' || workload === 'deployment';
   const isBuilt = isOurs && strategy === 'canary' && (router === 'istio' || router === 'none');
   return isBuilt ? WORKS : PLANNED;

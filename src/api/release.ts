@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Argument } from './analysis-template.ts';
+import { BlueGreen } from './blue-green.ts';
 import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
@@ -135,10 +136,23 @@ export const Traffic = Type.Object(
         { description: 'Weights of an Istio VirtualService, between subsets or hosts.' },
       ),
     ),
+    service: Type.Optional(
+      Type.Object(
+        { name: name('Name of the Service that users reach, in the namespace of the Release.') },
+        {
+          description:
+            'The selector of a Service: all requests go to one version, or all to the other. For strategy blueGreen.',
+        },
+      ),
+    ),
   },
   {
     description: 'Who splits the traffic: exactly one router. Absent: by replica counts.',
-    ...rules(exactlyOne(...TODAY.routers)),
+    ...rules(exactlyOne(...TODAY.routers), {
+      rule: 'has(oldSelf.service) == has(self.service) && (!has(self.service) || self.service.name == oldSelf.service.name)',
+      message:
+        'the Service that is switched cannot be exchanged: delete the Release, which gives it back, and write another',
+    }),
   },
 );
 
@@ -267,6 +281,7 @@ export const Strategy = Type.Object(
         { description: 'Traffic moves in steps, each judged.', ...rules(exactlyOne('stepWeights', 'steps')) },
       ),
     ),
+    blueGreen: Type.Optional(BlueGreen),
   },
   { description: 'How it is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.strategies)) },
 );
@@ -450,6 +465,18 @@ export const ReleaseSpec = Type.Object(
       {
         rule: `!(${OWN_STEPS}) || (!has(self.strategy) && !has(self.traffic))`,
         message: 'the rollout object owns its steps and its traffic: leave strategy and traffic out',
+      },
+      {
+        rule: '!has(self.traffic) || !has(self.traffic.service) || (has(self.strategy) && has(self.strategy.blueGreen))',
+        message: 'a Service sends all requests to one version: write strategy blueGreen, or name another router',
+      },
+      {
+        rule: '!has(self.strategy) || !has(self.strategy.blueGreen) || has(self.traffic)',
+        message: 'blueGreen switches a Service: name it in traffic.service',
+      },
+      {
+        rule: '!has(self.strategy) || !has(self.strategy.blueGreen) || !has(self.analysis)',
+        message: 'blueGreen has no control at the same time: move the templates to strategy.blueGreen.analysis',
       },
       {
         rule: "!has(self.workload.deployment) || !has(self.mode) || self.mode == 'act'",

@@ -31,6 +31,7 @@ export function validateRelease(spec: unknown): readonly Finding[] {
     ...(release.strategy?.canary?.steps ?? []).flatMap(({ analysis }, index) =>
       analysis === undefined ? [] : referenceFindings(analysis, `spec.strategy.canary.steps[${index}].analysis`),
     ),
+    ...phaseFindings(release),
     ...windowFindings(release),
     ...notifyFindings(release),
   ];
@@ -130,6 +131,25 @@ function replicaFindings({ strategy, traffic }: ReleaseSpec): readonly Finding[]
       `spec.strategy.canary.steps[${index}].setReplicas needs a router: without spec.traffic the replica counts are the weights. Name a router, or take the step out.`,
     ),
   ];
+}
+
+/** What both analyses share is written beside them. */
+const SHARED = /spec\.analysis(?=\.(falseAbort|retreatAfter|retryAfter|retryLimit)\b)/g;
+
+/** The two analyses of blueGreen, in the words of the one that other strategies have. */
+function phaseFindings({ strategy }: ReleaseSpec): readonly Finding[] {
+  const field = 'spec.strategy.blueGreen.analysis';
+  const { before, after, ...shared } = strategy?.blueGreen?.analysis ?? {};
+  if (readDurationMs(shared.retryAfter) === 0)
+    return [invalid(`${field}.retryAfter is 0s, so a bad revision would come back at once. Write e.g. 10m.`)];
+  return Object.entries({ before, after }).flatMap(([phase, one]) =>
+    one === undefined
+      ? []
+      : analysisFindings({ ...shared, ...one }).map(({ reason, message }) => ({
+          reason,
+          message: message.replaceAll(SHARED, field).replaceAll('spec.analysis', `${field}.${phase}`),
+        })),
+  );
 }
 
 const DURATIONS = ['retreatAfter', 'interval', 'warmUp', 'dwell', 'atMost', 'history', 'retryAfter'] as const;

@@ -60,7 +60,7 @@ export function createReferenceIndex(): ReferenceIndex {
 }
 
 function rivalTerms(release: KubeObject): readonly Term[] {
-  return termsOfSpec(release).filter((each) => /^(Deployment|Rollout|VirtualService) /.test(each));
+  return termsOfSpec(release).filter((each) => /^(Deployment|Rollout|VirtualService|Service) /.test(each));
 }
 
 function releaseOfRun(run: KubeObject): ReleaseKey {
@@ -86,13 +86,17 @@ function termsOfSpec(object: KubeObject): readonly Term[] {
     terms.push(term('VirtualService', namespace, istio.virtualService?.name ?? ''));
     terms.push(term('DestinationRule', namespace, istio.destinationRule?.name ?? ''));
   }
-  for (const template of spec?.analysis?.templates ?? []) {
+  const { blueGreen } = spec?.strategy ?? {};
+  for (const name of [spec?.traffic?.service?.name, blueGreen?.preview])
+    if (name !== undefined) terms.push(term('Service', namespace, name));
+  const phases = [spec?.analysis, blueGreen?.analysis?.before, blueGreen?.analysis?.after];
+  for (const template of phases.flatMap((analysis) => analysis?.templates ?? [])) {
     const isCluster = template.clusterScope === true;
     terms.push(
       term(isCluster ? 'ClusterAnalysisTemplate' : 'AnalysisTemplate', isCluster ? '' : namespace, template.name),
     );
   }
-  if (spec?.analysis !== undefined) terms.push(term('MetricQuery', '', ''));
+  if (phases.some((analysis) => analysis !== undefined)) terms.push(term('MetricQuery', '', ''));
   return terms;
 }
 

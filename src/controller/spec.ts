@@ -17,14 +17,11 @@ export function wellFormed(spec: unknown): ReleaseSpec {
   const members = at(spec, 'workload', 'pair', 'members');
   const [first, second] = Array.isArray(members) ? (members as readonly unknown[]) : [];
   const isPair = typeof first === 'string' && typeof second === 'string';
-  const virtualService = stringAt(spec, 'traffic', 'istio', 'virtualService', 'name');
-  const istio = at(spec, 'traffic', 'istio');
+  const preview = stringAt(spec, 'strategy', 'blueGreen', 'preview');
   return {
     workload: isPair ? { pair: { members: [first, second] } } : rolloutOf(spec),
-    ...(isFields(at(spec, 'traffic'))
-      ? { traffic: virtualService === undefined ? {} : { istio: istioOf(istio, virtualService) } }
-      : {}),
-    strategy: {},
+    ...(isFields(at(spec, 'traffic')) ? { traffic: trafficOf(spec) } : {}),
+    strategy: preview === undefined ? {} : { blueGreen: { preview } },
     ...(at(spec, 'paused') === true ? { paused: true } : {}),
     ...(at(spec, 'mode') === 'observe' ? { mode: 'observe' } : {}),
   };
@@ -35,6 +32,13 @@ function rolloutOf(spec: unknown): ReleaseSpec['workload'] {
   const deployment = stringAt(spec, 'workload', 'deployment', 'name');
   if (deployment !== undefined) return { deployment: { name: deployment } };
   return argo === undefined ? {} : { argoRollout: { name: argo } };
+}
+
+function trafficOf(spec: unknown): NonNullable<ReleaseSpec['traffic']> {
+  const virtualService = stringAt(spec, 'traffic', 'istio', 'virtualService', 'name');
+  if (virtualService !== undefined) return { istio: istioOf(at(spec, 'traffic', 'istio'), virtualService) };
+  const service = stringAt(spec, 'traffic', 'service', 'name');
+  return service === undefined ? {} : { service: { name: service } };
 }
 
 function istioOf(istio: unknown, name: string): NonNullable<NonNullable<ReleaseSpec['traffic']>['istio']> {

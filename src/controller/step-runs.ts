@@ -29,7 +29,10 @@ export async function readStepRuns(
   return { ...(stepRun === undefined ? {} : { stepRun }), ...(endingRun === undefined ? {} : { endingRun }) };
 }
 
-/** All analysis steps before the release begins, so that a missing template does not show only half-way; afterwards the one in force. */
+/**
+ * All analysis steps before the release begins, so that a missing template does not show only half-way; afterwards the one in force. Where
+ * all users are switched at once, also those to come.
+ */
 export async function readStepAnalysis(
   deps: GatherDeps,
   release: Release,
@@ -39,11 +42,14 @@ export async function readStepAnalysis(
   const { status } = release;
   const index = status?.step?.index;
   const isUnderWay = status?.phase === 'Waiting' || status?.phase === 'Progressing' || status?.phase === 'Held';
-  if (workload === undefined || index === undefined || !isUnderWay || isMade) return undefined;
+  if (workload === undefined || index === undefined || !isUnderWay) return undefined;
+  const isSwitched = release.spec.strategy?.blueGreen !== undefined;
+  if (isMade && !isSwitched) return undefined;
   const plan = planOf(release.spec);
   const steps = plan.kind === 'plan' ? plan.steps : [];
   for (const [k, step] of steps.entries()) {
-    if (step.kind !== 'analysis' || (index > 0 && index !== k + 1)) continue;
+    if (step.kind !== 'analysis' || (isMade && index === k + 1)) continue;
+    if (index > 0 && (isSwitched ? k + 1 < index : k + 1 !== index)) continue;
     const spec = await analysisSpecOf(deps.reader, {
       release,
       workload,

@@ -47,6 +47,8 @@ export interface ResolveRunInput {
     readonly field: string;
     readonly templates: AnalysisSpec['templates'];
     readonly args: NonNullable<AnalysisSpec['args']>;
+    /** What it says otherwise than the release. */
+    readonly settings?: Omit<AnalysisSpec, 'templates' | 'args'>;
     /** Who has requests at that step. */
     readonly requests: 'both' | 'canary' | 'none';
   };
@@ -75,7 +77,11 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   if (analysis === undefined) {
     return invalid(`${where} has no spec.analysis, so there is nothing to judge. Add spec.analysis.templates.`);
   }
-  const rule = resolveRule(input, analysis, `${where}: spec.analysis`);
+  const rule = resolveRule(
+    input,
+    analysis,
+    `${where}: ${input.step?.settings === undefined ? 'spec.analysis' : field}`,
+  );
   if (isFinding(rule)) return rule;
   const found = composeTemplates(
     analysis.templates.map(({ name, clusterScope, group }) => ({ name, isCluster: clusterScope === true, group })),
@@ -97,11 +103,10 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   const { drafts, measures } = resolved;
   const metrics = drafts.map((draft) => draft.metric);
   if (measures.length === 0 && metrics.every(({ required }) => required === false)) {
-    return invalid(
-      `${where}: no metric of ${field}.templates is required, so nothing could ever pass. Set required: true on one of them.`,
-    );
+    return invalid(`${where}: ${nothingDecides(input, field)}`);
   }
-  const uncompared = input.step === undefined ? undefined : withoutRequests(drafts, input.step.requests);
+  const uncompared =
+    input.step === undefined || !hasControl(input) ? undefined : withoutRequests(drafts, input.step.requests);
   if (uncompared !== undefined) return uncompared;
   const asked = drafts.reduce((sum, { weight = 0 }) => sum + weight, 0);
   if (asked > 1 + 1e-9) {
@@ -119,9 +124,19 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     metrics: metrics.map((metric, index) => ({ ...metric, share: shares[index] ?? 0 })),
     ...(measures.length === 0 ? {} : { measures: [...measures] }),
     ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
+    ...(hasControl(input) ? {} : { control: 'none' as const }),
     rule: input.step === undefined ? rule : ruleOfStep(rule, drafts, measures),
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
+}
+
+/** All requests go to one version at a time: what is compared with the other one is shown and decides nothing (contracts 18). */
+const hasControl = ({ release }: ResolveRunInput): boolean => release.spec.strategy?.blueGreen === undefined;
+
+function nothingDecides(input: ResolveRunInput, field: string): string {
+  return hasControl(input)
+    ? `no metric of ${field}.templates is required, so nothing could ever pass. Set required: true on one of them.`
+    : `all metrics of ${field}.templates compare with stable, which has no requests at the same time, so nothing could ever pass. Add one with a bound (against: {constant: 1%}) or one that is measured (provider).`;
 }
 
 /** A step's templates take the place of the release's; everything else is as for the release. */
@@ -130,7 +145,7 @@ function analysisOf({ release, step }: ResolveRunInput): AnalysisSpec | undefine
   if (step === undefined) return analysis;
   const names = step.args.map(({ name }) => name);
   const inherited = (analysis?.args ?? []).filter(({ name }) => !names.includes(name));
-  return { ...analysis, templates: step.templates, args: [...step.args, ...inherited] };
+  return { ...analysis, ...step.settings, templates: step.templates, args: [...step.args, ...inherited] };
 }
 
 /** What is compared at a step needs requests there. A bound needs only the canary's. */
@@ -243,7 +258,8 @@ function resolveMetrics(
       );
     }
     // A comparison in dry run is shown and has no part of the evidence.
-    const judged = rules.isDryRun(metric.name) ? { ...metric, weight: '0%' } : metric;
+    const isShownOnly = !hasControl(input) && metric.compare.against?.constant === undefined;
+    const judged = rules.isDryRun(metric.name) || isShownOnly ? { ...metric, weight: '0%' } : metric;
     const preset = analysis.preset ?? 'recommended';
     const draft = resolveMetric(judged, metric.compare, preset, input.query, `${place} (${metric.name})`);
     if (isFinding(draft)) return draft;

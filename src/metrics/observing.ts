@@ -116,7 +116,9 @@ export function observeRun(
       const now = { weight, intervalMs, per: perByName.get(name) ?? 'all' };
       const settled = settle(reading, receipts[name], now, () => reread(name));
       lateScrapes += settled.isLate ? 1 : 0;
-      observations.set(name, weight === 0 ? withoutCanary(settled.observation) : settled.observation);
+      // Where nothing else is to come before users do, testers and load generators are whom it is judged by.
+      const isProbed = weight === 0 && spec.control === undefined;
+      observations.set(name, isProbed ? withoutCanary(settled.observation) : settled.observation);
       nextReceipts[name] = {
         endMs,
         weight,

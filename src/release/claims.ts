@@ -30,12 +30,18 @@ function deploymentsOf({ workload }: ReleaseSpec): readonly string[] {
   return [...(workload.pair?.members ?? []), ...(workload.deployment === undefined ? [] : [workload.deployment.name])];
 }
 
+const servicesOf = ({ traffic, strategy }: ReleaseSpec): readonly string[] =>
+  [traffic?.service?.name, strategy?.blueGreen?.preview].filter((name) => name !== undefined);
+
 function sharedClaim(one: ReleaseSpec, other: ReleaseSpec): string | undefined {
   const theirDeployments = deploymentsOf(other);
   const member = deploymentsOf(one).find((name) => theirDeployments.includes(name));
   if (member !== undefined) return `Deployment ${member}`;
   const [argo, theirArgo] = [one.workload.argoRollout?.name, other.workload.argoRollout?.name];
   if (argo !== undefined && argo === theirArgo) return `Rollout ${argo}`;
+  const theirServices = servicesOf(other);
+  const service = servicesOf(one).find((name) => theirServices.includes(name));
+  if (service !== undefined) return `Service ${service}`;
   const [mine, theirs] = [one.traffic?.istio?.virtualService, other.traffic?.istio?.virtualService];
   if (mine === undefined || theirs === undefined || mine.name !== theirs.name) return undefined;
   if (mine.routes === undefined || theirs.routes === undefined) return undefined;

@@ -7,6 +7,7 @@ import { sameJson } from '../api/fields.ts';
 import { type ReleaseSpec, type Step, STEPS } from '../api/release.ts';
 import { matchFinding } from '../api/request-match.ts';
 import { quote, readWeight, units } from '../api/units.ts';
+import { blueGreenSteps } from './blue-green.ts';
 import { canonicalJson, shortHash } from './revision.ts';
 import { type Beside, duration, type PlanStep, type Replicas } from './steps.ts';
 
@@ -30,17 +31,22 @@ export const RETREAT_AFTER_MS = 30 * 60_000;
 export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: undefined }) {
   const problems: string[] = [];
   const progressDeadlineMs = duration(spec.progressDeadline, 'spec.progressDeadline', problems);
-  const retreatAfterMs = duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems);
+  const retreatAfterMs =
+    duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems) ??
+    duration(
+      spec.strategy?.blueGreen?.analysis?.retreatAfter,
+      'spec.strategy.blueGreen.analysis.retreatAfter',
+      problems,
+    );
   if (spec.mode === 'observe' && spec.workload.deployment !== undefined) {
     problems.push(
       'spec.mode is observe, but the canary of spec.workload.deployment only exists because Serin holds the Deployment and makes it. Leave mode out, or observe a pair.',
     );
   }
   const isJudged = spec.analysis !== undefined;
-  const written = writtenSteps(spec, isJudged, problems);
-  const steps = isJudged ? withImpliedJudges(written, problems) : written.map(asTimetable);
-  if (problems.length === 0) checkOrder(steps, isJudged, problems);
-  if (problems.length === 0) checkRouter(spec, problems);
+  const { blueGreen } = spec.strategy ?? {};
+  const steps =
+    blueGreen === undefined ? canarySteps(spec, isJudged, problems) : blueGreenSteps(spec, blueGreen, problems);
   const [first] = problems;
   if (first !== undefined) return { reason: 'InvalidSpec', message: first };
   return {
@@ -89,6 +95,14 @@ export function replicasAt(plan: Plan, index: number, stableReplicas: number): n
   return 'count' in last.replicas
     ? last.replicas.count
     : Math.max(1, Math.ceil(last.replicas.fraction * stableReplicas));
+}
+
+function canarySteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {
+  const written = writtenSteps(spec, isJudged, problems);
+  const steps = isJudged ? withImpliedJudges(written, problems) : written.map(asTimetable);
+  if (problems.length === 0) checkOrder(steps, isJudged, problems);
+  if (problems.length === 0) checkRouter(spec, problems);
+  return steps;
 }
 
 function writtenSteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {

@@ -1,4 +1,5 @@
 /** How often a revision that was rejected may be tried again, and what else speaks against it. Each try has its share of the error probability (contracts 6). */
+import type { AnalysisSpec } from '../api/release.ts';
 import type { PersonRequest } from './observed.ts';
 import { isUnderWay, type Situation } from './situation.ts';
 
@@ -12,10 +13,17 @@ interface Retries {
   readonly isUsedUp: boolean;
 }
 
-export function retriesOf({ status, spec }: Situation, revision: string): Retries {
-  const tries = (status.history ?? []).filter((entry) => entry.revision === revision);
+const fieldOf = ({ spec }: Situation): string =>
+  spec.strategy?.blueGreen === undefined ? 'spec.analysis' : 'spec.strategy.blueGreen.analysis';
+
+/** Of the release as a whole, wherever its analysis is written. */
+export const retrySettings = ({ spec }: Situation): Pick<AnalysisSpec, 'retryLimit' | 'retryAfter'> =>
+  spec.strategy?.blueGreen?.analysis ?? spec.analysis ?? {};
+
+export function retriesOf(s: Situation, revision: string): Retries {
+  const tries = (s.status.history ?? []).filter((entry) => entry.revision === revision);
   const attempts = Math.max(0, ...tries.map(({ attempt }) => attempt));
-  const limit = spec.analysis?.retryLimit ?? RETRY_LIMIT;
+  const limit = retrySettings(s).retryLimit ?? RETRY_LIMIT;
   return { attempts, limit, isUsedUp: attempts > limit };
 }
 
@@ -36,6 +44,6 @@ export function whyNoRetry(
     return `The annotation serin.dev/abort still gives up ${revision}. Remove it first.`;
   const { attempts, limit, isUsedUp } = retriesOf(s, revision);
   return isUsedUp
-    ? `${revision} was tried ${attempts} times; spec.analysis.retryLimit allows ${limit} retries.`
+    ? `${revision} was tried ${attempts} times; ${fieldOf(s)}.retryLimit allows ${limit} retries.`
     : undefined;
 }

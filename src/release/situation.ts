@@ -8,7 +8,7 @@ import type { ArmState, Observed, RunState, TrafficState, WorkloadState } from '
 import { gatedPlanOf, isGatedSpec } from './gated/plan.ts';
 import { type Plan, planOf } from './plan.ts';
 import { stepRunNameOf } from './step-run.ts';
-import type { PlanStep } from './steps.ts';
+import type { PlanStep, StepSettings } from './steps.ts';
 
 export interface Situation {
   readonly observed: Observed;
@@ -112,9 +112,13 @@ function acceptedVerdict(
 const isBlindOnly = ({ outcome, blindSinceMs }: StepVerdict): boolean =>
   blindSinceMs !== undefined && outcome !== 'Pass' && outcome !== 'Fail';
 
+/** How the analysis in force decides: as its step says, where that says anything, otherwise as the release does. */
+export const settingsOf = ({ spec, step }: Pick<Situation, 'spec' | 'step'>): StepSettings =>
+  step?.kind === 'analysis' ? { ...spec.analysis, ...step.settings } : (spec.analysis ?? {});
+
 /** A verdict older than this raises nothing: whoever judges may have stopped. Three polls, and never under three minutes. */
-export function freshnessMs(spec: ReleaseSpec): number {
-  return Math.max(3 * 60_000, 3 * (readDurationMs(spec.analysis?.interval) ?? 0));
+export function freshnessMs(s: Situation): number {
+  return Math.max(3 * 60_000, 3 * (readDurationMs(settingsOf(s).interval) ?? 0));
 }
 
 const UNDER_WAY: ReadonlySet<Phase> = new Set(['Waiting', 'Progressing', 'Held', 'Promoting', 'Aborting']);
@@ -130,6 +134,9 @@ export const isObserving = ({ spec }: Situation): boolean => spec.mode === 'obse
 
 /** Another controller moves pods and traffic. */
 export const isGated = ({ spec }: Situation): boolean => isGatedSpec(spec);
+
+/** All requests go from one version to the other at once. */
+export const isSwitched = ({ spec }: Pick<Situation, 'spec'>): boolean => spec.strategy?.blueGreen !== undefined;
 
 /** No router: the share of requests is the share of pods, and the `replicas` router scales both sides. */
 export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined && !isGatedSpec(spec);

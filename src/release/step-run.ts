@@ -22,8 +22,8 @@ export function runPartOf(plan: Plan, index?: number): Pick<ResolveRunInput, 'sh
   const { whole, step: ofStep } = sharesOf(plan);
   const step = index === undefined ? undefined : plan.steps[index - 1];
   if (index === undefined || step?.kind !== 'analysis') return { share: whole };
-  const { field, templates, args = [] } = step;
-  return { share: ofStep, step: { field, templates, args, requests: requestsAt(plan, index) } };
+  const { field, templates, args = [], settings = {} } = step;
+  return { share: ofStep, step: { field, templates, args, settings, requests: requestsAt(plan, index) } };
 }
 
 /** `<release>-<revision>-<attempt>-<step>-<hash of when it began>`; `undefined` where no step is in force. */

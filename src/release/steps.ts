@@ -1,5 +1,5 @@
 /** What the steps of a plan are; every strategy is written in these. */
-import type { AnalysisStep } from '../api/release.ts';
+import type { AnalysisSpec, AnalysisStep } from '../api/release.ts';
 import type { RequestMatch } from '../api/request-match.ts';
 import { quote, readDurationMs, units } from '../api/units.ts';
 
@@ -13,11 +13,14 @@ export type PlanStep =
   | { readonly kind: 'gate'; readonly url: string }
   | { readonly kind: 'notify'; readonly message: string }
   /** These templates have to pass, beside the run of the whole release; `field` is where they are named. */
-  | ({ readonly kind: 'analysis'; readonly field: string } & AnalysisStep)
+  | ({ readonly kind: 'analysis'; readonly field: string; readonly settings?: StepSettings } & AnalysisStep)
   /** From here on these requests go to the canary, until another match. */
   | { readonly kind: 'match'; readonly match: RequestMatch }
   /** From here on the canary gets copies of so many requests, until another mirror. */
   | { readonly kind: 'mirror'; readonly percent: number };
+
+/** How an analysis step decides where it says more than the release. */
+export type StepSettings = Omit<AnalysisSpec, 'templates' | 'args'>;
 
 /** What the canary gets beside its weight. */
 export interface Beside {

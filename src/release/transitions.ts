@@ -13,7 +13,7 @@ import type { Action, Announcement } from './action.ts';
 import { type Routed, type StatusDraft, statusOf } from './conditions.ts';
 import { type Plan, weightAt } from './plan.ts';
 import { canonicalJson } from './revision.ts';
-import type { Situation } from './situation.ts';
+import { isSwitched, type Situation } from './situation.ts';
 
 export type { StatusDraft } from './conditions.ts';
 
@@ -146,10 +146,13 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
   }
   if (step?.kind === 'pause')
     return { ...waitingFor(next, 'pause'), ...BEGUN.pause, message: `A pause at ${weight} % (${at}).` };
-  const message = `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;
+  const message = isSwitched(s)
+    ? `All requests go to ${draft.revision.canary ?? 'the new revision'} now (${at}).`
+    : `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;
   const moved: StatusDraft = {
     ...next,
-    verdict: plan.isJudged ? JUDGING : unjudged(next),
+    // All there is to say until the next analysis is what the one before the switch said.
+    ...(isSwitched(s) ? {} : { verdict: plan.isJudged ? JUDGING : unjudged(next) }),
     reason: 'Advanced',
     message,
   };

@@ -6,8 +6,9 @@ import type { TrafficState, WorkloadState } from '../release/observed.ts';
 import { istio } from './istio.ts';
 import type { Router } from './port.ts';
 import { replicas } from './replicas.ts';
+import { service } from './service.ts';
 
-export const routers: Readonly<Partial<Record<Router['name'], Router>>> = { istio, replicas };
+export const routers: Readonly<Partial<Record<Router['name'], Router>>> = { istio, replicas, service };
 
 /** The router of `spec.traffic`, or why there is none. */
 export function routerOf(spec: Pick<ReleaseSpec, 'traffic'>): Router | Finding {

@@ -31,6 +31,16 @@ const inMode = (workload: unknown, mode?: string) => ({
   strategy: { canary: { stepWeights: [5] } },
   ...(mode === undefined ? {} : { mode }),
 });
+const withSwitch = (traffic: unknown, more: unknown = {}) => ({
+  workload: { pair: { members: ['a', 'b'] } },
+  strategy: { blueGreen: {} },
+  ...(traffic === undefined ? {} : { traffic }),
+  ...(more as object),
+});
+const theService = { service: { name: 'web' } };
+const theRoute = { istio: { virtualService: { name: 'web' } } };
+const phase = { templates: [{ name: 'web' }] };
+const judgedSwitch = (analysis: unknown) => withSwitch(theService, { strategy: { blueGreen: { analysis } } });
 const pairOfTwo = { pair: { members: ['a', 'b'] } };
 const one = { deployment: { name: 'web' } };
 
@@ -42,6 +52,50 @@ const release: readonly CelCase[] = [
     pass: [inMode(pairOfTwo, 'observe'), inMode(one), inMode(one, 'act')],
     fail: [inMode(one, 'observe')],
   },
+  {
+    path: 'spec',
+    says: 'a Service sends all requests to one version',
+    field: '',
+    pass: [withSwitch(theService), withSwitch(theRoute)],
+    fail: [withSwitch(theService, { strategy: { canary: { stepWeights: [5] } } })],
+  },
+  {
+    path: 'spec',
+    says: 'blueGreen switches a Service: name it',
+    field: '',
+    pass: [withSwitch(theService)],
+    fail: [withSwitch(undefined)],
+  },
+  {
+    path: 'spec',
+    says: 'blueGreen has no control at the same time',
+    field: '',
+    pass: [withSwitch(theService)],
+    fail: [withSwitch(theService, { analysis: { templates: [{ name: 'web' }] } })],
+  },
+  {
+    path: 'spec.strategy.blueGreen.analysis',
+    says: 'nothing is judged',
+    field: '',
+    pass: [judgedSwitch({ before: phase }), judgedSwitch({ after: phase })],
+    fail: [judgedSwitch({}), judgedSwitch({ falseAbort: '1%' })],
+  },
+  ...(['before', 'after'] as const).flatMap((which): readonly CelCase[] => [
+    {
+      path: `spec.strategy.blueGreen.analysis.${which}`,
+      says: 'dwell is longer than atMost',
+      field: '',
+      pass: [judgedSwitch({ [which]: { ...phase, dwell: '3m', atMost: '3m' } })],
+      fail: [judgedSwitch({ [which]: { ...phase, dwell: '4m', atMost: '3m' } })],
+    },
+    {
+      path: `spec.strategy.blueGreen.analysis.${which}.templates`,
+      says: 'a template is named twice',
+      field: '',
+      pass: [judgedSwitch({ [which]: { templates: [{ name: 'a' }, { name: 'b' }] } })],
+      fail: [judgedSwitch({ [which]: { templates: [{ name: 'a' }, { name: 'a' }] } })],
+    },
+  ]),
   {
     path: 'spec.windows[]',
     says: 'the window opens and closes at the same time',
@@ -86,17 +140,17 @@ const release: readonly CelCase[] = [
   },
   {
     path: 'spec.traffic',
-    says: 'istio is missing',
+    says: 'write exactly one of istio, service',
     field: 'traffic',
     pass: [undefined, { istio: { virtualService: { name: 'web' } } }],
     fail: [{}, { nginx: {} }],
   },
   {
     path: 'spec.strategy',
-    says: 'canary is missing',
+    says: 'write exactly one of canary, blueGreen',
     field: 'strategy',
     pass: [{ canary: { stepWeights: [5] } }],
-    fail: [{}, { blueGreen: {} }],
+    fail: [{}, { canary: { stepWeights: [5] }, blueGreen: {} }],
   },
   {
     path: 'spec.strategy.canary',

@@ -34,6 +34,18 @@ export const istioSpec: ReleaseSpec = {
   analysis: { templates: [{ name: 'web' }] },
 };
 
+/** Judged before the switch and after it, by a bound. */
+export const blueGreenSpec: ReleaseSpec = {
+  workload: istioSpec.workload,
+  traffic: { service: { name: 'shop' } },
+  strategy: {
+    blueGreen: {
+      preview: 'shop-preview',
+      analysis: { before: { templates: [{ name: 'bound' }] }, after: { templates: [{ name: 'bound' }] } },
+    },
+  },
+};
+
 /** What a test puts into the cluster before the first look. */
 export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): readonly KubeObject[] {
   const routes = [
@@ -48,11 +60,14 @@ export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): rea
   ];
   return [
     service('web', { app: 'web' }),
+    service('shop', { app: 'web', version: 'v1' }),
+    service('shop-preview', { app: 'web', version: 'v2' }),
     destinationRule('web', { v1: { version: 'v1' }, v2: { version: 'v2' } }),
     virtualService(routes, { gateways: ['mesh'] }),
     deployment('web-v1'),
     deployment('web-v2'),
     analysisTemplate(),
+    analysisTemplate('bound', { constant: '1%' }),
     {
       apiVersion: API_VERSION,
       kind: 'Release',
@@ -62,7 +77,8 @@ export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): rea
   ];
 }
 
-export function analysisTemplate(): KubeObject {
+/** `against`: absent, compared with stable. */
+export function analysisTemplate(name = 'web', against?: { readonly constant: string }): KubeObject {
   const counts = {
     total: { metric: 'istio_requests_total' },
     bad: { metric: 'istio_requests_total', match: { response_code: { regex: '5..' } } },
@@ -77,8 +93,8 @@ export function analysisTemplate(): KubeObject {
   return {
     apiVersion: API_VERSION,
     kind: 'AnalysisTemplate',
-    metadata: { name: 'web', namespace: 'shop' },
-    spec: { metrics: [{ name: 'errors', compare: { inline } }] },
+    metadata: { name, namespace: 'shop' },
+    spec: { metrics: [{ name: 'errors', compare: { inline, ...(against === undefined ? {} : { against }) } }] },
   };
 }
 
@@ -98,7 +114,7 @@ export interface ReleaseCluster {
   deploy(member: string, image: string): Promise<void>;
   /** Says this about the release as it stands now. */
   judge(outcome: StepVerdict['outcome'], change?: Partial<StepVerdict>, of?: 'release' | 'step'): Promise<void>;
-  /** Weights of the steered route: `[v1, v2]`. */
+  /** Weights of the steered route, or of the Service that is switched: `[v1, v2]`. */
   weights(): Promise<readonly [number, number]>;
   readonly messages: ReleaseMessage[];
 }
@@ -191,6 +207,11 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
       await edit(TYPES.analysisRun, run.metadata.name, [{ op: 'add', path: '/status', value }], 'status');
     },
     weights: async () => {
+      const steered = await kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
+      const switched = at((await get(TYPES.service, 'shop'))['spec'], 'selector', 'version');
+      // A Release that is gone has given the Service back, or never had it.
+      const isSwitched = at(steered, 'spec', 'traffic', 'service') !== undefined || switched !== 'v1';
+      if (isSwitched) return switched === 'v1' ? [100, 0] : switched === 'v2' ? [0, 100] : [0, 0];
       const route = (await get(TYPES.virtualService, 'web'))['spec'];
       const rules = at(route, 'http') as readonly {
         readonly name?: string;

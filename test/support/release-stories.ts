@@ -6,7 +6,14 @@ import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import type { Release, ReleaseSpec, Step } from '../../src/api/release.ts';
 import { SerinError } from '../../src/errors.ts';
 import type { KubeClient } from '../../src/kube/port.ts';
-import { dyingClient, istioSpec, type ReleaseCluster, releaseCluster, type Settle } from './release-cluster.ts';
+import {
+  blueGreenSpec,
+  dyingClient,
+  istioSpec,
+  type ReleaseCluster,
+  releaseCluster,
+  type Settle,
+} from './release-cluster.ts';
 
 export interface Stage {
   readonly kube: KubeClient;
@@ -53,6 +60,7 @@ export async function endState({ kube }: Stage): Promise<unknown> {
     weights: status?.weights?.map(({ weight, step }) => ({ weight, step })),
     finalizers: isGone ? [] : (release.metadata.finalizers ?? []),
     routes: at(await get(TYPES.virtualService, 'web'), 'spec'),
+    switches: [await selectorOf(get, 'shop'), await selectorOf(get, 'shop-preview')],
     members: [at(await get(TYPES.deployment, 'web-v1'), 'spec'), at(await get(TYPES.deployment, 'web-v2'), 'spec')],
     // A server with garbage collection takes the runs of a Release along.
     runs: isGone ? [] : runs.map((run) => [withoutTime(run.metadata.name), at(run, 'status', 'phase')]),
@@ -62,6 +70,10 @@ export async function endState({ kube }: Stage): Promise<unknown> {
 
 /** Runs of steps are named after the moment as well. */
 const withoutTime = (run: string): string => run.replace(/(-\d+-\d+)-[a-z0-9]{5}$/, '$1');
+const selectorOf = async (
+  get: (type: (typeof TYPES)['service'], name: string) => Promise<KubeObject | undefined>,
+  name: string,
+): Promise<unknown> => at(await get(TYPES.service, name), 'spec', 'selector');
 
 /** Without a server that removes it: deletion was asked for, and nothing holds it any more. */
 function isReleased({ metadata }: KubeObject): boolean {
@@ -150,6 +162,62 @@ export const STORIES: Readonly<
     ends: 'Aborted 100/0',
     spec: inSteps({ setWeight: 10 }, { setWeight: 20 }, SMOKE),
     acts: [deployNext, judged('Pass'), judgedStep('Fail')],
+  },
+  'a switch that is promoted': {
+    ends: 'Promoted 0/100',
+    spec: blueGreenSpec,
+    acts: [deployNext, judgedStep('Pass'), judgedStep('Pass')],
+  },
+  'a version that fails before its switch': {
+    ends: 'Aborted 100/0',
+    spec: blueGreenSpec,
+    acts: [deployNext, judgedStep('Fail')],
+  },
+  'a version that fails after its switch': {
+    ends: 'Aborted 100/0',
+    spec: blueGreenSpec,
+    acts: [deployNext, judgedStep('Pass'), judgedStep('Fail')],
+  },
+  'a newer version after the switch': {
+    ends: 'Promoted 0/100',
+    spec: blueGreenSpec,
+    acts: [
+      deployNext,
+      judgedStep('Pass'),
+      (_stage, worker) => worker.deploy('web-v2', 'web:3'),
+      judgedStep('Pass'),
+      judgedStep('Pass'),
+    ],
+  },
+  'a deletion after the switch': {
+    ends: 'gone 100/0',
+    spec: blueGreenSpec,
+    acts: [deployNext, judgedStep('Pass'), deleted],
+  },
+  'two switches in a row, the second one given up, and then deleted': {
+    ends: 'gone 0/100',
+    spec: blueGreenSpec,
+    acts: [
+      deployNext,
+      requested('promote-full'),
+      (_stage, worker) => worker.deploy('web-v1', 'web:3'),
+      judgedStep('Pass'),
+      judgedStep('Fail'),
+      deleted,
+    ],
+  },
+  'an old manifest that is applied after the switch': {
+    ends: 'Promoted 0/100',
+    spec: blueGreenSpec,
+    acts: [
+      deployNext,
+      judgedStep('Pass'),
+      (_stage, worker) =>
+        worker.edit(TYPES.service, 'shop', [
+          { op: 'replace', path: '/spec/selector', value: { app: 'web', version: 'v1' } },
+        ]),
+      judgedStep('Pass'),
+    ],
   },
   'replica counts as weights': {
     ends: 'Promoted 100/0',

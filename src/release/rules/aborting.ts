@@ -8,6 +8,7 @@ import {
   isJudging,
   isObserving,
   isUnderWay,
+  settingsOf,
   type Rule,
   type Situation,
 } from '../situation.ts';
@@ -140,7 +141,7 @@ function notReady(s: Situation): Cause | undefined {
 }
 
 function inconclusivePolicy(s: Situation): Cause | undefined {
-  if (s.spec.analysis?.onInconclusive !== 'abort' || !isJudging(s) || !isFollowingSteps(s)) return undefined;
+  if (settingsOf(s).onInconclusive !== 'abort' || !isJudging(s) || !isFollowingSteps(s)) return undefined;
   if (s.verdict?.outcome !== 'Inconclusive' || s.verdict.blindSinceMs !== undefined) return undefined;
   // Too little traffic or time is the canary's own; missing data never aborts.
   if (!s.verdict.hadEnoughData && !UNDECIDED.has(s.verdict.reason)) return undefined;

@@ -8,6 +8,7 @@ import {
   isFollowingSteps,
   isGoingBack,
   isReady,
+  settingsOf,
   type Rule,
   type Situation,
   wasRouted,
@@ -88,7 +89,7 @@ export function judged(s: Situation, draft: StatusDraft, atLeastMs: number): Sta
   const shown = { ...draft, verdict: verdictShown(verdict) };
   if (verdict.outcome === 'Pass') return { ...shown, passedWeight: s.status.weight };
   const isAllowed =
-    verdict.outcome === 'Inconclusive' && s.spec.analysis?.onInconclusive === 'advance' && verdict.hadEnoughData;
+    verdict.outcome === 'Inconclusive' && settingsOf(s).onInconclusive === 'advance' && verdict.hadEnoughData;
   return isAllowed ? shown : undefined;
 }
 

@@ -5,7 +5,15 @@
 import type { Finding } from '../../api/meta.ts';
 import { readDurationMs } from '../../api/units.ts';
 import { weightAt } from '../plan.ts';
-import { freshnessMs, isFollowingSteps, isGoingBack, isJudging, type Rule, type Situation } from '../situation.ts';
+import {
+  freshnessMs,
+  isFollowingSteps,
+  isGoingBack,
+  isJudging,
+  settingsOf,
+  type Rule,
+  type Situation,
+} from '../situation.ts';
 import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
@@ -89,7 +97,7 @@ export function blindSince(s: Situation): number | undefined {
     return undefined;
   if (s.verdict?.blindSinceMs !== undefined) return s.verdict.blindSinceMs;
   const lastMs = s.verdict?.intervalEndMs ?? Date.parse(s.status.step.since);
-  return s.nowMs - lastMs > freshnessMs(s.spec) ? lastMs : undefined;
+  return s.nowMs - lastMs > freshnessMs(s) ? lastMs : undefined;
 }
 
 function contested(s: Situation): ReturnType<typeof holdCause> {
@@ -133,7 +141,7 @@ function blind(s: Situation): ReturnType<typeof holdCause> {
   }
   if (!isJudging(s)) return undefined;
   const since = blindSince(s);
-  const graceMs = 3 * (readDurationMs(s.spec.analysis?.interval) ?? GRID_MS);
+  const graceMs = 3 * (readDurationMs(settingsOf(s).interval) ?? GRID_MS);
   if (since === undefined || s.nowMs - since < graceMs) return undefined;
   const { reason = 'NoData' } = s.verdict ?? {};
   return {
@@ -154,6 +162,6 @@ const SAYS_OF_DATA: ReadonlySet<string> = new Set([
 
 function inconclusive(s: Situation): ReturnType<typeof holdCause> {
   if (!isJudging(s) || s.verdict?.outcome !== 'Inconclusive') return undefined;
-  if (s.spec.analysis?.onInconclusive === 'advance' && s.verdict.hadEnoughData) return undefined;
+  if (settingsOf(s).onInconclusive === 'advance' && s.verdict.hadEnoughData) return undefined;
   return { reason: s.verdict.reason, message: s.verdict.says, waitingFor: 'judge' };
 }

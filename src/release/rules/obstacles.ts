@@ -1,6 +1,6 @@
 /** What keeps a release from being carried out at all, and how that is shown. Nothing here touches a user's object. */
 import type { Finding } from '../../api/meta.ts';
-import { isFollowingSteps, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import { isFollowingSteps, isSwitched, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { OBSTACLES } from '../conditions.ts';
 import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
@@ -30,8 +30,9 @@ function analysisFinding({ observed, spec }: Situation): Finding | undefined {
 }
 
 /** Known before the canary gets anything, and again where it would have to be made. */
-function stepFinding({ observed }: Situation): Finding | undefined {
-  return observed.stepRun === undefined ? observed.stepAnalysis : undefined;
+function stepFinding(s: Situation): Finding | undefined {
+  // What comes after a switch must be possible before it.
+  return s.observed.stepRun === undefined || isSwitched(s) ? s.observed.stepAnalysis : undefined;
 }
 
 function unclearLive({ status, traffic }: Situation): Finding | undefined {

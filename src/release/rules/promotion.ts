@@ -23,7 +23,9 @@ export const promote: Rule = (s) => {
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
     return { kind: 'finishRun', name: s.observed.run.name };
   // Where weights are replicas, the last pod of the old version goes only now.
-  return write(s, promoted(s), 'promoted', isByReplicas(s) ? NOT_ROUTED : ROUTED);
+  // The preview goes to the other version now.
+  const isToBeRouted = isByReplicas(s) || s.spec.strategy?.blueGreen?.preview !== undefined;
+  return write(s, promoted(s), 'promoted', isToBeRouted ? NOT_ROUTED : ROUTED);
 };
 
 /** 100 %, if the canary's pods can take it; otherwise the draft as it is. */
@@ -75,7 +77,8 @@ export function promoted(s: Situation): StatusDraft {
 
 /** Where weights are replicas, the old version has none left anyway; whoever only observes scales nothing. */
 function scaleDownAt(s: Situation): { readonly scaleDownAt?: string } {
-  const afterMs = readDurationMs(s.spec.workload.pair?.scaleDownAfter);
+  const after = s.spec.strategy?.blueGreen?.scaleDownAfter ?? s.spec.workload.pair?.scaleDownAfter;
+  const afterMs = readDurationMs(after);
   if (afterMs === undefined || isByReplicas(s) || isObserving(s)) return {};
   return { scaleDownAt: new Date(s.nowMs + afterMs).toISOString() };
 }

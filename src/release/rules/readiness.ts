@@ -7,6 +7,7 @@ import {
   isGoingBack,
   isObserving,
   isReady,
+  isSwitched,
   type Rule,
   type Situation,
 } from '../situation.ts';
@@ -28,7 +29,8 @@ export const watchReadiness: Rule = (s) => {
 function neededReplicas(s: Situation, index: number, weight: number): number {
   const stable = Math.max(1, s.workload?.stable.desiredReplicas ?? 1);
   const asked = s.plan === undefined ? undefined : replicasAt(s.plan, index, stable);
-  if (weight === 100) return Math.max(stable, asked ?? 0);
+  // What is switched takes all requests at once, and is judged in that size before.
+  if (weight === 100 || isSwitched(s)) return Math.max(stable, asked ?? 0);
   const present = s.canary?.desiredReplicas ?? 0;
   // Beside its Deployment the canary has as many pods as its share of the requests asks for, so that they are loaded alike.
   if (s.workload?.inPlace !== undefined) return asked ?? Math.max(1, present, Math.ceil((stable * weight) / 100));
@@ -41,7 +43,8 @@ export function scaleFor(s: Situation, index: number, weight: number): Action | 
   if (s.workload.isAutoscaled || isByReplicas(s) || isObserving(s)) return undefined;
   const replicas = neededReplicas(s, index, weight);
   const isExact = s.canary.desiredReplicas === replicas;
-  if (isExact || (weight === 100 && s.canary.desiredReplicas > replicas)) return undefined;
+  const isFullSize = weight === 100 || isSwitched(s);
+  if (isExact || (isFullSize && s.canary.desiredReplicas > replicas)) return undefined;
   return { kind: 'writeWorkload', intent: { kind: 'scaleCanary', replicas }, because: `step ${index}` };
 }
 

@@ -1,6 +1,6 @@
 /** A revision that failed, tried again by itself after a time that doubles with each try; only where the spec asks for it. */
 import { readDurationMs } from '../../api/units.ts';
-import { retriesOf } from '../retries.ts';
+import { retriesOf, retrySettings } from '../retries.ts';
 import { isGated, isObserving, type Rule, type Situation } from '../situation.ts';
 import { NOT_ROUTED, started, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
@@ -19,8 +19,8 @@ export const retryByItself: Rule = (s) => {
 
 /** When the revision that failed last is due again, ms since the epoch; `undefined`: never by itself. */
 export function retryDueMs(s: Situation): number | undefined {
-  const { status, spec, workload, observed } = s;
-  const afterMs = readDurationMs(spec.analysis?.retryAfter);
+  const { status, workload, observed } = s;
+  const afterMs = readDurationMs(retrySettings(s).retryAfter);
   const last = status.history?.at(-1);
   if (afterMs === undefined || last === undefined || status.phase !== 'Aborted' || isObserving(s)) return undefined;
   // What a person gave up, only a person tries again.

@@ -8,8 +8,8 @@ import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
 
 const PARTS = {
   workload: { pair: { members: ['a', 'b'] }, deployment: { name: 'a' } },
-  strategy: { canary: { stepWeights: [5] } },
-  traffic: { istio: { virtualService: { name: 'web' } } },
+  strategy: { canary: { stepWeights: [5] }, blueGreen: {} },
+  traffic: { istio: { virtualService: { name: 'web' } }, service: { name: 'web' } },
 };
 
 /** A spec that names exactly this combination; parts that do not exist yet are empty objects. */
