@@ -110,6 +110,10 @@ function durationsOf(written: string | undefined, count: number): readonly numbe
 function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
   if (isGatedSpec(spec))
     throw usage(`${where} follows the steps of its Rollout, which are not in this file. Give them: --weights 5,25,50.`);
+  if (spec.strategy?.blueGreen !== undefined)
+    throw usage(
+      `${where} sends all requests to one version at a time, so there is nothing to compare and nothing to plan: bounds and measured metrics decide. Give weights to see what a canary would take: --weights 5,25,50.`,
+    );
   const plan = planOf(spec);
   if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
   const steps: { weight: number; durationMs: number }[] = [];

@@ -22,6 +22,8 @@ interface Example {
   readonly changed: string;
 }
 const EXAMPLES: readonly Example[] = [
+  ['blue-green/istio', 'web-v2'],
+  ['blue-green/service', 'web-v2'],
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
   ['pair/analysis-step', 'web-v2'],
@@ -30,7 +32,7 @@ const EXAMPLES: readonly Example[] = [
 ].map(([name = '', changed = '']) => ({ name, changed, file: join(root, 'deploy/examples', `${name}.yaml`) }));
 
 test('each file of these folders is here', async () => {
-  for (const folder of ['deployment', 'pair']) {
+  for (const folder of ['blue-green', 'deployment', 'pair']) {
     const files = await readdir(join(root, 'deploy/examples', folder));
     expect(files.map((file) => `${folder}/${basename(file, '.yaml')}`)).toEqual(
       EXAMPLES.map(({ name }) => name).filter((name) => name.startsWith(`${folder}/`)),
@@ -73,7 +75,8 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
     for (let steps = 0; steps < 6; steps++) {
       const { status } = await worker.release();
       if (status?.phase !== 'Progressing') break;
-      await (status.stepRuns === undefined ? judged : judgedStep)('Pass')(stage, worker);
+      if (status.step?.waitingFor === 'pause') stage.clock.pass(600_000);
+      else await (status.stepRuns === undefined ? judged : judgedStep)('Pass')(stage, worker);
       await worker.reconcile();
     }
     expect((await worker.release()).status).toMatchObject({ phase: 'Promoted', reason: 'Promoted' });
@@ -81,6 +84,9 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
     const found = await stage.kube.get({ type: TYPES.deployment, namespace: NAMESPACE, name: changed });
     const [container] = listAt(found, 'spec', 'template', 'spec', 'containers');
     expect(stringAt(container, 'image')).toBe('registry.example/web:2');
+    const users = await stage.kube.get({ type: TYPES.service, namespace: NAMESPACE, name: 'web' });
+    const switched = stringAt(users, 'spec', 'selector', 'version');
+    expect([undefined, 'v2']).toContain(switched);
     const weighted = await stage.kube.get({ type: TYPES.virtualService, namespace: NAMESPACE, name: 'web' });
     if (weighted === undefined) return;
     const routes = listAt(listAt(weighted, 'spec', 'http')[0], 'route');

@@ -65,7 +65,19 @@ function releaseReferences(object: SourceObject): readonly Reference[] {
   const ofSteps = listAt(value, 'spec', 'strategy', 'canary', 'steps').flatMap((step, index) =>
     templatesIn(object, ['spec', 'strategy', 'canary', 'steps', index, 'analysis', 'templates'], step),
   );
-  const templates = [...templatesIn(object, ['spec', 'analysis', 'templates'], at(value, 'spec')), ...ofSteps];
+  const blueGreen = at(value, 'spec', 'strategy', 'blueGreen');
+  const ofSwitch = ['before', 'after'].flatMap((phase) =>
+    templatesIn(object, ['spec', 'strategy', 'blueGreen', 'analysis', phase, 'templates'], {
+      analysis: at(blueGreen, 'analysis', phase),
+    }),
+  );
+  const templates = [
+    ...templatesIn(object, ['spec', 'analysis', 'templates'], at(value, 'spec')),
+    ...ofSteps,
+    ...ofSwitch,
+  ];
+  const service = (path: Path, name: string | undefined): readonly Reference[] =>
+    name === undefined ? [] : [{ path, kind: 'Service', group: '', name, namespace }];
   const members = listAt(value, 'spec', 'workload', 'pair', 'members').flatMap((name, index) =>
     typeof name === 'string'
       ? [{ path: ['spec', 'workload', 'pair', 'members', index], kind: 'Deployment', group: 'apps', name, namespace }]
@@ -82,6 +94,8 @@ function releaseReferences(object: SourceObject): readonly Reference[] {
     ...members,
     ...istio('virtualService', 'VirtualService'),
     ...istio('destinationRule', 'DestinationRule'),
+    ...service(['spec', 'traffic', 'service', 'name'], stringAt(value, 'spec', 'traffic', 'service', 'name')),
+    ...service(['spec', 'strategy', 'blueGreen', 'preview'], stringAt(blueGreen, 'preview')),
   ];
 }
 
@@ -96,7 +110,7 @@ function templatesIn(object: SourceObject, path: Path, holder: unknown): readonl
 }
 
 /** Objects that are hardly ever in one folder with their Release are only looked for where their like is. */
-const OFTEN_ELSEWHERE = ['Deployment', 'VirtualService', 'DestinationRule'];
+const OFTEN_ELSEWHERE = ['Deployment', 'VirtualService', 'DestinationRule', 'Service'];
 
 function look(object: SourceObject, reference: Reference, context: LintContext): readonly LintFinding[] {
   const { kind, name, path, namespace } = reference;

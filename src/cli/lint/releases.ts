@@ -35,9 +35,11 @@ export const checkRelease: Check = (object, context) => {
   const plan = planOf(release);
   if (plan.kind !== 'plan') return [];
   const run = release.analysis === undefined ? { findings: [] } : resolve(object, release, context, plan);
-  const steps = plan.steps.flatMap((step, index) =>
-    step.kind === 'analysis' ? resolve(object, release, context, plan, index + 1).findings : [],
-  );
+  const steps = plan.steps.flatMap((step, index) => {
+    if (step.kind !== 'analysis') return [];
+    const { spec, findings } = resolve(object, release, context, plan, index + 1);
+    return [...findings, ...controlFindings(object, step.field, spec)];
+  });
   return [
     ...run.findings,
     ...steps,
@@ -98,7 +100,9 @@ function resolve(
     },
     spec: release,
   };
-  const intervalMs = readDurationMs(release.analysis?.interval);
+  const written = step === undefined ? undefined : plan.steps[step - 1];
+  const own = written?.kind === 'analysis' ? written.settings?.interval : undefined;
+  const intervalMs = readDurationMs(own ?? release.analysis?.interval);
   const resolved = resolveRun({
     release: whole,
     revision: 'lint',
@@ -116,11 +120,28 @@ function resolve(
   // The checks of references say these, with a suggestion.
   if (resolved.reason === 'TemplateNotFound' || resolved.reason === 'QueryNotFound') return { findings: [] };
   const isOwn = resolved.message.startsWith('Release ');
-  const written = step === undefined ? undefined : plan.steps[step - 1];
   const field = written?.kind === 'analysis' ? written.field : 'spec.analysis';
   const path = pathIn(isOwn ? resolved.message : `${field}.templates `);
   const rule = /no value|argument/.test(resolved.message) ? 'argument' : 'schema';
   return { findings: [finding(rule, object.place(path), resolved.message)] };
+}
+
+/** Before a switch and after it one version has all requests. */
+function controlFindings(
+  object: SourceObject,
+  field: string,
+  run: AnalysisRunSpec | undefined,
+): readonly LintFinding[] {
+  if (run?.control !== 'none') return [];
+  const shown = run.metrics.filter(({ against }) => against?.constant === undefined).map(({ name }) => name);
+  if (shown.length === 0) return [];
+  return [
+    finding(
+      'no-control',
+      object.place(pathIn(`${field}.templates `)),
+      `${shown.join(', ')}: compared with stable, which has no requests at the same time, so ${shown.length === 1 ? 'it is' : 'they are'} shown and decide${shown.length === 1 ? 's' : ''} nothing. Bounds (against: {constant: 1%}) and measured metrics decide.`,
+    ),
+  ];
 }
 
 /** Arguments that no template of the Release declares: they are dropped in silence. */
@@ -336,7 +357,7 @@ function deadlineFindings(object: SourceObject, release: ReleaseSpec, plan: Plan
 /** The idle member of a pair is scaled from zero, and never otherwise: what it has must carry its weight. */
 function podFindings(
   object: SourceObject,
-  { workload, traffic }: ReleaseSpec,
+  { workload, traffic, strategy }: ReleaseSpec,
   plan: Plan,
   context: LintContext,
 ): readonly LintFinding[] {
@@ -346,7 +367,9 @@ function podFindings(
   const [one, two] = members.map((member) =>
     member === undefined ? undefined : (numberAt(member.value, 'spec', 'replicas') ?? 1),
   );
-  const weights = plan.steps.flatMap((step) => (step.kind === 'setWeight' && step.weight < 100 ? [step.weight] : []));
+  // With a switch the last weight is judged as well; in steps what is left is the promotion's, and scaled for it.
+  const most = strategy?.blueGreen === undefined ? 99 : 100;
+  const weights = plan.steps.flatMap((step) => (step.kind === 'setWeight' && step.weight <= most ? [step.weight] : []));
   const [largest, smallest] = [Math.max(0, ...weights), Math.min(100, ...weights.filter((weight) => weight > 0))];
   if (one === undefined || two === undefined || weights.length === 0) return [];
   const [few, many] = [Math.min(one, two), Math.max(one, two)];

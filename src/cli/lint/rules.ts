@@ -41,6 +41,10 @@ export const RULES = {
   'unreachable-limit': { severity: 'warning', meaning: 'A limit that no run can reach.' },
   'long-analysis': { severity: 'warning', meaning: 'Measurements that take longer than the step they belong to.' },
   'undecidable-step': { severity: 'warning', meaning: 'A step that ends before a verdict is possible.' },
+  'no-control': {
+    severity: 'note',
+    meaning: 'A comparison with stable where stable has no requests at the same time: it is shown and decides nothing.',
+  },
   'short-deadline': { severity: 'warning', meaning: 'A deadline before the earliest possible end.' },
   'too-few-pods': { severity: 'warning', meaning: 'Too few pods for the weight they are to get.' },
   provider: { severity: 'error', meaning: 'A metric without exactly one source that Serin can ask.' },

@@ -340,3 +340,49 @@ describe('the run of an analysis step', () => {
     );
   });
 });
+
+describe('a run without a control', () => {
+  const inline = {
+    summary: 'x',
+    labels: { workload: 'w' },
+    counts: counts.counts ?? { total: { metric: 'a' }, bad: { metric: 'b' } },
+  };
+  const bound = { name: 'bound', compare: { inline, against: { constant: '1%' } } };
+  const compared = { name: 'compared', compare: { inline } };
+  const switched = (metrics: AnalysisTemplateSpec['metrics']): Parameters<typeof resolve> => {
+    const release = labRelease({});
+    const { analysis: _none, ...spec } = release.spec;
+    const field = 'spec.strategy.blueGreen.analysis.after';
+    const templates = [{ name: 'own' }];
+    return [
+      {},
+      {
+        release: { ...release, spec: { ...spec, traffic: { service: { name: 'web' } }, strategy: { blueGreen: {} } } },
+        template: () => ({ metrics }) as AnalysisTemplateSpec,
+        share: 0.5,
+        step: { field, templates, args: [], settings: { falseAbort: '4%', dwell: '1m' }, requests: 'canary' },
+      },
+    ];
+  };
+
+  test('lets bounds decide and shows what is compared', () => {
+    const { control, metrics, rule } = run(...switched([bound, compared]));
+    expect(control).toBe('none');
+    expect(metrics.map(({ name, share, required }) => [name, share, required ?? true])).toEqual([
+      ['bound', 1, true],
+      ['compared', 0, false],
+    ]);
+    expect(rule.dwellMs).toBe(60_000);
+    expect(rule.falseAbort).toBeCloseTo(run({ falseAbort: '4%' }).rule.falseAbort / 2, 12);
+  });
+
+  test('is refused where nothing could decide', () => {
+    expect(refusal(...switched([compared]))).toMatch(
+      /after\.templates compare with stable, which has no requests at the same time.* Add one with a bound/,
+    );
+  });
+
+  test('is no other strategy’s', () => {
+    expect(run().control).toBeUndefined();
+  });
+});
