@@ -27,7 +27,7 @@ type Combination =
 /** What the schemas accept today. */
 export const TODAY = {
   workloads: ['pair', 'deployment', 'argoRollout'],
-  strategies: ['canary', 'blueGreen'],
+  strategies: ['canary', 'blueGreen', 'rollingUpdate'],
   routers: ['istio', 'service'],
 } as const satisfies {
   readonly workloads: readonly [WorkloadName, ...WorkloadName[]];
@@ -59,7 +59,8 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
   if (ownsSteps(workload)) return OWN_STEPS;
   if (strategy === 'rollingUpdate' || strategy === 'recreate') {
     if (workload === 'pair') return NEEDS_PODS_OF_ONE;
-    return router === 'none' ? PLANNED : NO_TRAFFIC;
+    if (router !== 'none') return NO_TRAFFIC;
+    return strategy === 'rollingUpdate' && workload === 'deployment' ? WORKS : PLANNED;
   }
   if (strategy === 'abTest' && router === 'none') return NEEDS_ROUTER;
   if (strategy === 'blueGreen' && router === 'none') return NEEDS_SWITCH;

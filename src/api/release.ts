@@ -9,6 +9,7 @@ import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
 import { RequestMatch } from './request-match.ts';
+import { RollingUpdate } from './rolling-update.ts';
 import { TemplateRefs } from './template-refs.ts';
 import {
   Condition,
@@ -282,6 +283,7 @@ export const Strategy = Type.Object(
       ),
     ),
     blueGreen: Type.Optional(BlueGreen),
+    rollingUpdate: Type.Optional(RollingUpdate),
   },
   { description: 'How it is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.strategies)) },
 );

@@ -106,7 +106,8 @@ function canarySteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): 
 }
 
 function writtenSteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {
-  const canary = spec.strategy?.canary;
+  const { canary, rollingUpdate } = spec.strategy ?? {};
+  if (rollingUpdate !== undefined) return pausesOf(rollingUpdate.pauses, isJudged, problems);
   if (canary === undefined) {
     problems.push('spec.strategy names no strategy. Write `canary: {stepWeights: [5, 25, 50]}`.');
     return [];
@@ -116,13 +117,28 @@ function writtenSteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]):
     problems.push('spec.strategy.canary needs exactly one of stepWeights and steps. Keep one of them.');
     return [];
   }
-  if (canary.stepWeights !== undefined) return shortForm(canary.stepWeights, isJudged, problems);
+  if (canary.stepWeights !== undefined)
+    return shortForm(canary.stepWeights, 'spec.strategy.canary.stepWeights', isJudged, problems);
   return (canary.steps ?? []).flatMap((step, i) => longForm(step, `spec.strategy.canary.steps[${i}]`, problems));
 }
 
-function shortForm(weights: readonly number[], isJudged: boolean, problems: string[]): PlanStep[] {
+/** Requests are spread over pods, so a share of the pods is the weight. */
+function pausesOf(pauses: readonly string[], isJudged: boolean, problems: string[]): PlanStep[] {
+  const field = 'spec.strategy.rollingUpdate.pauses';
+  const wrong = pauses.findIndex((share) => !/^\d{1,2}%$/.test(share));
+  if (wrong >= 0)
+    problems.push(`${field}[${wrong}] is ${quote(pauses[wrong])}. Write a share of the pods such as 25%.`);
+  return shortForm(
+    pauses.map((share) => Number.parseInt(share, 10)),
+    field,
+    isJudged,
+    problems,
+  );
+}
+
+function shortForm(weights: readonly number[], list: string, isJudged: boolean, problems: string[]): PlanStep[] {
   weights.forEach((weight, i) => {
-    const field = `spec.strategy.canary.stepWeights[${i}]`;
+    const field = `${list}[${i}]`;
     checkWeight(weight, field, problems);
     const previous = weights[i - 1] ?? 0;
     if (weight <= previous) {

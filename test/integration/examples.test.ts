@@ -26,6 +26,7 @@ const EXAMPLES: readonly Example[] = [
   ['blue-green/service', 'web-v2'],
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
+  ['deployment/rolling-update', 'web'],
   ['pair/analysis-step', 'web-v2'],
   ['pair/istio', 'web-v2'],
   ['pair/replicas', 'web-v2'],

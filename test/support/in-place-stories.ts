@@ -64,6 +64,12 @@ const BY_REPLICAS: ReleaseSpec = {
   strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { duration: '1m' } }] } },
 };
 
+const ROLLING: ReleaseSpec = {
+  workload: inPlaceSpec.workload,
+  strategy: { rollingUpdate: { pauses: ['25%', '50%'] } },
+  analysis: { templates: [{ name: 'web' }] },
+};
+
 export interface Story {
   readonly acts: readonly Act[];
   readonly spec?: ReleaseSpec;
@@ -164,6 +170,17 @@ export const IN_PLACE_STORIES: Readonly<Record<string, Story>> = {
     spec: BY_REPLICAS,
     acts: [deploy('web:2'), passed(61_000)],
     ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'a rolling update with two pauses that pass': {
+    spec: ROLLING,
+    acts: [deploy('web:2'), judged('Pass'), judged('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'a rolling update that fails at its second pause: the old pods are all there': {
+    spec: ROLLING,
+    acts: [deploy('web:2'), judged('Pass'), judged('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    ...HELD,
   },
   'without a router, a person aborts': {
     spec: BY_REPLICAS,

@@ -280,6 +280,15 @@ function minRequestsFinding(
 
 /** The judge as written, or the weight that it belongs to. */
 function stepPlace(object: SourceObject, release: ReleaseSpec, plan: Plan, index: number, weight: number) {
+  const { rollingUpdate } = release.strategy ?? {};
+  if (rollingUpdate !== undefined)
+    return object.place([
+      'spec',
+      'strategy',
+      'rollingUpdate',
+      'pauses',
+      Math.max(0, rollingUpdate.pauses.indexOf(`${weight}%`)),
+    ]);
   const { stepWeights, steps = [] } = release.strategy?.canary ?? {};
   const base = ['spec', 'strategy', 'canary'];
   if (stepWeights !== undefined)

@@ -1,5 +1,5 @@
 /** What keeps a Deployment from being released in place, each with the field and the fix. Nothing is touched then. */
-import { at, labelsAt } from '../../api/fields.ts';
+import { at, labelsAt, stringAt } from '../../api/fields.ts';
 import { type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import { canaryNameOf } from '../../release/in-place.ts';
@@ -20,7 +20,19 @@ export function refusalOf(input: WorkloadInput): Refusal | undefined {
       message: `spec.workload.deployment.name is ${quote(name)}, but namespace ${namespace} has no Deployment of that name. Create it, or name another.`,
     };
   }
-  return hasReservedLabel(found) ?? foreignCanary(input, found) ?? overlap(input, found);
+  return (
+    replacesAllAtOnce(input, found) ?? hasReservedLabel(found) ?? foreignCanary(input, found) ?? overlap(input, found)
+  );
+}
+
+/** What stops all pods before it starts others has no shares to pause at. */
+function replacesAllAtOnce({ spec }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
+  if (spec.strategy?.rollingUpdate === undefined) return undefined;
+  if (stringAt(deployment, 'spec', 'strategy', 'type') !== 'Recreate') return undefined;
+  return {
+    reason: 'InvalidSpec',
+    message: `spec.strategy is rollingUpdate, but Deployment ${quote(deployment.metadata.name)} has spec.strategy.type Recreate, which stops all pods before it starts new ones. Set RollingUpdate there.`,
+  };
 }
 
 function hasReservedLabel(deployment: KubeObject): Refusal | undefined {

@@ -198,3 +198,28 @@ test('a plan with analysis has a judge between any weight from 1 to 99 and a lat
     { numRuns: 2_000 },
   );
 });
+
+test.each<readonly [string, string[], boolean, string]>([
+  ['each pause is judged', ['25%', '50%'], true, '25, judge, 50, judge'],
+  ['without an analysis each pause has its time', ['25%'], false, '25, pause 180000'],
+  [
+    'pauses that do not rise',
+    ['50%', '25%'],
+    true,
+    'spec.strategy.rollingUpdate.pauses[1] is 25, which is not above 50. Let the weights rise from step to step.',
+  ],
+  [
+    'a pause that is no share',
+    ['some'],
+    true,
+    'spec.strategy.rollingUpdate.pauses[0] is "some". Write a share of the pods such as 25%.',
+  ],
+])('a rolling update: %s', (_name, pauses, isJudged, expected) => {
+  const spec: ReleaseSpec = {
+    workload: { deployment: { name: 'web' } },
+    strategy: { rollingUpdate: { pauses } },
+    ...(isJudged ? { analysis: anAnalysis } : {}),
+  };
+  const plan = planOf(spec);
+  expect(plan.kind === 'plan' ? plan.steps.map(short).join(', ') : plan.message).toBe(expected);
+});

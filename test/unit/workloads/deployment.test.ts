@@ -286,6 +286,11 @@ describe('what cannot work is said with the field and the fix, and nothing is to
     },
   });
 
+  const rolling: ReleaseSpec = {
+    workload: inPlaceSpec.workload,
+    strategy: { rollingUpdate: { pauses: ['25%'] } },
+  };
+
   test.each([
     {
       name: 'no such Deployment',
@@ -315,8 +320,19 @@ describe('what cannot work is said with the field and the fix, and nothing is to
       reason: 'RouteNotUnderstood',
       says: 'serin.dev/role=canary',
     },
-  ])('$name', async ({ objects, reason, says }) => {
-    const stage = await aStage(inPlaceSpec, objects);
+    {
+      name: 'a rolling update of what stops all pods first',
+      spec: rolling,
+      objects: inPlaceObjects(rolling).map((object) =>
+        object.kind === 'Deployment'
+          ? { ...object, spec: { ...(object['spec'] as object), strategy: { type: 'Recreate' } } }
+          : object,
+      ),
+      reason: 'InvalidSpec',
+      says: 'has spec.strategy.type Recreate, which stops all pods before it starts new ones. Set RollingUpdate there.',
+    },
+  ])('$name', async ({ objects, reason, says, spec = inPlaceSpec }) => {
+    const stage = await aStage(spec, objects);
     const before = JSON.stringify(await users(stage));
     const worker = stage.worker();
     await worker.reconcile();
