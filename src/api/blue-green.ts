@@ -1,4 +1,7 @@
-/** strategy.blueGreen: all requests at once, judged before the switch and after it. There is no control, so bounds and providers decide. */
+/**
+ * Strategies that give all requests to one version at a time: blueGreen switches between two that stand, recreate stops one and starts
+ * the other. There is no control, so bounds and providers decide.
+ */
 import Type, { type Static } from 'typebox';
 import { Argument } from './analysis-template.ts';
 import { duration, listMap, literals, name, percent, rules } from './schema.ts';
@@ -38,30 +41,37 @@ const phase = (description: string) =>
     },
   );
 
+const NO_CONTROL =
+  'There is no control at the same time: metrics with a bound and measured ones decide, comparisons with stable are only shown.';
+
+/** What all analyses of a strategy share. */
+const shared = {
+  falseAbort: Type.Optional(
+    percent('Probability of aborting a healthy version, for all analyses together; 5% where left out.'),
+  ),
+  retreatAfter: Type.Optional(
+    duration('Without usable data this long, users get the old version back; 30m where left out.'),
+  ),
+  retryLimit: Type.Optional(
+    Type.Integer({ description: 'How often one revision may be retried.', minimum: 0, maximum: 10 }),
+  ),
+  retryAfter: Type.Optional(
+    duration(
+      'So long after it failed, a revision is tried again by itself, each time after twice as long; absent: when a person asks.',
+    ),
+  ),
+};
+
 const BlueGreenAnalysis = Type.Object(
   {
     before: Type.Optional(phase('Judged once the new pods are ready, before users get them.')),
     after: Type.Optional(
       phase('Judged once users get them; a Fail switches back at once. The old pods stay until it is over.'),
     ),
-    falseAbort: Type.Optional(
-      percent('Probability of aborting a healthy version, for before and after together; 5% where left out.'),
-    ),
-    retreatAfter: Type.Optional(
-      duration('Without usable data this long after the switch, traffic goes back; 30m where left out.'),
-    ),
-    retryLimit: Type.Optional(
-      Type.Integer({ description: 'How often one revision may be retried.', minimum: 0, maximum: 10 }),
-    ),
-    retryAfter: Type.Optional(
-      duration(
-        'So long after it failed, a revision is tried again by itself, each time after twice as long; absent: when a person asks.',
-      ),
-    ),
+    ...shared,
   },
   {
-    description:
-      'What is judged; absent: it is switched as soon as the new pods are ready, and the release says so. There is no control at the same time: metrics with a bound and measured ones decide, comparisons with stable are only shown.',
+    description: `What is judged; absent: it is switched as soon as the new pods are ready, and the release says so. ${NO_CONTROL}`,
     ...rules({
       rule: 'has(self.before) || has(self.after)',
       message: 'nothing is judged: write before, after or both',
@@ -69,6 +79,11 @@ const BlueGreenAnalysis = Type.Object(
     }),
   },
 );
+
+const pause = (description: string) =>
+  Type.Optional(
+    Type.Object({ duration: Type.Optional(duration('How long; absent: until a person resumes.')) }, { description }),
+  );
 
 export const BlueGreen = Type.Object(
   {
@@ -78,12 +93,7 @@ export const BlueGreen = Type.Object(
       ),
     ),
     analysis: Type.Optional(BlueGreenAnalysis),
-    pause: Type.Optional(
-      Type.Object(
-        { duration: Type.Optional(duration('How long; absent: until a person resumes.')) },
-        { description: 'Wait before the switch, after the analysis before it.' },
-      ),
-    ),
+    pause: pause('Wait before the switch, after the analysis before it.'),
     scaleDownAfter: Type.Optional(
       duration(
         'How long after the promotion the old version is scaled to 0. Left out, it keeps its pods for a quick way back.',
@@ -100,3 +110,16 @@ export const BlueGreen = Type.Object(
   },
 );
 export type BlueGreen = Static<typeof BlueGreen>;
+
+export const Recreate = Type.Object(
+  {
+    analysis: Type.Optional(
+      Type.Object(
+        { after: phase('Judged once the new version runs; a Fail stops it and starts the old one again.'), ...shared },
+        { description: `What is judged; absent: nothing is, and the release says so. ${NO_CONTROL}` },
+      ),
+    ),
+    pause: pause('Wait before the old version is stopped.'),
+  },
+  { description: 'The old version is stopped, then the new one is started: never both, and nothing in between.' },
+);

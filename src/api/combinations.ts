@@ -27,7 +27,7 @@ type Combination =
 /** What the schemas accept today. */
 export const TODAY = {
   workloads: ['pair', 'deployment', 'argoRollout'],
-  strategies: ['canary', 'blueGreen', 'rollingUpdate'],
+  strategies: ['canary', 'blueGreen', 'rollingUpdate', 'recreate'],
   routers: ['istio', 'service'],
 } as const satisfies {
   readonly workloads: readonly [WorkloadName, ...WorkloadName[]];
@@ -58,9 +58,9 @@ export const ownsSteps = (workload: string): boolean => OWN_STEPS_WORKLOADS.some
 export function combinationOf(workload: WorkloadName, strategy: StrategyName, router: RouterName): Combination {
   if (ownsSteps(workload)) return OWN_STEPS;
   if (strategy === 'rollingUpdate' || strategy === 'recreate') {
-    if (workload === 'pair') return NEEDS_PODS_OF_ONE;
+    if (workload === 'pair' && strategy === 'rollingUpdate') return NEEDS_PODS_OF_ONE;
     if (router !== 'none') return NO_TRAFFIC;
-    return strategy === 'rollingUpdate' && workload === 'deployment' ? WORKS : PLANNED;
+    return (strategy === 'rollingUpdate') === (workload === 'deployment') ? WORKS : PLANNED;
   }
   if (strategy === 'abTest' && router === 'none') return NEEDS_ROUTER;
   if (strategy === 'blueGreen' && router === 'none') return NEEDS_SWITCH;

@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Argument } from './analysis-template.ts';
-import { BlueGreen } from './blue-green.ts';
+import { BlueGreen, Recreate } from './blue-green.ts';
 import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
 import { AGE, type KindDefinition } from './kind.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
@@ -284,6 +284,7 @@ export const Strategy = Type.Object(
     ),
     blueGreen: Type.Optional(BlueGreen),
     rollingUpdate: Type.Optional(RollingUpdate),
+    recreate: Type.Optional(Recreate),
   },
   { description: 'How it is delivered: exactly one of these.', ...rules(exactlyOne(...TODAY.strategies)) },
 );
@@ -477,8 +478,8 @@ export const ReleaseSpec = Type.Object(
         message: 'blueGreen switches a Service: name it in traffic.service',
       },
       {
-        rule: '!has(self.strategy) || !has(self.strategy.blueGreen) || !has(self.analysis)',
-        message: 'blueGreen has no control at the same time: move the templates to strategy.blueGreen.analysis',
+        rule: '!has(self.strategy) || !(has(self.strategy.blueGreen) || has(self.strategy.recreate)) || !has(self.analysis)',
+        message: 'there is no control at the same time: move the templates to the analysis of the strategy',
       },
       {
         rule: "!has(self.workload.deployment) || !has(self.mode) || self.mode == 'act'",

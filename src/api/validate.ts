@@ -3,6 +3,7 @@
  * Total: any JSON gives findings, never an exception. The schema's own rules are checked again for older servers.
  */
 import { planOf } from '../release/plan.ts';
+import { switchOf } from '../release/switching.ts';
 import { windowFindings } from '../release/windows.ts';
 import { combinationOf, ownsSteps, ROUTERS, STRATEGIES, TODAY, WORKLOADS } from './combinations.ts';
 import { fieldsAt } from './fields.ts';
@@ -136,10 +137,12 @@ function replicaFindings({ strategy, traffic }: ReleaseSpec): readonly Finding[]
 /** What both analyses share is written beside them. */
 const SHARED = /spec\.analysis(?=\.(falseAbort|retreatAfter|retryAfter|retryLimit)\b)/g;
 
-/** The two analyses of blueGreen, in the words of the one that other strategies have. */
+/** The analyses of a switch, in the words of the one that other strategies have. */
 function phaseFindings({ strategy }: ReleaseSpec): readonly Finding[] {
-  const field = 'spec.strategy.blueGreen.analysis';
-  const { before, after, ...shared } = strategy?.blueGreen?.analysis ?? {};
+  const written = switchOf({ strategy: strategy ?? {} });
+  if (written === undefined) return [];
+  const field = `${written.field}.analysis`;
+  const { before, after, ...shared } = written.how.analysis ?? {};
   if (readDurationMs(shared.retryAfter) === 0)
     return [invalid(`${field}.retryAfter is 0s, so a bad revision would come back at once. Write e.g. 10m.`)];
   return Object.entries({ before, after }).flatMap(([phase, one]) =>

@@ -4,6 +4,7 @@ import type { Finding } from '../api/meta.ts';
 import { SerinError } from '../errors.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
 import { planOf } from '../release/plan.ts';
+import { switchOf } from '../release/switching.ts';
 import type { PlanInput, PlannedStep } from '../stats/planner.ts';
 import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
 import { resolveOneMetric } from './analyze/rule.ts';
@@ -110,7 +111,7 @@ function durationsOf(written: string | undefined, count: number): readonly numbe
 function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
   if (isGatedSpec(spec))
     throw usage(`${where} follows the steps of its Rollout, which are not in this file. Give them: --weights 5,25,50.`);
-  if (spec.strategy?.blueGreen !== undefined)
+  if (switchOf(spec) !== undefined)
     throw usage(
       `${where} sends all requests to one version at a time, so there is nothing to compare and nothing to plan: bounds and measured metrics decide. Give weights to see what a canary would take: --weights 5,25,50.`,
     );

@@ -89,7 +89,8 @@ function termsOfSpec(object: KubeObject): readonly Term[] {
   const { blueGreen } = spec?.strategy ?? {};
   for (const name of [spec?.traffic?.service?.name, blueGreen?.preview])
     if (name !== undefined) terms.push(term('Service', namespace, name));
-  const phases = [spec?.analysis, blueGreen?.analysis?.before, blueGreen?.analysis?.after];
+  const recreate = spec?.strategy?.recreate?.analysis;
+  const phases = [spec?.analysis, blueGreen?.analysis?.before, blueGreen?.analysis?.after, recreate?.after];
   for (const template of phases.flatMap((analysis) => analysis?.templates ?? [])) {
     const isCluster = template.clusterScope === true;
     terms.push(

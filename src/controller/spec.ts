@@ -17,11 +17,13 @@ export function wellFormed(spec: unknown): ReleaseSpec {
   const members = at(spec, 'workload', 'pair', 'members');
   const [first, second] = Array.isArray(members) ? (members as readonly unknown[]) : [];
   const isPair = typeof first === 'string' && typeof second === 'string';
+  // How it is given back depends on it: never two versions at once.
+  const isRecreated = isFields(at(spec, 'strategy', 'recreate'));
   const preview = stringAt(spec, 'strategy', 'blueGreen', 'preview');
   return {
     workload: isPair ? { pair: { members: [first, second] } } : rolloutOf(spec),
     ...(isFields(at(spec, 'traffic')) ? { traffic: trafficOf(spec) } : {}),
-    strategy: preview === undefined ? {} : { blueGreen: { preview } },
+    strategy: isRecreated ? { recreate: {} } : preview === undefined ? {} : { blueGreen: { preview } },
     ...(at(spec, 'paused') === true ? { paused: true } : {}),
     ...(at(spec, 'mode') === 'observe' ? { mode: 'observe' } : {}),
   };

@@ -4,6 +4,7 @@ import type { Release } from '../api/release.ts';
 import type { Observed, RunState, WorkloadState } from '../release/observed.ts';
 import { planOf } from '../release/plan.ts';
 import { stepRunNameOf } from '../release/step-run.ts';
+import { switchOf } from '../release/switching.ts';
 import { analysisSpecOf, isFinding } from './analysis-spec.ts';
 import type { GatherDeps } from './gather.ts';
 import type { ObjectReader } from './object-set.ts';
@@ -43,7 +44,7 @@ export async function readStepAnalysis(
   const index = status?.step?.index;
   const isUnderWay = status?.phase === 'Waiting' || status?.phase === 'Progressing' || status?.phase === 'Held';
   if (workload === undefined || index === undefined || !isUnderWay) return undefined;
-  const isSwitched = release.spec.strategy?.blueGreen !== undefined;
+  const isSwitched = switchOf(release.spec) !== undefined;
   if (isMade && !isSwitched) return undefined;
   const plan = planOf(release.spec);
   const steps = plan.kind === 'plan' ? plan.steps : [];

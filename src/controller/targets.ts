@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { ordersOf } from '../release/gated/orders.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
 import { routesOf } from '../release/in-place.ts';
-import type { GateState, Observed, TrafficState, WorkloadState } from '../release/observed.ts';
+import type { GateState, Observed, TrafficIntent, TrafficState, WorkloadState } from '../release/observed.ts';
 import type { Router, TrafficInput } from '../traffic/port.ts';
 import type { ObjectSet, WorkloadAdapter, WorkloadInput } from '../workloads/port.ts';
 import { isFinding } from './analysis-spec.ts';
@@ -36,6 +36,7 @@ export interface Targets {
     | 'workload'
     | 'traffic'
     | 'isTrafficWritten'
+    | 'isTrafficWaiting'
     | 'isTrafficRestored'
     | 'isWorkloadRestored'
     | 'canScale'
@@ -155,17 +156,24 @@ function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, i
   const common = {
     ...scaling(workload),
     workload: workload.state,
-    isTrafficRestored: status?.taken === undefined || restorer.write(input, { kind: 'restore' }).length === 0,
+    isTrafficRestored: status?.taken === undefined || isDone(restorer, input, { kind: 'restore' }),
   };
   const traffic = router.read(input);
   const targets = { workload, traffic: { router, restorer, input } };
   if (isFinding(traffic))
     return { ...targets, observed: { ...common, traffic: finding(traffic), isTrafficWritten: false } };
   const weight = routesOf(workload.input.spec, status, workload.state);
-  const isTrafficWritten = router.write(input, weight).length === 0;
+  const isTrafficWritten = isDone(router, input, weight);
+  const isTrafficWaiting = router.isWaiting?.(input, weight) === true;
   const snapshot = snapshotOf(workload, router, input);
-  return { ...targets, observed: { ...common, traffic, isTrafficWritten, snapshot } };
+  return {
+    ...targets,
+    observed: { ...common, traffic, isTrafficWritten, ...(isTrafficWaiting ? { isTrafficWaiting } : {}), snapshot },
+  };
 }
+
+const isDone = (router: Router, input: TrafficInput, intent: TrafficIntent): boolean =>
+  router.write(input, intent).length === 0 && router.isWaiting?.(input, intent) !== true;
 
 function snapshotOf(workload: ReadWorkload, router: Router, input: TrafficInput): TakenState {
   const fromWorkload = workload.adapter.snapshot(workload.input);

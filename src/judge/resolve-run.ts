@@ -10,6 +10,7 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
 import { quote, readDurationMs, readPercent } from '../api/units.ts';
 import { validateTemplate } from '../api/validate-template.ts';
+import { switchOf } from '../release/switching.ts';
 import {
   type Arguments,
   type ComposedTemplate,
@@ -131,7 +132,7 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
 }
 
 /** All requests go to one version at a time: what is compared with the other one is shown and decides nothing (contracts 18). */
-const hasControl = ({ release }: ResolveRunInput): boolean => release.spec.strategy?.blueGreen === undefined;
+const hasControl = ({ release }: ResolveRunInput): boolean => switchOf(release.spec) === undefined;
 
 function nothingDecides(input: ResolveRunInput, field: string): string {
   return hasControl(input)

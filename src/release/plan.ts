@@ -7,9 +7,10 @@ import { sameJson } from '../api/fields.ts';
 import { type ReleaseSpec, type Step, STEPS } from '../api/release.ts';
 import { matchFinding } from '../api/request-match.ts';
 import { quote, readWeight, units } from '../api/units.ts';
-import { blueGreenSteps } from './blue-green.ts';
+
 import { canonicalJson, shortHash } from './revision.ts';
 import { type Beside, duration, type PlanStep, type Replicas } from './steps.ts';
+import { switchOf, switchSteps } from './switching.ts';
 
 export interface Plan {
   readonly kind: 'plan';
@@ -31,22 +32,19 @@ export const RETREAT_AFTER_MS = 30 * 60_000;
 export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: undefined }) {
   const problems: string[] = [];
   const progressDeadlineMs = duration(spec.progressDeadline, 'spec.progressDeadline', problems);
-  const retreatAfterMs =
-    duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems) ??
-    duration(
-      spec.strategy?.blueGreen?.analysis?.retreatAfter,
-      'spec.strategy.blueGreen.analysis.retreatAfter',
-      problems,
-    );
+  const switched = switchOf(spec);
+  const retreatAfterMs = duration(
+    (switched?.how.analysis ?? spec.analysis)?.retreatAfter,
+    `${switched?.field ?? 'spec'}.analysis.retreatAfter`,
+    problems,
+  );
   if (spec.mode === 'observe' && spec.workload.deployment !== undefined) {
     problems.push(
       'spec.mode is observe, but the canary of spec.workload.deployment only exists because Serin holds the Deployment and makes it. Leave mode out, or observe a pair.',
     );
   }
   const isJudged = spec.analysis !== undefined;
-  const { blueGreen } = spec.strategy ?? {};
-  const steps =
-    blueGreen === undefined ? canarySteps(spec, isJudged, problems) : blueGreenSteps(spec, blueGreen, problems);
+  const steps = switched === undefined ? canarySteps(spec, isJudged, problems) : switchSteps(spec, switched, problems);
   const [first] = problems;
   if (first !== undefined) return { reason: 'InvalidSpec', message: first };
   return {

@@ -2,6 +2,7 @@
 import type { AnalysisSpec } from '../api/release.ts';
 import type { PersonRequest } from './observed.ts';
 import { isUnderWay, type Situation } from './situation.ts';
+import { switchOf } from './switching.ts';
 
 /** Retries of one revision where the spec does not say. */
 const RETRY_LIMIT = 3;
@@ -13,12 +14,11 @@ interface Retries {
   readonly isUsedUp: boolean;
 }
 
-const fieldOf = ({ spec }: Situation): string =>
-  spec.strategy?.blueGreen === undefined ? 'spec.analysis' : 'spec.strategy.blueGreen.analysis';
+const fieldOf = ({ spec }: Situation): string => `${switchOf(spec)?.field ?? 'spec'}.analysis`;
 
 /** Of the release as a whole, wherever its analysis is written. */
 export const retrySettings = ({ spec }: Situation): Pick<AnalysisSpec, 'retryLimit' | 'retryAfter'> =>
-  spec.strategy?.blueGreen?.analysis ?? spec.analysis ?? {};
+  switchOf(spec)?.how.analysis ?? spec.analysis ?? {};
 
 export function retriesOf(s: Situation, revision: string): Retries {
   const tries = (s.status.history ?? []).filter((entry) => entry.revision === revision);

@@ -9,6 +9,7 @@ import { gatedPlanOf, isGatedSpec } from './gated/plan.ts';
 import { type Plan, planOf } from './plan.ts';
 import { stepRunNameOf } from './step-run.ts';
 import type { PlanStep, StepSettings } from './steps.ts';
+import { switchOf } from './switching.ts';
 
 export interface Situation {
   readonly observed: Observed;
@@ -136,7 +137,7 @@ export const isObserving = ({ spec }: Situation): boolean => spec.mode === 'obse
 export const isGated = ({ spec }: Situation): boolean => isGatedSpec(spec);
 
 /** All requests go from one version to the other at once. */
-export const isSwitched = ({ spec }: Pick<Situation, 'spec'>): boolean => spec.strategy?.blueGreen !== undefined;
+export const isSwitched = ({ spec }: Pick<Situation, 'spec'>): boolean => switchOf(spec) !== undefined;
 
 /** No router: the share of requests is the share of pods, and the `replicas` router scales both sides. */
 export const isByReplicas = ({ spec }: Situation): boolean => spec.traffic === undefined && !isGatedSpec(spec);

@@ -19,6 +19,7 @@ import { autoscalerOf, replicasOf, scalePatch } from '../workloads/scale.ts';
 import { hasLabels } from '../workloads/selectors.ts';
 import { plannedWeightsOf } from './istio/choose.ts';
 import type { Router, TrafficInput } from './port.ts';
+import { inTurn, isRecreated, isWaiting } from './recreate.ts';
 
 type TakenTraffic = TakenState['traffic'];
 
@@ -64,6 +65,12 @@ export const replicas: Router = {
       because: 'autoscaled members are not scaled',
     },
     { type: TYPES.service, verbs: ['get', 'list', 'watch'], because: 'one Service must select both versions' },
+    {
+      type: TYPES.pod,
+      verbs: ['get', 'list', 'watch'],
+      because: 'where one version is stopped before the other starts, its last pod must be gone',
+    },
+    { type: TYPES.replicaSet, verbs: ['get', 'list', 'watch'], because: 'whose pods are whose' },
   ],
 
   queries({ namespace, spec }) {
@@ -74,6 +81,9 @@ export const replicas: Router = {
       })),
       { kind: 'all', type: TYPES.horizontalPodAutoscaler, namespace },
       { kind: 'all', type: TYPES.service, namespace },
+      ...(isRecreated({ spec })
+        ? [TYPES.replicaSet, TYPES.pod].map((type) => ({ kind: 'all' as const, type, namespace }))
+        : []),
     ];
   },
 
@@ -86,12 +96,18 @@ export const replicas: Router = {
     return stable === undefined ? undefined : { router: 'replicas', total: replicasOf(stable) };
   },
 
+  isWaiting(input, intent) {
+    const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
+    return isRecreated(input) && isWaiting(input, turnOf(deploymentsOf(input), counts));
+  },
+
   write(input, intent) {
     const isRefused = refuse(input) !== undefined;
     // Giving up must work whatever came in between: a canary without pods gets no requests, and no autoscaler wakes it.
     if (isRefused && intent.kind !== 'restore') return [];
     const deployments = isRefused ? canaryOf(deploymentsOf(input)) : deploymentsOf(input);
     const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
+    if (isRecreated(input)) return inTurn(input, turnOf(deployments, counts));
     // The side that grows goes first, so that capacity is never short in between.
     const both = counts.canary > 0 ? (['canary', 'stable'] as const) : (['stable', 'canary'] as const);
     const order = isInPlace(input) ? (['canary'] as const) : both;
@@ -101,6 +117,13 @@ export const replicas: Router = {
     });
   },
 };
+
+/** Whoever is to have no pods goes first. */
+function turnOf({ stable, canary }: Deployments, counts: ReplicaCounts): Parameters<typeof inTurn>[1] {
+  return counts.canary > 0
+    ? { leaving: stable, coming: canary, replicas: counts.canary }
+    : { leaving: canary, coming: stable, replicas: counts.stable };
+}
 
 /** Stable before the release; a taken count survives the swap of roles at promotion. */
 function totalOf(input: TrafficInput): number {
@@ -115,6 +138,7 @@ function takenTotal(taken: TakenTraffic): number | undefined {
 function wantedCounts(input: TrafficInput, canaryWeight: number): ReplicaCounts {
   if (isInPlace(input)) return besideStable(input, canaryWeight);
   const total = totalOf(input);
+  if (isRecreated(input)) return canaryWeight > 0 ? { stable: 0, canary: total } : { stable: total, canary: 0 };
   const counts = replicaCounts(total, input.canary === undefined ? 0 : canaryWeight);
   const readyCanary = Math.min(counts.canary, input.canary?.readyReplicas ?? 0);
   // Canary pods that are not ready are made up for by stable ones.
@@ -212,6 +236,8 @@ function stateOf(input: TrafficInput): TrafficState {
 /** Stable counts between the goal and the full count follow the canary's readiness: Serin's own next write, nobody's change. */
 function isOnTheWay(input: TrafficInput, now: ReplicaCounts, canaryWeight: number): boolean {
   if (isInPlace(input)) return false;
+  // On its way one is gone and the other not there yet.
+  if (isRecreated(input)) return now.canary === 0 || now.stable === 0;
   const total = totalOf(input);
   const goal = replicaCounts(total, canaryWeight);
   return now.canary === goal.canary && now.stable >= goal.stable && now.stable <= total;

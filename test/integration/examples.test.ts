@@ -29,6 +29,7 @@ const EXAMPLES: readonly Example[] = [
   ['deployment/rolling-update', 'web'],
   ['pair/analysis-step', 'web-v2'],
   ['pair/istio', 'web-v2'],
+  ['pair/recreate', 'web-v2'],
   ['pair/replicas', 'web-v2'],
 ].map(([name = '', changed = '']) => ({ name, changed, file: join(root, 'deploy/examples', `${name}.yaml`) }));
 

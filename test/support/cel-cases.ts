@@ -40,6 +40,7 @@ const withSwitch = (traffic: unknown, more: unknown = {}) => ({
 const theService = { service: { name: 'web' } };
 const theRoute = { istio: { virtualService: { name: 'web' } } };
 const phase = { templates: [{ name: 'web' }] };
+const recreated = (after: unknown) => withSwitch(undefined, { strategy: { recreate: { analysis: { after } } } });
 const judgedSwitch = (analysis: unknown) => withSwitch(theService, { strategy: { blueGreen: { analysis } } });
 const pairOfTwo = { pair: { members: ['a', 'b'] } };
 const one = { deployment: { name: 'web' } };
@@ -68,10 +69,13 @@ const release: readonly CelCase[] = [
   },
   {
     path: 'spec',
-    says: 'blueGreen has no control at the same time',
+    says: 'there is no control at the same time',
     field: '',
-    pass: [withSwitch(theService)],
-    fail: [withSwitch(theService, { analysis: { templates: [{ name: 'web' }] } })],
+    pass: [withSwitch(theService), withSwitch(undefined, { strategy: { recreate: {} } })],
+    fail: [
+      withSwitch(theService, { analysis: { templates: [{ name: 'web' }] } }),
+      withSwitch(undefined, { strategy: { recreate: {} }, analysis: { templates: [{ name: 'web' }] } }),
+    ],
   },
   {
     path: 'spec.strategy.blueGreen.analysis',
@@ -79,6 +83,20 @@ const release: readonly CelCase[] = [
     field: '',
     pass: [judgedSwitch({ before: phase }), judgedSwitch({ after: phase })],
     fail: [judgedSwitch({}), judgedSwitch({ falseAbort: '1%' })],
+  },
+  {
+    path: 'spec.strategy.recreate.analysis.after',
+    says: 'dwell is longer than atMost',
+    field: '',
+    pass: [recreated({ ...phase, dwell: '3m', atMost: '3m' })],
+    fail: [recreated({ ...phase, dwell: '4m', atMost: '3m' })],
+  },
+  {
+    path: 'spec.strategy.recreate.analysis.after.templates',
+    says: 'a template is named twice',
+    field: '',
+    pass: [recreated({ templates: [{ name: 'a' }, { name: 'b' }] })],
+    fail: [recreated({ templates: [{ name: 'a' }, { name: 'a' }] })],
   },
   ...(['before', 'after'] as const).flatMap((which): readonly CelCase[] => [
     {

@@ -46,6 +46,12 @@ export const blueGreenSpec: ReleaseSpec = {
   },
 };
 
+/** One version is stopped before the other starts; judged afterwards, by a bound. */
+export const recreateSpec: ReleaseSpec = {
+  workload: istioSpec.workload,
+  strategy: { recreate: { analysis: { after: { templates: [{ name: 'bound' }] } } } },
+};
+
 /** What a test puts into the cluster before the first look. */
 export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): readonly KubeObject[] {
   const routes = [

@@ -10,6 +10,7 @@ import {
   blueGreenSpec,
   dyingClient,
   istioSpec,
+  recreateSpec,
   type ReleaseCluster,
   releaseCluster,
   type Settle,
@@ -218,6 +219,22 @@ export const STORIES: Readonly<
         ]),
       judgedStep('Pass'),
     ],
+  },
+  // The routes are nobody’s here; which member has pods is told by its replicas.
+  'one version stopped, the other started, and kept': {
+    ends: 'Promoted 100/0',
+    spec: recreateSpec,
+    acts: [deployNext, judgedStep('Pass')],
+  },
+  'one version stopped, the other started, and taken back': {
+    ends: 'Aborted 100/0',
+    spec: recreateSpec,
+    acts: [deployNext, judgedStep('Fail')],
+  },
+  'one version stopped, the other started, and the Release deleted': {
+    ends: 'gone 100/0',
+    spec: recreateSpec,
+    acts: [deployNext, deleted],
   },
   'replica counts as weights': {
     ends: 'Promoted 100/0',

@@ -66,10 +66,12 @@ function releaseReferences(object: SourceObject): readonly Reference[] {
     templatesIn(object, ['spec', 'strategy', 'canary', 'steps', index, 'analysis', 'templates'], step),
   );
   const blueGreen = at(value, 'spec', 'strategy', 'blueGreen');
-  const ofSwitch = ['before', 'after'].flatMap((phase) =>
-    templatesIn(object, ['spec', 'strategy', 'blueGreen', 'analysis', phase, 'templates'], {
-      analysis: at(blueGreen, 'analysis', phase),
-    }),
+  const ofSwitch = ['blueGreen', 'recreate'].flatMap((strategy) =>
+    ['before', 'after'].flatMap((phase) =>
+      templatesIn(object, ['spec', 'strategy', strategy, 'analysis', phase, 'templates'], {
+        analysis: at(value, 'spec', 'strategy', strategy, 'analysis', phase),
+      }),
+    ),
   );
   const templates = [
     ...templatesIn(object, ['spec', 'analysis', 'templates'], at(value, 'spec')),

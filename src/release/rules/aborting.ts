@@ -66,15 +66,22 @@ export const finishAborting: Rule = (s) => {
 /** Reasons of an end that is no fault of the revision. */
 export const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableChanged', 'Observing']);
 
+/** Events of the pods come sooner. */
+export const UNTIL_PODS_ARE_GONE: Action = { kind: 'wait', requeueAfterMs: 5_000 };
+
 function trafficToZero(s: Situation): Action | undefined {
   if (s.observed.isTrafficWritten) return undefined;
+  if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;
   return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: s.status.reason ?? 'Aborted' };
 }
 
 function restoreAll(s: Situation): Action | undefined {
   const because = s.status.reason ?? 'Aborted';
   if (s.workload?.inPlace !== undefined) return leaveInPlace(s, because);
-  if (!s.observed.isTrafficRestored) return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
+  if (!s.observed.isTrafficRestored) {
+    if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;
+    return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
+  }
   if (s.observed.isWorkloadRestored) return undefined;
   return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
 }

@@ -1,5 +1,6 @@
 /** A Release that is being deleted gives everything back first; it never keeps its namespace from going. */
 import { FINALIZER } from '../../api/meta.ts';
+import { UNTIL_PODS_ARE_GONE } from './aborting.ts';
 import { handBack } from './in-place.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
@@ -24,6 +25,7 @@ export const giveBackOnDeletion: Rule = (s) => {
   }
   if (s.workload?.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? goneAfterTelling(s);
   if (s.workload !== undefined && !s.observed.isTrafficRestored) {
+    if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
   }
   if (s.workload !== undefined && !s.observed.isWorkloadRestored) {

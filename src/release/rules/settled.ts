@@ -27,6 +27,7 @@ export const start: Rule = (s) => {
 export const keepRoutes: Rule = (s) => {
   if (isUnderWay(s.status) || isObserving(s) || s.status.taken === undefined || s.traffic === undefined)
     return undefined;
+  if (s.observed.isTrafficWaiting === true) return undefined;
   const isSteady = s.observed.isTrafficWritten || s.observed.isTrafficRestored;
   if (isSteady) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
@@ -57,6 +58,7 @@ export const giveBack: Rule = (s) => {
   // The pin on stable pods stays until no others are left that the author's routes would find.
   if (inPlace !== undefined && inPlace.canaryPods + inPlace.strayPods > 0) return undefined;
   if (isUntouched && !s.observed.isTrafficRestored) {
+    if (s.observed.isTrafficWaiting === true) return undefined;
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }
   const { taken: _taken, ...draft } = draftOf(s);

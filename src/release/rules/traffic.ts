@@ -31,6 +31,7 @@ export const steerTraffic: Rule = (s) => {
   if (s.observed.isTrafficWritten) {
     return wasRouted(s.status) || !isInForce(s) ? undefined : write(s, arrived(s), 'routed', ROUTED);
   }
+  if (s.observed.isTrafficWaiting === true) return undefined;
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
   // Replica counts also follow readiness: only what somebody changed is drift.
   if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);

@@ -57,11 +57,28 @@ describe('the plan', () => {
     expect(plan.kind === 'plan' ? plan.steps.map(({ kind }) => kind).join(' ') : plan.message).toBe(steps);
   });
 
+  test.each<{ name: string; recreate: NonNullable<NonNullable<ReleaseSpec['strategy']>['recreate']>; steps: string }>([
+    { name: 'recreate', recreate: {}, steps: 'setWeight' },
+    {
+      name: 'recreate, judged',
+      recreate: { pause: {}, analysis: { after: PHASE } },
+      steps: 'pause setWeight analysis',
+    },
+  ])('$name: $steps', ({ recreate, steps }) => {
+    const plan = planOf({ workload: { pair: { members: ['web-v1', 'web-v2'] } }, strategy: { recreate } });
+    expect(plan.kind === 'plan' ? plan.steps.map(({ kind }) => kind).join(' ') : plan.message).toBe(steps);
+  });
+
   test.each<{ name: string; spec: ReleaseSpec; message: RegExp }>([
     {
       name: 'an analysis of the whole release',
       spec: switched(BOTH, { analysis: PHASE }),
       message: /^spec\.analysis compares .* Move its templates to spec\.strategy\.blueGreen\.analysis/,
+    },
+    {
+      name: 'an analysis of the whole release, recreated',
+      spec: { workload: { pair: { members: ['a', 'b'] } }, strategy: { recreate: {} }, analysis: PHASE },
+      message: /Move its templates to spec\.strategy\.recreate\.analysis/,
     },
     {
       name: 'an analysis of nothing',
