@@ -18,8 +18,8 @@ import type { Log } from '../logger.ts';
 import type { MetricSource } from '../metrics/port.ts';
 import { type Asked, askAll, type Question } from '../metrics/asking.ts';
 import { divide, fullPace, workOff } from './analysis/backlog.ts';
-import { conclude, type RunConcluded } from './analysis/concluding.ts';
-import { type Candidate, lateQuestionsOf, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
+import { conclude, type ObservedRun, type RunConcluded, urgentFirst } from './analysis/concluding.ts';
+import { type Candidate, lateQuestionsOf, observeDue, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
 import { gatherCandidates, listRuns, openCandidates, type RunNotes } from './analysis/gathering.ts';
 import { allLimited } from '../metrics/limited.ts';
 import { createEvidenceMemory, type EvidenceMemory } from './analysis/memory.ts';
@@ -111,7 +111,7 @@ export function createPoll(
         if (readings !== undefined) notes.ledgers.set(run.run.metadata.uid, readings.ledger);
       }
       const again = await ask(read.flatMap(lateQuestionsOf));
-      const concluded = await concludeAll(deps, memory, read, again, signal);
+      const concluded = await concludeAll(deps, memory, observeAll(deps.log, read, again), signal);
       judged.push({ asked, again, concluded, uids: batch.map(({ run }) => run.metadata.uid) });
     };
     await judge(prompt, mostCaughtUp, signal);
@@ -125,7 +125,7 @@ export function createPoll(
     const isRead = new Set(judged.flatMap(({ uids }) => uids));
     const nothing = await askAll(deps.source, [], concurrentQueries, signal);
     const starved = starvedRuns(notes, candidates, isRead, isCut).map((run) => readDue(run, nothing));
-    await concludeAll(deps, memory, starved, nothing, signal);
+    await concludeAll(deps, memory, observeAll(deps.log, starved, nothing), signal);
 
     deps.onPoll?.({ instantMs, latenessMs: startMs - instantMs, durationMs: promptMs, ...measureOf(judged) });
     return undefined;
@@ -160,20 +160,31 @@ function measureOf(judged: readonly Judged[]): Totals {
   };
 }
 
+/** Those that cannot be observed are reported and left out. */
+function observeAll(log: Log, runs: readonly ReadRun[], again: Asked): readonly ObservedRun[] {
+  return runs.flatMap((read) => {
+    try {
+      return [{ read, observed: observeDue(read, again) }];
+    } catch (thrown) {
+      reportFailure(log, read.due.run, thrown);
+      return [];
+    }
+  });
+}
+
 async function concludeAll(
   deps: PollDeps,
   memory: EvidenceMemory,
-  runs: readonly ReadRun[],
-  again: Asked,
+  runs: readonly ObservedRun[],
   signal: AbortSignal,
 ): Promise<readonly RunConcluded[]> {
   const concluded: RunConcluded[] = [];
-  await allLimited(runs, CONCURRENT_WRITES, async (read) => {
+  await allLimited(urgentFirst(runs), CONCURRENT_WRITES, async (run) => {
     try {
-      concluded.push(await conclude({ ...deps, memory }, read, again, signal));
+      concluded.push(await conclude({ ...deps, memory }, run, signal));
     } catch (thrown) {
       signal.throwIfAborted();
-      reportFailure(deps.log, read.due.run, thrown);
+      reportFailure(deps.log, run.read.due.run, thrown);
     }
   });
   return concluded;

@@ -3,8 +3,7 @@ import type { AnalysisRun } from '../../api/analysis-run.ts';
 import type { Clock } from '../../clock.ts';
 import { SerinError } from '../../errors.ts';
 import type { KubeWriter } from '../../kube/port.ts';
-import type { Asked } from '../../metrics/asking.ts';
-import { observeDue, type ReadRun, specOf, troubleOf } from './due.ts';
+import { type ReadRun, specOf, troubleOf } from './due.ts';
 import type { EvidenceMemory } from './memory.ts';
 import type { RunObserved } from '../../metrics/observing.ts';
 import { resultsOf } from '../measure/measuring.ts';
@@ -26,15 +25,26 @@ export interface RunConcluded {
   readonly isChanged: boolean;
 }
 
+/** A run with what this poll adds to its evidence. */
+export interface ObservedRun {
+  readonly read: ReadRun;
+  /** Absent when there is nothing to add. */
+  readonly observed: RunObserved | undefined;
+}
+
+/** A canary that is to be taken back does not wait until a thousand others have been told that they go on. */
+export function urgentFirst(runs: readonly ObservedRun[]): readonly ObservedRun[] {
+  const isUrgent = ({ observed }: ObservedRun): boolean => observed?.evidence.failed !== undefined;
+  return [...runs.filter(isUrgent), ...runs.filter((run) => !isUrgent(run))];
+}
+
 export async function conclude(
   deps: ConcludeDeps,
-  read: ReadRun,
-  again: Asked,
+  { read, observed }: ObservedRun,
   signal: AbortSignal,
 ): Promise<RunConcluded> {
   const { due } = read;
   const { run, release } = due;
-  const observed = observeDue(read, again);
   let { evidence } = due;
   if (observed !== undefined) {
     const isStored = await deps.memory.save(run, due.remembered, observed.evidence, observed.receipts);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import { askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from '../../../src/metrics/asking.ts';
 import { createEvidenceMemory } from '../../../src/controller/analysis/memory.ts';
+import { type ObservedRun, urgentFirst } from '../../../src/controller/analysis/concluding.ts';
 import { weightAt } from '../../../src/metrics/observing.ts';
 import { isDue, isNews, isUnderAnalysis, spread, statusPatch } from '../../../src/controller/analysis/status.ts';
 import { type Trouble, verdictOf } from '../../../src/controller/analysis/verdict.ts';
@@ -454,4 +455,14 @@ describe('remembered evidence', () => {
     await memory.forgetAllBut(new Set());
     expect(await store.load('run-uid')).toBeUndefined();
   });
+});
+
+test('a run whose evidence is against its canary is concluded before those that go on, which keep their order', () => {
+  const observedAs = (name: string, evidence: RunEvidence | undefined): ObservedRun =>
+    ({ read: { name }, observed: evidence === undefined ? undefined : { evidence } }) as unknown as ObservedRun;
+  const [good, bad] = [evidenceOf(0.01, 6), evidenceOf(0.3, 6)];
+  expect([good.failed, bad.failed === undefined]).toEqual([undefined, false]);
+  const runs = [observedAs('a', good), observedAs('b', undefined), observedAs('c', bad), observedAs('d', good)];
+  const names = urgentFirst(runs).map(({ read }) => (read as unknown as { readonly name: string }).name);
+  expect(names).toEqual(['c', 'a', 'b', 'd']);
 });
