@@ -18,6 +18,8 @@ const { values } = parseArgs({
   options: {
     aborts: { type: 'string', default: '100' },
     queue: { type: 'string', multiple: true, default: ['embedded', 'redis'] },
+    /** Releases under analysis at the same time. */
+    together: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
   },
@@ -61,15 +63,13 @@ for (const queue of values.queue) {
 async function measure(stage: Stage, service: MeasuredService, queue: string): Promise<void> {
   const { cache, exporter, apps } = stage;
   const releases = (): readonly Release[] => cache.list(TYPES.release) as unknown as readonly Release[];
-  const count = (phase: string): number => releases().filter((release) => release.status?.phase === phase).length;
+  const isIn = (phase: string, wave: readonly App[]): boolean => {
+    const names = new Set(wave.map(({ name }) => name));
+    return releases().every(({ metadata, status }) => !names.has(metadata.name) || status?.phase === phase);
+  };
   await until('all releases are adopted', () => releases().every((each) => each.status !== undefined), 120_000);
   // So that the noise of stable pods is known.
   await systemClock.sleep(30_000);
-  await stage.releaseAll(10);
-  await until('all releases are under analysis', () => count('Progressing') === apps.length, 120_000);
-  await until('all runs are judged', () => (service.polls.at(-1)?.runs ?? 0) >= apps.length, 60_000);
-  await systemClock.sleep(10_000);
-
   const zeroAtMs = new Map<string, number>();
   cache.subscribe((_, object, previous) => {
     if (object.kind !== TYPES.virtualService.kind || previous === undefined) return;
@@ -77,13 +77,22 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
   });
   const random = createRandom(values.seed, 'breaks');
   const brokenAtMs = new Map<string, number>();
-  for (const { namespace, name } of apps) {
-    brokenAtMs.set(name, Date.now());
-    exporter.setErrors(namespace, `${name}-v2`, 0.5);
-    await systemClock.sleep(600 * random());
+  const together = Number(values.together);
+  for (let at = 0; at < apps.length; at += together) {
+    const wave = apps.slice(at, at + together);
+    await stage.release(wave, 10);
+    await until('these releases are under analysis', () => isIn('Progressing', wave), 120_000);
+    await until('their runs are judged', () => (service.polls.at(-1)?.runs ?? 0) >= wave.length, 60_000);
+    await systemClock.sleep(5_000);
+    for (const { namespace, name } of wave) {
+      brokenAtMs.set(name, Date.now());
+      exporter.setErrors(namespace, `${name}-v2`, 0.5);
+      await systemClock.sleep(600 * random());
+    }
+    await until('all are at 0 %', () => zeroAtMs.size === at + wave.length, 120_000);
+    await until('all are aborted', () => isIn('Aborted', wave), 60_000);
+    say(`${at + wave.length} of ${apps.length} aborted`);
   }
-  await until('all are at 0 %', () => zeroAtMs.size === apps.length, 120_000);
-  await until('all are aborted', () => count('Aborted') === apps.length, 60_000);
 
   const afterDue: number[] = [];
   const afterBreak: number[] = [];
@@ -101,32 +110,35 @@ async function measure(stage: Stage, service: MeasuredService, queue: string): P
   const early = afterDue.filter((each) => !(each >= 0)).length;
   const least = await leastPossible(stage, apps.slice(0, 50));
   process.stdout.write(
-    table(`bench:latency, ${apps.length} aborts, polls every ${GRID_MS / 1_000} s, ${queue} queue`, [
+    table(
+      `bench:latency, ${apps.length} aborts, ${together} releases at a time, polls every ${GRID_MS / 1_000} s, ${queue} queue`,
       [
-        'from the poll being due to 0 %, p50',
-        ms(percentile(afterDue, 0.5)),
-        ratio(percentile(afterDue, 0.5) / percentile(least, 0.5)),
-      ],
-      [
-        'from the poll being due to 0 %, p99',
-        ms(percentile(afterDue, 0.99)),
-        `${ratio(percentile(afterDue, 0.99) / percentile(least, 0.99))}, target ≤ 250 ms`,
-      ],
-      ['from the first failing request to 0 %, p50', ms(percentile(afterBreak, 0.5))],
-      [
-        'poll itself, p99',
-        ms(
-          percentile(
-            service.polls.slice(-60).map((poll) => poll.durationMs),
-            0.99,
+        [
+          'from the poll being due to 0 %, p50',
+          ms(percentile(afterDue, 0.5)),
+          ratio(percentile(afterDue, 0.5) / percentile(least, 0.5)),
+        ],
+        [
+          'from the poll being due to 0 %, p99',
+          ms(percentile(afterDue, 0.99)),
+          `${ratio(percentile(afterDue, 0.99) / percentile(least, 0.99))}, target ≤ 250 ms`,
+        ],
+        ['from the first failing request to 0 %, p50', ms(percentile(afterBreak, 0.5))],
+        [
+          'poll itself, p99',
+          ms(
+            percentile(
+              service.polls.slice(-60).map((poll) => poll.durationMs),
+              0.99,
+            ),
           ),
-        ),
+        ],
+        ...[...spent].map(([part, took]) => [`  of it ${part}, p50`, ms(percentile(took, 0.5))] as const),
+        ['least possible: one query, one patch, p50', ms(percentile(least, 0.5)), 'baseline'],
+        ['least possible: one query, one patch, p99', ms(percentile(least, 0.99)), 'baseline'],
+        ...(early === 0 ? [] : ([['aborts before they were due', `${early}`, 'must be none']] as const)),
       ],
-      ...[...spent].map(([part, took]) => [`  of it ${part}, p50`, ms(percentile(took, 0.5))] as const),
-      ['least possible: one query, one patch, p50', ms(percentile(least, 0.5)), 'baseline'],
-      ['least possible: one query, one patch, p99', ms(percentile(least, 0.99)), 'baseline'],
-      ...(early === 0 ? [] : ([['aborts before they were due', `${early}`, 'must be none']] as const)),
-    ]),
+    ),
   );
 }
 

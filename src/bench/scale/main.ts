@@ -68,7 +68,7 @@ try {
   await stage.close();
 }
 
-async function measure({ cache, releaseAll, prometheusUrl, apps }: Stage, serve: MeasuredService): Promise<void> {
+async function measure({ cache, release, prometheusUrl, apps }: Stage, serve: MeasuredService): Promise<void> {
   const phases = (): readonly (string | undefined)[] =>
     (cache.list(TYPES.release) as unknown as readonly Release[]).map((release) => release.status?.phase);
   const isJudged = (phase: string | undefined): boolean => phase === 'Progressing' || phase === 'Held';
@@ -77,7 +77,7 @@ async function measure({ cache, releaseAll, prometheusUrl, apps }: Stage, serve:
   const adoptedMs = Date.now() - startedMs;
   say(`adopted after ${ms(adoptedMs)}; idle with ${Math.round(await serve.rssMiB())} MiB`);
   const releasedAtMs = Date.now();
-  await releaseAll(5);
+  await release(apps, 5);
   await until('all releases are under analysis', () => phases().filter(isJudged).length === releases, 900_000);
   say(`all under analysis after ${((Date.now() - releasedAtMs) / 1_000).toFixed(0)} s`);
   const opened = (): boolean => (serve.polls.at(-1)?.runs ?? 0) >= releases && serve.polls.at(-1)?.caughtUp === 0;

@@ -50,8 +50,8 @@ export interface Stage {
   readonly kubeconfig: string;
   readonly prometheusUrl: string;
   readonly dir: string;
-  /** Changes the idle version of every app, so many a second: each Release starts. */
-  readonly releaseAll: (perSecond: number) => Promise<void>;
+  /** Changes the idle version of these apps, so many a second: each Release starts. */
+  readonly release: (apps: readonly App[], perSecond: number) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -120,9 +120,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     kubeconfig,
     prometheusUrl: prometheus.url,
     dir,
-    releaseAll: async (perSecond) => {
-      for (let at = 0; at < apps.length; at += perSecond) {
-        const wave = apps.slice(at, at + perSecond);
+    release: async (chosen, perSecond) => {
+      for (let at = 0; at < chosen.length; at += perSecond) {
+        const wave = chosen.slice(at, at + perSecond);
         await Promise.all([
           systemClock.sleep(1_000),
           ...wave.map((app) => apply([webDeployment(app, 'v2', canaryOf(options, 'new'))])),
