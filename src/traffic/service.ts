@@ -145,13 +145,10 @@ function leadTo({ stable, canary }: TrafficInput, { now, before }: Switch, arm: 
   return aimed(now, one.podLabels, others) ?? aimed(before, one.podLabels, others);
 }
 
-/** Exactly as it was, unless the version that it led to has become the other one meanwhile. */
+/** Exactly as it was, unless the members have changed places meanwhile: then it leads to the one that is not live, as ever. */
 function previewBefore(input: TrafficInput, each: Switch): Labels | undefined {
-  const { stable, canary, taken } = input;
-  if (stringAt(taken, 'stable') === stable.workload || canary === undefined) return each.before;
-  const found = foundBy(each.before, stable.podLabels, canary.podLabels);
-  if (found === 'one') return aimed(each.before, canary.podLabels, stable.podLabels);
-  return found === 'other' ? aimed(each.before, stable.podLabels, canary.podLabels) : each.before;
+  const isAsTaken = stringAt(input.taken, 'stable') === input.stable.workload;
+  return isAsTaken ? each.before : (leadTo(input, each, 'canary') ?? each.before);
 }
 
 function refusalOf(input: TrafficInput, switches: readonly Switch[]): Refusal | undefined {

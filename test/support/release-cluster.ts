@@ -67,7 +67,7 @@ export function clusterObjects(spec: ReleaseSpec = istioSpec, name = 'web'): rea
   return [
     service('web', { app: 'web' }),
     service('shop', { app: 'web', version: 'v1' }),
-    service('shop-preview', { app: 'web', version: 'v2' }),
+    service('shop-preview', { app: 'web', version: 'v1' }),
     destinationRule('web', { v1: { version: 'v1' }, v2: { version: 'v2' } }),
     virtualService(routes, { gateways: ['mesh'] }),
     deployment('web-v1'),

@@ -173,11 +173,12 @@ describe('the preview', () => {
     expect(selectorOf(after(after(input, 100), 'restore').list, 'web-preview')).toEqual(TO_V1);
   });
 
-  test('leads to the version beside the live one where they changed places meanwhile', () => {
+  test('leads to the version that is not live where they changed places meanwhile, kept or given back', () => {
     const swapped = { ...after(input, 100), stable: V2, canary: V1 };
-    const back = after(swapped, 'restore');
-    // It led to the live version when it was taken.
-    expect([selectorOf(back.list), selectorOf(back.list, 'web-preview')]).toEqual([TO_V2, TO_V2]);
+    for (const intent of [0, 'restore'] as const) {
+      const { list: objects } = after(swapped, intent);
+      expect([selectorOf(objects), selectorOf(objects, 'web-preview')]).toEqual([TO_V2, TO_V1]);
+    }
   });
 });
 
