@@ -568,12 +568,28 @@ export const ReleaseStatus = Type.Object(
           since: time('From when.'),
           weight: weight('Percent of requests for the canary.'),
           step: Type.Integer({ minimum: 0, maximum: 128, description: 'At which step.' }),
+          beside: Type.Optional(text('Hash of what the canary got beside it; absent: nothing.', 64)),
+          requests: Type.Optional(
+            literals(
+              ['canary', 'both'],
+              'At weight 0: the canary alone has requests of their kind, or stable has them too; absent: neither.',
+            ),
+          ),
         }),
         {
           description: 'Weights of this attempt, oldest first; the analysis reads intervals against it.',
           maxItems: 64,
           'x-kubernetes-list-type': 'atomic',
         },
+      ),
+    ),
+    beside: Type.Optional(
+      Type.Object(
+        {
+          match: Type.Optional(RequestMatch),
+          mirror: Type.Optional(weight('Percent of requests that the canary gets a copy of.')),
+        },
+        { description: 'What the canary is meant to get beside its weight.' },
       ),
     ),
     plan: Type.Optional(text('Hash of the steps that are followed; edited steps show by it.', 64)),

@@ -146,8 +146,15 @@ function trafficInputOf({ metadata, spec, status }: Release, state: WorkloadStat
     // Between releases the routes to a canary that is not there are still to be told from others.
     canary: state.canary ?? state.inPlace?.idleCanary,
     taken,
-    ...(status?.taken === undefined ? {} : { intendedWeight: routesOf(spec, status, state).canaryWeight }),
+    ...(status?.taken === undefined ? {} : intendedOf(routesOf(spec, status, state))),
   };
+}
+
+function intendedOf({
+  canaryWeight,
+  beside,
+}: ReturnType<typeof routesOf>): Pick<TrafficInput, 'intendedWeight' | 'intendedBeside'> {
+  return { intendedWeight: canaryWeight, ...(beside === undefined ? {} : { intendedBeside: beside }) };
 }
 
 function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, input: TrafficInput): Targets {

@@ -100,12 +100,19 @@ export function observeRun(
   reread: (metric: string) => Reading | undefined,
 ): RunObserved {
   const { intervalMs } = before.evidence;
+  const controlled = new Set(
+    spec.metrics.filter(({ against, share }) => against?.constant === undefined && share > 0).map(({ name }) => name),
+  );
+  // Where all requests that match go to the canary, it can be held against a bound, and shown, but not against stable.
+  // Where nothing else is to come before users do, testers and load generators are whom it is judged by.
+  const isSeen = (name: string, requests: 'none' | 'canary' | 'both'): boolean =>
+    spec.control !== undefined || requests === 'both' || (requests === 'canary' && !controlled.has(name));
   const perByName = new Map(spec.metrics.map(({ name, query }) => [name, perOf(query)]));
   let { evidence, receipts } = before;
   let lateScrapes = 0;
   const measured: Measured[] = [];
   for (const { endMs, readings: byMetric } of readings.intervals) {
-    const { weight, step } = weightAt(weights, endMs - intervalMs);
+    const { weight, step, requests } = weightAt(weights, endMs - intervalMs);
     const observations = new Map<string, Observation>();
     const nextReceipts: Record<string, Receipts[string]> = {};
     for (const [name, reading] of byMetric) {
@@ -116,9 +123,7 @@ export function observeRun(
       const now = { weight, intervalMs, per: perByName.get(name) ?? 'all' };
       const settled = settle(reading, receipts[name], now, () => reread(name));
       lateScrapes += settled.isLate ? 1 : 0;
-      // Where nothing else is to come before users do, testers and load generators are whom it is judged by.
-      const isProbed = weight === 0 && spec.control === undefined;
-      observations.set(name, isProbed ? withoutCanary(settled.observation) : settled.observation);
+      observations.set(name, isSeen(name, requests) ? settled.observation : withoutCanary(settled.observation));
       nextReceipts[name] = {
         endMs,
         weight,
@@ -145,13 +150,14 @@ export function observeRun(
   };
 }
 
-/** The weight and step in force at a moment; 0 before the first. */
+/** The weight and step in force at a moment, 0 before the first, and whose requests can be compared then. */
 export function weightAt(
   weights: ReleaseStatus['weights'],
   atMs: number,
-): { readonly weight: number; readonly step: number } {
+): { readonly weight: number; readonly step: number; readonly requests: 'none' | 'canary' | 'both' } {
   const last = (weights ?? []).findLast(({ since }) => Date.parse(since) <= atMs);
-  return { weight: last?.weight ?? 0, step: last?.step ?? 0 };
+  const { weight = 0, step = 0, requests = weight > 0 ? 'both' : 'none' } = last ?? {};
+  return { weight, step, requests };
 }
 
 interface Settled {

@@ -3,6 +3,7 @@
  * condition. `Stalled`: only when a person is needed. `lastTransitionTime` moves only with `status`.
  */
 import type { Condition } from '../api/meta.ts';
+import { describeMatch } from '../api/request-match.ts';
 import { type Phase, type ReleaseStatus, stepTextOf } from '../api/release.ts';
 import { reasons } from '../api/reasons.ts';
 
@@ -110,8 +111,13 @@ function analysisSucceeded({ verdict }: StatusDraft): Found {
 }
 
 function routedMessage(draft: StatusDraft, routed: NonNullable<Routed>): string {
-  if (routed.status === 'True') return `The canary gets ${draft.weight} % of the requests.`;
+  if (routed.status === 'True') return `The canary gets ${draft.weight} % of the requests${besidesSaid(draft)}.`;
   return routed.status === 'False' ? (draft.message ?? meaningOf(routed.reason)) : meaningOf(routed.reason);
+}
+
+function besidesSaid({ beside }: StatusDraft): string {
+  const match = beside?.match === undefined ? '' : `, and ${describeMatch(beside.match)}`;
+  return beside?.mirror === undefined ? match : `${match}, and a copy of ${beside.mirror} %`;
 }
 
 function previousRouted(previous: ReleaseStatus): NonNullable<Routed> {

@@ -65,11 +65,14 @@ export const isRoomy = (status: Pick<ReleaseStatus, 'weight'>, { inPlace, stable
  */
 export function routesOf(
   spec: Pick<ReleaseSpec, 'traffic'>,
-  status: Pick<ReleaseStatus, 'weight' | 'rolling'> | undefined,
+  status: Pick<ReleaseStatus, 'weight' | 'rolling' | 'beside'> | undefined,
   workload: WorkloadState | undefined,
 ): Extract<TrafficIntent, { kind: 'weight' }> {
   const canaryWeight = status?.weight ?? 0;
-  if (status?.rolling !== true || workload?.inPlace === undefined) return { kind: 'weight', canaryWeight };
+  if (status?.rolling !== true || workload?.inPlace === undefined) {
+    const beside = canaryWeight === 100 ? undefined : status?.beside;
+    return { kind: 'weight', canaryWeight, ...(beside === undefined ? {} : { beside }) };
+  }
   // Without a router the canary's pods are its weight, before and now.
   if (spec.traffic === undefined) return { kind: 'weight', canaryWeight };
   return { kind: 'weight', canaryWeight: 0, isOpen: !workload.inPlace.isHeld || isRoomy(status, workload) };

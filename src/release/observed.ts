@@ -2,6 +2,7 @@
 import type { Finding } from '../api/meta.ts';
 import type { Release, TakenState } from '../api/release.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
+import type { Beside } from './steps.ts';
 import type { InPlaceOrder, InPlaceState } from './in-place.ts';
 
 /** One pod as its workload adapter sees it. */
@@ -122,7 +123,13 @@ export interface TrafficState {
 
 export type TrafficIntent =
   /** Canary percent, 0–100; the rest goes to stable. `isOpen`: stable is any pod of the workload, while it replaces its own. */
-  | { readonly kind: 'weight'; readonly canaryWeight: number; readonly isOpen?: boolean }
+  | {
+      readonly kind: 'weight';
+      readonly canaryWeight: number;
+      readonly isOpen?: boolean;
+      /** What the canary gets besides; only routers that can tell requests apart are asked for it. */
+      readonly beside?: Beside;
+    }
   /** Give back what was taken; all weight on `stable`. */
   | { readonly kind: 'restore' };
 

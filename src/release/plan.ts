@@ -64,6 +64,21 @@ export function weightAt(plan: Plan, index: number): number | undefined {
   return last === undefined ? 0 : last.weight;
 }
 
+/** The match and the mirror in force once step `index` has begun. At 100 % there is nothing beside the weight. */
+export function besideAt(plan: Plan, index: number): Beside {
+  return weightAt(plan, index) === 100 ? {} : besideOf(plan.steps.slice(0, Math.max(0, index)));
+}
+
+/** Whether the canary gets more requests, or other ones, than by this weight and match; copies count as well. */
+export function isRaised(
+  now: { readonly weight: number; readonly beside?: Beside },
+  next: { readonly weight: number; readonly beside?: Beside },
+): boolean {
+  const { match, mirror = 0 } = next.beside ?? {};
+  const isOtherMatch = match !== undefined && !sameJson(match, now.beside?.match);
+  return next.weight > now.weight || isOtherMatch || mirror > (now.beside?.mirror ?? 0);
+}
+
 /** The match and the mirror in force after these steps. */
 function besideOf(steps: readonly PlanStep[]): Beside {
   const match = steps.findLast((step) => step.kind === 'match')?.match;
@@ -83,7 +98,7 @@ export function requestsAt(plan: Plan, index: number): 'both' | 'canary' | 'none
  * Whether the canary's requests can be compared with stable's: a random share of the same ones, by weight, by a share of those that
  * match, or as copies (contracts 18). All that match, without a share, leave stable none to compare with.
  */
-const isComparable = (weight: number, { match, mirror }: Beside): boolean =>
+export const isComparable = (weight: number, { match, mirror }: Beside): boolean =>
   weight < 100 && (weight > 0 || mirror !== undefined || match?.share !== undefined);
 
 /** The replicas asked for by the newest `setReplicas` up to step `index`, if any. */
@@ -281,11 +296,6 @@ function checkOrder(steps: readonly PlanStep[], isJudged: boolean, problems: str
 
 function checkRouter({ strategy, traffic }: ReleaseSpec, problems: string[]): void {
   const steps = strategy?.canary?.steps ?? [];
-  const unbuilt = steps.findIndex((step) => 'match' in step || 'mirror' in step);
-  if (unbuilt >= 0)
-    problems.push(
-      `spec.strategy.canary.steps[${unbuilt}] asks for ${Object.keys(steps[unbuilt] ?? {}).join(', ')}, which is not built yet. Leave the step out.`,
-    );
   const index = steps.findIndex((step) => 'match' in step || 'mirror' in step);
   if (index < 0 || traffic !== undefined) return;
   const [what] = Object.keys(steps[index] ?? {});

@@ -6,14 +6,16 @@
  *              └───────────┴──────────┴─────────┴──▶ Aborting ─▶ Aborted
  */
 import type { Transition } from '../api/release.ts';
+import { describeMatch } from '../api/request-match.ts';
 import { formatDuration } from '../api/units.ts';
 import { formatOdds } from '../judge/format.ts';
 import type { StepVerdict } from '../judge/verdict.ts';
 import type { Action, Announcement } from './action.ts';
 import { type Routed, type StatusDraft, statusOf } from './conditions.ts';
-import { type Plan, weightAt } from './plan.ts';
-import { canonicalJson } from './revision.ts';
+import { besideAt, isComparable, isRaised, type Plan, weightAt } from './plan.ts';
+import { canonicalJson, shortHash } from './revision.ts';
 import { isSwitched, type Situation } from './situation.ts';
+import type { Beside, PlanStep } from './steps.ts';
 
 export type { StatusDraft } from './conditions.ts';
 
@@ -63,6 +65,7 @@ export function started(
     analysisRun: _r,
     unreadySince: _u,
     rolling: _ro,
+    beside: _be,
     closedSince: _cs,
     closedSeconds: _c,
     ...kept
@@ -117,7 +120,8 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
   const step = plan.steps[index - 1];
   const weight = weightAt(plan, index) ?? draft.weight;
   const { heldSince: _heldSince, ...rest } = draft;
-  const next = withWeight(s, { ...rest, phase: 'Progressing' }, weight, index, plan.steps.length);
+  const beside = withBeside({ ...rest, phase: 'Progressing' }, besideAt(plan, index));
+  const next = withWeight(s, beside, weight, index, plan.steps.length);
   const at = `step ${index} of ${plan.steps.length}`;
   if (step?.kind === 'judge')
     return {
@@ -146,17 +150,33 @@ export function atStep(s: Situation, draft: StatusDraft, plan: Plan, index: numb
   }
   if (step?.kind === 'pause')
     return { ...waitingFor(next, 'pause'), ...BEGUN.pause, message: `A pause at ${weight} % (${at}).` };
+  if (step?.kind === 'match' || step?.kind === 'mirror') {
+    const message = `${besideSaid(step)} (${at}).`;
+    const other: StatusDraft = { ...next, ...judgedAnew(plan, next), reason: 'Advanced', message };
+    return isRaised(draft, next) ? told(s, other, 'advanced', `advanced/${index}/${weight}`) : other;
+  }
   const message = isSwitched(s)
     ? `All requests go to ${draft.revision.canary ?? 'the new revision'} now (${at}).`
     : `The canary’s weight goes from ${draft.weight} to ${weight} % (${at}).`;
   const moved: StatusDraft = {
     ...next,
     // All there is to say until the next analysis is what the one before the switch said.
-    ...(isSwitched(s) ? {} : { verdict: plan.isJudged ? JUDGING : unjudged(next) }),
+    ...(isSwitched(s) ? {} : judgedAnew(plan, next)),
     reason: 'Advanced',
     message,
   };
   return weight > draft.weight ? told(s, moved, 'advanced', `advanced/${index}/${weight}`) : moved;
+}
+
+const judgedAnew = (plan: Plan, draft: StatusDraft): Pick<StatusDraft, 'verdict'> => ({
+  verdict: plan.isJudged ? JUDGING : unjudged(draft),
+});
+
+function besideSaid(step: Extract<PlanStep, { kind: 'match' | 'mirror' }>): string {
+  if (step.kind === 'match') return `The canary gets ${describeMatch(step.match)}`;
+  return step.percent === 0
+    ? 'The canary gets no copies of requests any more'
+    : `The canary gets a copy of ${step.percent} % of the requests; its answers are thrown away`;
 }
 
 /** What an analysis step said is not said of the steps after it. */
@@ -174,14 +194,32 @@ function waitingFor(draft: StatusDraft, what: string): StatusDraft {
 export function arrived(s: Situation): StatusDraft {
   const index = (s.status.step?.index ?? 0) + 1;
   const next = s.plan?.steps[index - 1];
-  const isMoving = s.status.phase === 'Progressing' && s.step?.kind === 'setWeight' && s.status.plan === s.plan?.hash;
+  const isMoving =
+    s.status.phase === 'Progressing' && CHANGES.has(s.step?.kind ?? '') && s.status.plan === s.plan?.hash;
   const isWaiting = next?.kind === 'judge' || next?.kind === 'pause' || next?.kind === 'analysis';
   return isMoving && isWaiting && s.plan !== undefined ? atStep(s, draftOf(s), s.plan, index) : draftOf(s);
 }
 
+/** Steps that are over as soon as the routes carry them. */
+const CHANGES: ReadonlySet<string> = new Set(['setWeight', 'match', 'mirror']);
+
+/** What the canary gets beside its weight from now on. */
+export function withBeside(draft: StatusDraft, beside: Beside): StatusDraft {
+  const { beside: _before, ...rest } = draft;
+  return Object.keys(beside).length === 0 ? rest : { ...rest, beside };
+}
+
+/** How a weight is recorded, for the analysis: requests before and after another match are not the same. */
+function weightEntry(s: Situation, { beside }: StatusDraft, weight: number, step: number) {
+  const entry = { since: s.now, weight, step };
+  if (beside === undefined) return entry;
+  const requests = isComparable(weight, beside) ? ('both' as const) : ('canary' as const);
+  return { ...entry, beside: shortHash(canonicalJson(beside)), ...(weight > 0 ? {} : { requests }) };
+}
+
 /** The weight in force from now on, recorded for the analysis. */
 export function withWeight(s: Situation, draft: StatusDraft, weight: number, index: number, of: number): StatusDraft {
-  const weights = [...(draft.weights ?? []), { since: s.now, weight, step: index }].slice(-MAX_WEIGHTS);
+  const weights = [...(draft.weights ?? []), weightEntry(s, draft, weight, index)].slice(-MAX_WEIGHTS);
   return { ...draft, weight, weights, step: { index, of, since: s.now, waitingFor: 'traffic' } };
 }
 
@@ -198,7 +236,7 @@ export function promoting(
     phase: 'Promoting',
     ...why,
     step: { index: of, of, since: s.now, waitingFor: 'pods' },
-    weights: [...(rest.weights ?? []), { since: s.now, weight: rest.weight, step: of }].slice(-MAX_WEIGHTS),
+    weights: [...(rest.weights ?? []), weightEntry(s, rest, rest.weight, of)].slice(-MAX_WEIGHTS),
   };
 }
 
@@ -208,7 +246,14 @@ export function aborting(
   draft: StatusDraft,
   why: { readonly reason: string; readonly message: string; readonly isRejected: boolean },
 ): StatusDraft {
-  const { heldSince: _heldSince, paused: _paused, unreadySince: _unready, rolling: _rolling, ...rest } = draft;
+  const {
+    heldSince: _heldSince,
+    paused: _paused,
+    unreadySince: _unready,
+    rolling: _rolling,
+    beside: _beside,
+    ...rest
+  } = draft;
   const { canary, rejected } = rest.revision;
   const isNew = why.isRejected && canary !== undefined && !rejected.includes(canary);
   const index = rest.step?.index ?? 0;

@@ -2,7 +2,7 @@
  * Istio: weights of a VirtualService, between subsets of a DestinationRule or between Services. Only the arms' weights
  * (and a missing arm's destination) are written; other rules, other destinations and unknown fields stay as they are.
  */
-import { at, listAt, sameJson, stringAt } from '../api/fields.ts';
+import { at, type Fields, listAt, sameJson, stringAt } from '../api/fields.ts';
 import {
   FIELD_MANAGERS,
   type Finding,
@@ -13,9 +13,20 @@ import {
 } from '../api/meta.ts';
 import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
+import type { Beside } from '../release/steps.ts';
 import type { Router, TrafficInput } from './port.ts';
 import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
 import { canonicalHost, describeDestination, destinationOf, type Mesh } from './istio/destination.ts';
+import { narrowed } from './istio/match.ts';
+import {
+  hasForeignMirror,
+  mirrorDrift,
+  mirrorOperations,
+  type MirrorWish,
+  withMirror,
+  withoutOurMirror,
+} from './istio/mirror.ts';
+import { isOwn, ownDrift, ownNameOf, ownOperations, ownRoute, type Steered } from './istio/own-routes.ts';
 import { asPinned, pinPatches, stableLabels } from './istio/pin.ts';
 import { armParts, describeRule, type Entry, entryOf, type Rule, rulesOf } from './istio/rule.ts';
 import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts';
@@ -67,7 +78,7 @@ export const istio: Router = {
   write(input, intent) {
     const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
     if (picture.kind !== 'picture') return intent.kind === 'restore' ? pinsFor(input, [], intent) : [];
-    const operations = picture.rules.flatMap((rule) => operationsFor(rule, wantedRoute(rule, input, picture, intent)));
+    const operations = operationsOf(input, picture, intent);
     const pins = pinsFor(input, picture.rules, intent);
     if (operations.length === 0) return pins;
     const name = picture.virtualService.metadata.name;
@@ -107,7 +118,7 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
     return absent('destinationRule', 'DestinationRule', ruleName, input.namespace);
   }
   const mesh = meshOf(input);
-  const rules = rulesOf(virtualService, mesh);
+  const rules = rulesOf(virtualService, mesh).filter((rule) => !isOwn(rule));
   if (rules.length === 0) {
     const other = ['tcp', 'tls'].filter((field) => listAt(virtualService, 'spec', field).length > 0);
     const has = other.length === 0 ? 'no http routes' : `only ${other.join(' and ')} routes`;
@@ -125,7 +136,8 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
   });
   if (chosen.kind !== 'rules') return chosen;
   return (
-    unusedDestinationRule(ruleName, chosen.rules, input) ?? {
+    unusedDestinationRule(ruleName, chosen.rules, input) ??
+    refuseBeside(virtualService, chosen.rules, plannedBeside(input)) ?? {
       kind: 'picture',
       virtualService,
       mesh,
@@ -148,7 +160,9 @@ function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing'
   const isSteered = (rule: Rule): boolean =>
     named?.name === name && (named?.routes === undefined || named.routes.includes(rule.name ?? ''));
   const rules = rulesOf(virtualService, mesh).filter(
-    (rule) => before(input.taken, rule, mesh) !== undefined || (isSteered(rule) && armParts(rule.entries).canary > 0),
+    (rule) =>
+      !isOwn(rule) &&
+      (before(input.taken, rule, mesh) !== undefined || (isSteered(rule) && armParts(rule.entries).canary > 0)),
   );
   return { kind: 'picture', virtualService, mesh, rules };
 }
@@ -219,15 +233,18 @@ function driftOf(input: TrafficInput, picture: Picture): readonly string[] {
     .map((taken) => `VirtualService ${quote(name)}: the route ${stringAt(taken, 'key') ?? ''} is gone${who}.`);
   const weight = input.intendedWeight;
   if (weight === undefined) return gone;
+  const beside = input.intendedBeside === undefined ? {} : { beside: input.intendedBeside };
+  const intent: TrafficIntent = { kind: 'weight', canaryWeight: weight, ...beside };
   const changed = picture.rules.flatMap((rule) => {
-    const wanted = wantedRoute(rule, input, picture, { kind: 'weight', canaryWeight: weight });
+    const wanted = wantedRoute(rule, input, picture, intent);
     const now = rule.entries.map(({ raw }) => raw);
     if (sameJson(now, wanted)) return [];
     return [
       `VirtualService ${quote(name)}: ${describeRule(rule)} has ${listParts(rule.entries)} instead of ${listParts(wanted.map((raw) => entryOf(raw, picture.mesh)))}${who}.`,
     ];
   });
-  return [...gone, ...changed];
+  const besides = besideDrift(input, picture, intent).map((what) => `VirtualService ${quote(name)}: ${what}${who}.`);
+  return [...gone, ...changed, ...besides];
 }
 
 function listParts(entries: readonly Entry[]): string {
@@ -258,6 +275,98 @@ function makeEntry(mesh: Mesh): MakeEntry {
   };
 }
 
+/** Steered routes as they will be, with what stands before them and what they mirror. */
+function steeredBy(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly (Steered & MirrorWish)[] {
+  const { match, mirror } = (intent.kind === 'weight' && intent.isOpen !== true ? intent.beside : undefined) ?? {};
+  return picture.rules.map((rule) => {
+    const route = wantedRoute(rule, input, picture, intent);
+    const armOf = (role: 'stable' | 'canary'): Fields | undefined => {
+      const like = rule.entries.find((entry) => entry.role === 'stable' || entry.role === 'canary');
+      const found = rule.entries.find((entry) => entry.role === role)?.raw;
+      return found ?? (like === undefined ? undefined : makeEntry(picture.mesh)(role, like));
+    };
+    const canary = armOf('canary');
+    const wanted =
+      mirror === undefined || canary === undefined
+        ? {}
+        : { wanted: { destination: canary['destination'], percent: mirror } };
+    const final = { ...withMirror(picture.virtualService, { rule, ...wanted }), route };
+    const like = { ...withoutOurMirror(picture.virtualService, rule), route };
+    const own =
+      match === undefined || canary === undefined
+        ? undefined
+        : ownRoute(rule.key, like, match, { stable: armOf('stable'), canary });
+    const guard: readonly JsonPatchOperation[] =
+      rule.name === undefined ? [{ op: 'test', path: `/spec/http/${rule.index}/route`, value: route }] : guardOf(rule);
+    return { rule, final, own, guard, ...wanted };
+  });
+}
+
+/** Names of all routes of Serin's own that this Release may have left. */
+function ownNames(input: TrafficInput, rules: readonly Rule[]): ReadonlySet<string> {
+  const taken = takenRules(input.taken).flatMap((rule) => stringAt(rule, 'key') ?? []);
+  return new Set([...taken, ...rules.map(({ key }) => key)].map(ownNameOf));
+}
+
+function operationsOf(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly JsonPatchOperation[] {
+  const { rules, virtualService } = picture;
+  const weights = rules.flatMap((rule) => operationsFor(rule, wantedRoute(rule, input, picture, intent)));
+  const steered = steeredBy(input, picture, intent);
+  const gone = takenRules(input.taken).flatMap((rule) => stringAt(rule, 'key') ?? []);
+  return [
+    ...weights,
+    ...mirrorOperations(virtualService, steered, gone),
+    ...ownOperations(listAt(virtualService, 'spec', 'http'), steered, ownNames(input, rules)),
+  ];
+}
+
+function besideDrift(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly string[] {
+  const steered = steeredBy(input, picture, intent);
+  const http = listAt(picture.virtualService, 'spec', 'http');
+  const mirrors = steered.flatMap((wish) => {
+    const changed = mirrorDrift(picture.virtualService, wish);
+    return changed === undefined ? [] : [`${describeRule(wish.rule)} ${changed}`];
+  });
+  return [...ownDrift(http, steered, ownNames(input, picture.rules)), ...mirrors];
+}
+
+/** What the strategy will ask for, and what status asks for now: refused before the release starts. */
+function plannedBeside({ spec, intendedBeside }: TrafficInput): readonly Beside[] {
+  const ofSteps = (spec.strategy?.canary?.steps ?? []).map(
+    ({ match, mirror = 0 }): Beside => ({
+      ...(match === undefined ? {} : { match }),
+      ...(mirror === 0 ? {} : { mirror }),
+    }),
+  );
+  return [...ofSteps, ...(intendedBeside === undefined ? [] : [intendedBeside])];
+}
+
+function refuseBeside(
+  virtualService: KubeObject,
+  rules: readonly Rule[],
+  planned: readonly Beside[],
+): Refusal | undefined {
+  const isMirrored = planned.some(({ mirror }) => mirror !== undefined);
+  for (const rule of rules) {
+    const where = `VirtualService ${quote(virtualService.metadata.name)}: ${describeRule(rule)}`;
+    if (isMirrored && hasForeignMirror(virtualService, rule)) {
+      return {
+        reason: 'RouteNotUnderstood',
+        message: `${where} mirrors its requests already, and a route has room for one mirror. Take it out, or the mirror steps out of spec.strategy.`,
+      };
+    }
+    for (const { match } of planned) {
+      const narrow = match === undefined ? undefined : narrowed(listAt(rule.raw, 'match'), match);
+      if (narrow === undefined || !('conflict' in narrow)) continue;
+      return {
+        reason: 'RouteNotUnderstood',
+        message: `${where} asks something else of the header ${narrow.conflict} than the match in spec.strategy, and a route has room for one condition on a header. Match by another header, or leave this route out of spec.traffic.istio.virtualService.routes.`,
+      };
+    }
+  }
+  return undefined;
+}
+
 /**
  * Weights alone are guarded by the destinations they belong to, so that a concurrent change of something else does not
  * delay an abort. Adding or removing a destination is guarded by the whole list: doing it twice would double the entry.
@@ -266,12 +375,7 @@ function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPat
   const now = rule.entries.map(({ raw }) => raw);
   if (sameJson(now, wanted)) return [];
   const path = `/spec/http/${rule.index}`;
-  const guard: readonly JsonPatchOperation[] =
-    rule.name === undefined
-      ? listAt(rule.raw, 'match').length === 0
-        ? []
-        : [{ op: 'test', path: `${path}/match`, value: rule.raw['match'] }]
-      : [{ op: 'test', path: `${path}/name`, value: rule.name }];
+  const guard = guardOf(rule);
   const isSameShape =
     now.length === wanted.length &&
     now.every((entry, index) => sameJson(at(entry, 'destination'), at(wanted[index], 'destination')));
@@ -295,6 +399,13 @@ function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPat
       weightOperation(`${path}/route/${index}/weight`, at(entry, 'weight'), at(wanted[index], 'weight')),
     ),
   ];
+}
+
+/** The route at this place is still the one that was read. */
+function guardOf({ index, name, raw }: Rule): readonly JsonPatchOperation[] {
+  const path = `/spec/http/${index}`;
+  if (name !== undefined) return [{ op: 'test', path: `${path}/name`, value: name }];
+  return listAt(raw, 'match').length === 0 ? [] : [{ op: 'test', path: `${path}/match`, value: raw['match'] }];
 }
 
 function weightOperation(path: string, from: unknown, to: unknown): readonly JsonPatchOperation[] {

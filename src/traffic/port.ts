@@ -4,6 +4,7 @@
  */
 import type { Finding, Patch, ResourceNeed } from '../api/meta.ts';
 import type { ReleaseSpec, TakenState } from '../api/release.ts';
+import type { Beside } from '../release/steps.ts';
 import type { ArmState, TrafficIntent, TrafficState } from '../release/observed.ts';
 import type { ObjectQuery, ObjectSet } from '../workloads/port.ts';
 
@@ -17,6 +18,8 @@ export interface TrafficInput {
   readonly taken: TakenState['traffic'] | undefined;
   /** `status.weight`, where Serin has written the routes: `read` then says what somebody changed since. */
   readonly intendedWeight?: number;
+  /** `status.beside`, likewise. */
+  readonly intendedBeside?: Beside;
 }
 
 export interface Router {

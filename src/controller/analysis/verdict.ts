@@ -90,12 +90,13 @@ function questionOf(
   };
 }
 
-/** Since when the present weight has been in force without a break. */
+/** Since when the present weight has been in force without a break, with the same match and mirror beside it. */
 function weightSinceMs(status: Release['status'], spec: AnalysisRunSpec): number {
   const weights = status?.weights ?? [];
+  const last = weights.at(-1);
   let sinceMs = Date.parse(status?.step?.since ?? spec.startedAt);
   for (const entry of weights.toReversed()) {
-    if (entry.weight !== status?.weight) break;
+    if (entry.weight !== status?.weight || entry.beside !== last?.beside) break;
     sinceMs = Date.parse(entry.since);
   }
   return sinceMs;

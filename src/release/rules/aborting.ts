@@ -12,6 +12,7 @@ import {
   type Rule,
   type Situation,
 } from '../situation.ts';
+import { isServingUsers } from './readiness.ts';
 import {
   aborting,
   draftOf,
@@ -135,9 +136,10 @@ function isPromotedPastAnalysis({ status }: Situation): boolean {
 }
 
 function notReady(s: Situation): Cause | undefined {
-  const { unreadySince, weight } = s.status;
-  if (unreadySince === undefined || s.canary === undefined || (isByReplicas(s) && weight === 0)) return undefined;
-  const failsRequests = weight > 0 && s.canary.readyReplicas === 0 && !isByReplicas(s);
+  const { unreadySince } = s.status;
+  if (unreadySince === undefined || s.canary === undefined || (isByReplicas(s) && s.status.weight === 0))
+    return undefined;
+  const failsRequests = isServingUsers(s.status) && s.canary.readyReplicas === 0 && !isByReplicas(s);
   const limitMs = failsRequests ? NOT_SERVING_MS : NOT_READY_MS;
   if (s.nowMs - Date.parse(unreadySince) < limitMs) return undefined;
   const { readyReplicas, desiredReplicas, workload } = s.canary;

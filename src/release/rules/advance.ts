@@ -2,7 +2,8 @@
  * Going on, step by step. The only place, beside a person's request, where a weight rises: after a Pass of this very step, by a
  * stated policy, or along a timetable (contracts 4).
  */
-import { type Plan, weightAt } from '../plan.ts';
+import { sameJson } from '../../api/fields.ts';
+import { besideAt, isRaised, type Plan, weightAt } from '../plan.ts';
 import {
   isByReplicas,
   isFollowingSteps,
@@ -39,13 +40,14 @@ export const advance: Rule = (s) => {
 function enter(s: Situation, draft: StatusDraft, plan: Plan, index: number): ReturnType<Rule> {
   if (index > plan.steps.length)
     return write(s, toFullWeight(s, atStep(s, draft, plan, index)), 'promoting', NOT_ROUTED);
-  const weight = weightAt(plan, index) ?? 0;
-  if (weight > s.status.weight && !isByReplicas(s)) {
-    const scaling = scaleFor(s, index, weight);
+  const next = atStep(s, draft, plan, index);
+  if (isRaised(s.status, next) && !isByReplicas(s)) {
+    const scaling = scaleFor(s, index, next.weight);
     if (scaling !== undefined) return scaling;
     if (!isReady(s.canary)) return undefined;
   }
-  return write(s, atStep(s, draft, plan, index), `step ${index}`, weight === s.status.weight ? undefined : NOT_ROUTED);
+  const isSame = next.weight === s.status.weight && sameJson(next.beside, s.status.beside);
+  return write(s, next, `step ${index}`, isSame ? undefined : NOT_ROUTED);
 }
 
 /** What the status becomes by the end of the step in force; `undefined` while it is not done. */
@@ -108,7 +110,7 @@ export const followEditedPlan: Rule = (s) => {
   if (status.step.index === 0 && status.weight === 0) {
     return write(s, { ...draftOf(s), plan: plan.hash, step: { ...status.step, of: plan.steps.length } }, 'plan edited');
   }
-  const target = anchor(plan, status.weight);
+  const target = anchor(plan, status);
   const weight = weightAt(plan, target) ?? 0;
   const draft = atStep(s, draftOf(s), plan, target);
   const passedWeight = Math.min(status.passedWeight ?? 0, weight);
@@ -128,9 +130,11 @@ export const followEditedPlan: Rule = (s) => {
   );
 };
 
-/** The first judge step (else the weight itself) at the highest planned weight that is not above `weight`. */
-function anchor(plan: Plan, weight: number): number {
-  const indices = plan.steps.map((_, i) => i + 1).filter((index) => (weightAt(plan, index) ?? 101) <= weight);
+/** The first judge step (else the weight itself) at the highest planned weight that gives the canary nothing more than it has. */
+function anchor(plan: Plan, now: Pick<StatusDraft, 'weight' | 'beside'>): number {
+  const indices = plan.steps
+    .map((_, i) => i + 1)
+    .filter((index) => !isRaised(now, { weight: weightAt(plan, index) ?? 101, beside: besideAt(plan, index) }));
   const highest = Math.max(0, ...indices.map((index) => weightAt(plan, index) ?? 0));
   if (highest === 0) return 0;
   const there = indices.filter((index) => weightAt(plan, index) === highest);

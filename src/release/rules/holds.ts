@@ -2,9 +2,10 @@
  * Why a release stays where it is, in order of precedence. Holding never touches traffic, but for the retreat after long
  * blindness, which only lowers it (contracts 17).
  */
+import { sameJson } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
 import { readDurationMs } from '../../api/units.ts';
-import { weightAt } from '../plan.ts';
+import { besideAt, weightAt } from '../plan.ts';
 import {
   freshnessMs,
   isFollowingSteps,
@@ -14,7 +15,7 @@ import {
   type Rule,
   type Situation,
 } from '../situation.ts';
-import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withBeside, withWeight, write } from '../transitions.ts';
 import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
 import { driftSaid, MAX_DRIFT_REPAIRS } from './traffic.ts';
@@ -68,11 +69,15 @@ export const retreat: Rule = (s) => {
   if (!isFollowingSteps(s) || s.plan === undefined) return undefined;
   const target = s.status.passedWeight ?? 0;
   const since = blindSince(s);
-  if (since === undefined || s.status.weight <= target || s.nowMs - since < s.plan.retreatAfterMs) return undefined;
-  const index = judgedAt(s, target);
-  const message = `No usable data since ${new Date(since).toISOString()}: traffic goes back from ${s.status.weight} to ${target} %.`;
+  if (since === undefined || s.nowMs - since < s.plan.retreatAfterMs) return undefined;
+  const isUnseen = isUnpassedMatch(s);
+  if (s.status.weight <= target && !isUnseen) return undefined;
+  const weight = Math.min(target, s.status.weight);
+  const index = judgedAt(s, weight, isUnseen);
+  const beside = isUnseen ? ' and no longer to requests that match' : '';
+  const message = `No usable data since ${new Date(since).toISOString()}: traffic goes back from ${s.status.weight} to ${weight} %${beside}.`;
   const draft: StatusDraft = {
-    ...withWeight(s, draftOf(s), target, index, s.plan.steps.length),
+    ...withWeight(s, withBeside(draftOf(s), besideAt(s.plan, index)), weight, index, s.plan.steps.length),
     phase: 'Held',
     reason: 'Blind',
     message,
@@ -81,12 +86,26 @@ export const retreat: Rule = (s) => {
   return write(s, told(s, draft, 'retreated', `retreated/${s.now}`), 'blind', NOT_ROUTED);
 };
 
-/** The newest judge step at `weight` up to now; 0 where there is none, so that the release begins again. */
-function judgedAt({ plan, status }: Situation, weight: number): number {
+/** Users are told apart by a match that nothing has passed yet. */
+function isUnpassedMatch({ plan, status }: Situation): boolean {
+  if (plan === undefined || status.beside?.match === undefined) return false;
+  const index = status.step?.index ?? 0;
+  return !plan.steps.some(
+    ({ kind }, i) =>
+      kind === 'judge' &&
+      i + 1 < index &&
+      weightAt(plan, i + 1) === status.weight &&
+      sameJson(besideAt(plan, i + 1).match, status.beside?.match),
+  );
+}
+
+/** The newest judge step at `weight` up to now, with another match where this one is not passed; 0 where there is none, so that the release begins again. */
+function judgedAt({ plan, status }: Situation, weight: number, isOtherMatch: boolean): number {
   if (plan === undefined || weight === 0) return 0;
   const last = Math.min(status.step?.index ?? 0, plan.steps.length);
   for (let index = last; index > 0; index--) {
-    if (plan.steps[index - 1]?.kind === 'judge' && weightAt(plan, index) === weight) return index;
+    const isOther = !isOtherMatch || !sameJson(besideAt(plan, index).match, status.beside?.match);
+    if (plan.steps[index - 1]?.kind === 'judge' && weightAt(plan, index) === weight && isOther) return index;
   }
   return 0;
 }

@@ -2,7 +2,17 @@
 import type { TakenState } from '../../api/release.ts';
 import { readDurationMs } from '../../api/units.ts';
 import { isByReplicas, isObserving, isReady, type Rule, type Situation, wasRouted } from '../situation.ts';
-import { draftOf, ended, NOT_ROUTED, ROUTED, type StatusDraft, told, withWeight, write } from '../transitions.ts';
+import {
+  draftOf,
+  ended,
+  NOT_ROUTED,
+  ROUTED,
+  type StatusDraft,
+  told,
+  withBeside,
+  withWeight,
+  write,
+} from '../transitions.ts';
 import { promoteInPlace } from './in-place.ts';
 import { scaleFor } from './readiness.ts';
 
@@ -34,12 +44,19 @@ export function toFullWeight(s: Situation, draft: StatusDraft): StatusDraft {
   if (s.workload?.inPlace !== undefined) return draft;
   const of = draft.step?.of ?? 0;
   const canTake = isByReplicas(s) || (isReady(s.canary) && scaleFor(s, of, 100) === undefined);
-  return canTake && draft.weight < 100 ? withWeight(s, draft, 100, of, of) : draft;
+  return canTake && draft.weight < 100 ? withWeight(s, withBeside(draft, {}), 100, of, of) : draft;
 }
 
 /** The arms swap in one write: what was the canary is stable, at weight 0 of whatever comes next. */
 export function promoted(s: Situation): StatusDraft {
-  const { taken, unreadySince: _unready, passedWeight: _passed, rolling: _rolling, ...draft } = draftOf(s);
+  const {
+    taken,
+    unreadySince: _unready,
+    passedWeight: _passed,
+    rolling: _rolling,
+    beside: _beside,
+    ...draft
+  } = draftOf(s);
   const over = ended(
     s,
     { ...draft, reason: BY_NOBODY.has(draft.reason ?? '') ? 'Promoted' : (draft.reason ?? 'Promoted') },

@@ -1,6 +1,6 @@
 /** The canary's pods: since when they are not ready, and how many there must be before more requests reach them. */
 import type { Action } from '../action.ts';
-import { replicasAt } from '../plan.ts';
+import { besideAt, replicasAt } from '../plan.ts';
 import {
   isByReplicas,
   isFollowingSteps,
@@ -19,11 +19,15 @@ export const watchReadiness: Rule = (s) => {
   // While the Deployment replaces its own pods, its own controller watches them.
   if (s.canary === undefined || s.status.rolling === true) return undefined;
   const isIdleByDesign = isByReplicas(s) && s.status.weight === 0;
-  const isServing = s.status.weight > 0 ? s.canary.readyReplicas > 0 : isReady(s.canary);
+  const isServing = isServingUsers(s.status) ? s.canary.readyReplicas > 0 : isReady(s.canary);
   const { unreadySince, ...draft } = draftOf(s);
   if (isServing || isIdleByDesign) return write(s, draft, 'pods ready');
   return unreadySince === undefined ? write(s, { ...draft, unreadySince: s.now }, 'pods not ready') : undefined;
 };
+
+/** Users get answers of the canary; of copies they get none. */
+export const isServingUsers = ({ weight, beside }: Situation['status']): boolean =>
+  weight > 0 || beside?.match !== undefined;
 
 /** The pods that step `index` at `weight` needs: what the plan asks for, at 100 % as many as stable, else at least one. */
 function neededReplicas(s: Situation, index: number, weight: number): number {
@@ -33,7 +37,8 @@ function neededReplicas(s: Situation, index: number, weight: number): number {
   if (weight === 100 || isSwitched(s)) return Math.max(stable, asked ?? 0);
   const present = s.canary?.desiredReplicas ?? 0;
   // Beside its Deployment the canary has as many pods as its share of the requests asks for, so that they are loaded alike.
-  if (s.workload?.inPlace !== undefined) return asked ?? Math.max(1, present, Math.ceil((stable * weight) / 100));
+  const share = Math.max(weight, s.plan === undefined ? 0 : (besideAt(s.plan, index).mirror ?? 0));
+  if (s.workload?.inPlace !== undefined) return asked ?? Math.max(1, present, Math.ceil((stable * share) / 100));
   return asked ?? (present > 0 ? present : stable);
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Action } from '../action.ts';
 import type { PersonRequest } from '../observed.ts';
-import { weightAt } from '../plan.ts';
+import { besideAt, isRaised, weightAt } from '../plan.ts';
 import { whyNoRetry } from '../retries.ts';
 import { type Routed } from '../conditions.ts';
 import { isObserving, isReady, isUnderWay, type Rule, type Situation } from '../situation.ts';
@@ -105,7 +105,8 @@ function nextStep(s: Situation, request: PersonRequest): Answer {
     return refused(
       'The release still waits for its pods; there is no step to leave yet. promote-full goes on without judging.',
     );
-  const isRaise = index + 1 > plan.steps.length || (weightAt(plan, index + 1) ?? 0) > status.weight;
+  const planned = { weight: weightAt(plan, index + 1) ?? 0, beside: besideAt(plan, index + 1) };
+  const isRaise = index + 1 > plan.steps.length || isRaised(status, planned);
   if (isRaise && !isReady(s.canary)) return refused('The canary’s pods are not all ready. Ask again when they are.');
   const { paused: _paused, ...draft } = draftOf(s);
   const message = `Step ${index} was left by ${byWhom(request)}.`;

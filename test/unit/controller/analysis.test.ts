@@ -234,10 +234,10 @@ describe('intervals', () => {
       weight,
       step: 2 * k + 1,
     }));
-    expect(weightAt(weights, START - 1)).toEqual({ weight: 0, step: 0 });
-    expect(weightAt(weights, START + 59_999)).toEqual({ weight: 10, step: 1 });
-    expect(weightAt(weights, START + 60_000)).toEqual({ weight: 25, step: 3 });
-    expect(weightAt(undefined, START)).toEqual({ weight: 0, step: 0 });
+    expect(weightAt(weights, START - 1)).toEqual({ weight: 0, step: 0, requests: 'none' });
+    expect(weightAt(weights, START + 59_999)).toEqual({ weight: 10, step: 1, requests: 'both' });
+    expect(weightAt(weights, START + 60_000)).toEqual({ weight: 25, step: 3, requests: 'both' });
+    expect(weightAt(undefined, START)).toEqual({ weight: 0, step: 0, requests: 'none' });
   });
 });
 
