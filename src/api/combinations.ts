@@ -27,7 +27,7 @@ type Combination =
 /** What the schemas accept today. */
 export const TODAY = {
   workloads: ['pair', 'deployment', 'argoRollout'],
-  strategies: ['canary', 'blueGreen', 'rollingUpdate', 'recreate'],
+  strategies: ['canary', 'blueGreen', 'abTest', 'rollingUpdate', 'recreate'],
   routers: ['istio', 'service'],
 } as const satisfies {
   readonly workloads: readonly [WorkloadName, ...WorkloadName[]];
@@ -67,8 +67,8 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
   if (strategy !== 'blueGreen' && router === 'service') return ALL_OR_NOTHING;
   if (strategy === 'blueGreen' && workload === 'pair' && (router === 'service' || router === 'istio')) return WORKS;
   const isOurs = workload === 'pair' || workload === 'deployment';
-  const isBuilt = isOurs && strategy === 'canary' && (router === 'istio' || router === 'none');
-  return isBuilt ? WORKS : PLANNED;
+  if (isOurs && router === 'istio') return strategy === 'blueGreen' ? PLANNED : WORKS;
+  return isOurs && strategy === 'canary' && router === 'none' ? WORKS : PLANNED;
 }
 
 interface CombinationRow {

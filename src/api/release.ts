@@ -3,6 +3,7 @@
  * Long, because the whole kind stands here in the order in which `kubectl explain` shows it.
  */
 import Type, { type Static } from 'typebox';
+import { AbTest } from './ab-test.ts';
 import { Argument } from './analysis-template.ts';
 import { BlueGreen, Recreate } from './blue-green.ts';
 import { OWN_STEPS_WORKLOADS, TODAY } from './combinations.ts';
@@ -283,6 +284,7 @@ export const Strategy = Type.Object(
       ),
     ),
     blueGreen: Type.Optional(BlueGreen),
+    abTest: Type.Optional(AbTest),
     rollingUpdate: Type.Optional(RollingUpdate),
     recreate: Type.Optional(Recreate),
   },

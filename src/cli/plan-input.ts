@@ -1,4 +1,5 @@
 /** Flags, or a Release and flags, as what the planner needs. Pure but for the flags' parsers, which only throw. */
+import type { AbTest } from '../api/ab-test.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import type { Finding } from '../api/meta.ts';
 import { SerinError } from '../errors.ts';
@@ -117,6 +118,7 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
     );
   const plan = planOf(spec);
   if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
+  if (spec.strategy?.abTest !== undefined) return sharesOf(where, spec.strategy.abTest);
   const steps: { weight: number; durationMs: number }[] = [];
   for (const planned of plan.steps) {
     if (planned.kind === 'setWeight') steps.push({ weight: planned.weight, durationMs: 0 });
@@ -135,6 +137,15 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
     weight,
     durationMs: durations?.[k] ?? (durationMs || atMostMs),
   }));
+}
+
+/** Of the requests that match; `--rps` is then theirs. */
+function sharesOf(where: string, { match, duration }: AbTest): readonly PlannedStep[] {
+  if (match.share === undefined)
+    throw usage(
+      `${where}: all requests that match go to the new version, so nothing can be compared with stable and there is nothing to plan. Give spec.strategy.abTest.match a share, e.g. share: 50.`,
+    );
+  return [{ weight: match.share, durationMs: parseDurationFlag(duration, 'duration') }];
 }
 
 function refusalOf(finding: Finding): string {

@@ -131,8 +131,11 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   };
 }
 
-/** All requests go to one version at a time: what is compared with the other one is shown and decides nothing (contracts 18). */
-const hasControl = ({ release }: ResolveRunInput): boolean => switchOf(release.spec) === undefined;
+/** All requests, or all that match, go to one version at a time: what is compared with the other one is shown and decides nothing (contracts 18). */
+function hasControl({ release: { spec } }: ResolveRunInput): boolean {
+  const abTest = spec.strategy?.abTest;
+  return switchOf(spec) === undefined && (abTest === undefined || abTest.match.share !== undefined);
+}
 
 function nothingDecides(input: ResolveRunInput, field: string): string {
   return hasControl(input)

@@ -7,7 +7,7 @@ import { sameJson } from '../api/fields.ts';
 import { type ReleaseSpec, type Step, STEPS } from '../api/release.ts';
 import { matchFinding } from '../api/request-match.ts';
 import { quote, readWeight, units } from '../api/units.ts';
-
+import { abTestSteps } from './ab-test.ts';
 import { canonicalJson, shortHash } from './revision.ts';
 import { type Beside, duration, type PlanStep, type Replicas } from './steps.ts';
 import { switchOf, switchSteps } from './switching.ts';
@@ -44,7 +44,7 @@ export function planOf(spec: ReleaseSpec): Plan | (Finding & { readonly kind?: u
     );
   }
   const isJudged = spec.analysis !== undefined;
-  const steps = switched === undefined ? canarySteps(spec, isJudged, problems) : switchSteps(spec, switched, problems);
+  const steps = stepsOf(spec, isJudged, problems);
   const [first] = problems;
   if (first !== undefined) return { reason: 'InvalidSpec', message: first };
   return {
@@ -108,6 +108,14 @@ export function replicasAt(plan: Plan, index: number, stableReplicas: number): n
   return 'count' in last.replicas
     ? last.replicas.count
     : Math.max(1, Math.ceil(last.replicas.fraction * stableReplicas));
+}
+
+function stepsOf(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {
+  const switched = switchOf(spec);
+  const abTest = spec.strategy?.abTest;
+  if (switched !== undefined) return switchSteps(spec, switched, problems);
+  if (abTest !== undefined) return abTestSteps(spec, abTest, problems);
+  return canarySteps(spec, isJudged, problems);
 }
 
 function canarySteps(spec: ReleaseSpec, isJudged: boolean, problems: string[]): PlanStep[] {

@@ -1,8 +1,9 @@
 /**
  * Istio: weights of a VirtualService, between subsets of a DestinationRule or between Services. Only the arms' weights
  * (and a missing arm's destination) are written; other rules, other destinations and unknown fields stay as they are.
+ * Long, because reading, writing and giving back have to see the same picture.
  */
-import { at, type Fields, listAt, sameJson, stringAt } from '../api/fields.ts';
+import { at, listAt, sameJson, stringAt } from '../api/fields.ts';
 import {
   FIELD_MANAGERS,
   type Finding,
@@ -13,22 +14,13 @@ import {
 } from '../api/meta.ts';
 import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
-import type { Beside } from '../release/steps.ts';
 import type { Router, TrafficInput } from './port.ts';
+import { besideDrift, besideOperations, refuseBeside, type Steering } from './istio/beside.ts';
 import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
 import { canonicalHost, describeDestination, destinationOf, type Mesh } from './istio/destination.ts';
-import { narrowed } from './istio/match.ts';
-import {
-  hasForeignMirror,
-  mirrorDrift,
-  mirrorOperations,
-  type MirrorWish,
-  withMirror,
-  withoutOurMirror,
-} from './istio/mirror.ts';
-import { isOwn, ownDrift, ownNameOf, ownOperations, ownRoute, type Steered } from './istio/own-routes.ts';
+import { isOwn } from './istio/own-routes.ts';
 import { asPinned, pinPatches, stableLabels } from './istio/pin.ts';
-import { armParts, describeRule, type Entry, entryOf, type Rule, rulesOf } from './istio/rule.ts';
+import { armParts, describeRule, type Entry, entryOf, guardOf, type Rule, rulesOf } from './istio/rule.ts';
 import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts';
 import { before, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
 
@@ -78,7 +70,9 @@ export const istio: Router = {
   write(input, intent) {
     const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
     if (picture.kind !== 'picture') return intent.kind === 'restore' ? pinsFor(input, [], intent) : [];
-    const operations = operationsOf(input, picture, intent);
+    const steer = steering(input, picture, intent);
+    const weights = picture.rules.flatMap((rule) => operationsFor(rule, steer.routeOf(rule)));
+    const operations = [...weights, ...besideOperations(steer)];
     const pins = pinsFor(input, picture.rules, intent);
     if (operations.length === 0) return pins;
     const name = picture.virtualService.metadata.name;
@@ -137,7 +131,7 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
   if (chosen.kind !== 'rules') return chosen;
   return (
     unusedDestinationRule(ruleName, chosen.rules, input) ??
-    refuseBeside(virtualService, chosen.rules, plannedBeside(input)) ?? {
+    refuseBeside(virtualService, chosen.rules, input) ?? {
       kind: 'picture',
       virtualService,
       mesh,
@@ -243,7 +237,9 @@ function driftOf(input: TrafficInput, picture: Picture): readonly string[] {
       `VirtualService ${quote(name)}: ${describeRule(rule)} has ${listParts(rule.entries)} instead of ${listParts(wanted.map((raw) => entryOf(raw, picture.mesh)))}${who}.`,
     ];
   });
-  const besides = besideDrift(input, picture, intent).map((what) => `VirtualService ${quote(name)}: ${what}${who}.`);
+  const besides = besideDrift(steering(input, picture, intent)).map(
+    (what) => `VirtualService ${quote(name)}: ${what}${who}.`,
+  );
   return [...gone, ...changed, ...besides];
 }
 
@@ -263,6 +259,19 @@ function wantedRoute(rule: Rule, input: TrafficInput, picture: Picture, intent: 
   return taken === undefined ? steered(rule.entries, was, 0, make) : restored(rule.entries, was, make);
 }
 
+function steering(input: TrafficInput, picture: Picture, intent: TrafficIntent): Steering {
+  const isBeside = intent.kind === 'weight' && intent.isOpen !== true;
+  const make = makeEntry(picture.mesh);
+  return {
+    virtualService: picture.virtualService,
+    rules: picture.rules,
+    beside: (isBeside ? intent.beside : undefined) ?? {},
+    takenKeys: takenRules(input.taken).flatMap((rule) => stringAt(rule, 'key') ?? []),
+    routeOf: (rule) => wantedRoute(rule, input, picture, intent),
+    make,
+  };
+}
+
 function makeEntry(mesh: Mesh): MakeEntry {
   return (arm, like) => {
     const found = destinationOf(arm, like.destination, mesh);
@@ -273,98 +282,6 @@ function makeEntry(mesh: Mesh): MakeEntry {
     >;
     return { ...like.raw, destination: { ...destination, ...found } };
   };
-}
-
-/** Steered routes as they will be, with what stands before them and what they mirror. */
-function steeredBy(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly (Steered & MirrorWish)[] {
-  const { match, mirror } = (intent.kind === 'weight' && intent.isOpen !== true ? intent.beside : undefined) ?? {};
-  return picture.rules.map((rule) => {
-    const route = wantedRoute(rule, input, picture, intent);
-    const armOf = (role: 'stable' | 'canary'): Fields | undefined => {
-      const like = rule.entries.find((entry) => entry.role === 'stable' || entry.role === 'canary');
-      const found = rule.entries.find((entry) => entry.role === role)?.raw;
-      return found ?? (like === undefined ? undefined : makeEntry(picture.mesh)(role, like));
-    };
-    const canary = armOf('canary');
-    const wanted =
-      mirror === undefined || canary === undefined
-        ? {}
-        : { wanted: { destination: canary['destination'], percent: mirror } };
-    const final = { ...withMirror(picture.virtualService, { rule, ...wanted }), route };
-    const like = { ...withoutOurMirror(picture.virtualService, rule), route };
-    const own =
-      match === undefined || canary === undefined
-        ? undefined
-        : ownRoute(rule.key, like, match, { stable: armOf('stable'), canary });
-    const guard: readonly JsonPatchOperation[] =
-      rule.name === undefined ? [{ op: 'test', path: `/spec/http/${rule.index}/route`, value: route }] : guardOf(rule);
-    return { rule, final, own, guard, ...wanted };
-  });
-}
-
-/** Names of all routes of Serin's own that this Release may have left. */
-function ownNames(input: TrafficInput, rules: readonly Rule[]): ReadonlySet<string> {
-  const taken = takenRules(input.taken).flatMap((rule) => stringAt(rule, 'key') ?? []);
-  return new Set([...taken, ...rules.map(({ key }) => key)].map(ownNameOf));
-}
-
-function operationsOf(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly JsonPatchOperation[] {
-  const { rules, virtualService } = picture;
-  const weights = rules.flatMap((rule) => operationsFor(rule, wantedRoute(rule, input, picture, intent)));
-  const steered = steeredBy(input, picture, intent);
-  const gone = takenRules(input.taken).flatMap((rule) => stringAt(rule, 'key') ?? []);
-  return [
-    ...weights,
-    ...mirrorOperations(virtualService, steered, gone),
-    ...ownOperations(listAt(virtualService, 'spec', 'http'), steered, ownNames(input, rules)),
-  ];
-}
-
-function besideDrift(input: TrafficInput, picture: Picture, intent: TrafficIntent): readonly string[] {
-  const steered = steeredBy(input, picture, intent);
-  const http = listAt(picture.virtualService, 'spec', 'http');
-  const mirrors = steered.flatMap((wish) => {
-    const changed = mirrorDrift(picture.virtualService, wish);
-    return changed === undefined ? [] : [`${describeRule(wish.rule)} ${changed}`];
-  });
-  return [...ownDrift(http, steered, ownNames(input, picture.rules)), ...mirrors];
-}
-
-/** What the strategy will ask for, and what status asks for now: refused before the release starts. */
-function plannedBeside({ spec, intendedBeside }: TrafficInput): readonly Beside[] {
-  const ofSteps = (spec.strategy?.canary?.steps ?? []).map(
-    ({ match, mirror = 0 }): Beside => ({
-      ...(match === undefined ? {} : { match }),
-      ...(mirror === 0 ? {} : { mirror }),
-    }),
-  );
-  return [...ofSteps, ...(intendedBeside === undefined ? [] : [intendedBeside])];
-}
-
-function refuseBeside(
-  virtualService: KubeObject,
-  rules: readonly Rule[],
-  planned: readonly Beside[],
-): Refusal | undefined {
-  const isMirrored = planned.some(({ mirror }) => mirror !== undefined);
-  for (const rule of rules) {
-    const where = `VirtualService ${quote(virtualService.metadata.name)}: ${describeRule(rule)}`;
-    if (isMirrored && hasForeignMirror(virtualService, rule)) {
-      return {
-        reason: 'RouteNotUnderstood',
-        message: `${where} mirrors its requests already, and a route has room for one mirror. Take it out, or the mirror steps out of spec.strategy.`,
-      };
-    }
-    for (const { match } of planned) {
-      const narrow = match === undefined ? undefined : narrowed(listAt(rule.raw, 'match'), match);
-      if (narrow === undefined || !('conflict' in narrow)) continue;
-      return {
-        reason: 'RouteNotUnderstood',
-        message: `${where} asks something else of the header ${narrow.conflict} than the match in spec.strategy, and a route has room for one condition on a header. Match by another header, or leave this route out of spec.traffic.istio.virtualService.routes.`,
-      };
-    }
-  }
-  return undefined;
 }
 
 /**
@@ -399,13 +316,6 @@ function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPat
       weightOperation(`${path}/route/${index}/weight`, at(entry, 'weight'), at(wanted[index], 'weight')),
     ),
   ];
-}
-
-/** The route at this place is still the one that was read. */
-function guardOf({ index, name, raw }: Rule): readonly JsonPatchOperation[] {
-  const path = `/spec/http/${index}`;
-  if (name !== undefined) return [{ op: 'test', path: `${path}/name`, value: name }];
-  return listAt(raw, 'match').length === 0 ? [] : [{ op: 'test', path: `${path}/match`, value: raw['match'] }];
 }
 
 function weightOperation(path: string, from: unknown, to: unknown): readonly JsonPatchOperation[] {

@@ -165,11 +165,25 @@ const release: readonly CelCase[] = [
   },
   {
     path: 'spec.strategy',
-    says: 'write exactly one of canary, blueGreen',
+    says: 'write exactly one of canary, blueGreen, abTest',
     field: 'strategy',
     pass: [{ canary: { stepWeights: [5] } }],
     fail: [{}, { canary: { stepWeights: [5] }, blueGreen: {} }],
   },
+  {
+    path: 'spec.strategy.abTest.match',
+    says: 'it matches every request',
+    field: 'strategy',
+    pass: [{ abTest: { match: { headers: { group: { exact: 'b' } }, share: 50 }, duration: '2h' } }],
+    fail: [{ abTest: { match: { share: 50 }, duration: '2h' } }],
+  },
+  ...['headers', 'cookies'].map((where): CelCase => ({
+    path: `spec.strategy.abTest.match.${where}.*`,
+    says: 'write exactly one of exact, prefix, regex',
+    field: 'strategy',
+    pass: [{ abTest: { match: { [where]: { group: { prefix: 'b' } } }, duration: '2h' } }],
+    fail: [{ abTest: { match: { [where]: { group: { exact: 'b', regex: 'b' } } }, duration: '2h' } }],
+  })),
   {
     path: 'spec.strategy.canary',
     says: 'write exactly one of stepWeights, steps',

@@ -45,6 +45,7 @@ export const checkRelease: Check = (object, context) => {
     ...steps,
     ...argumentFindings(object, release, context),
     ...(run.spec === undefined ? [] : stepFindings(object, release, plan, run.spec, context)),
+    ...controlFindings(object, 'spec.analysis', run.spec),
     ...lengthFindings(object, release, context),
     ...deadlineFindings(object, release, plan),
     ...podFindings(object, release, plan, context),
@@ -126,7 +127,7 @@ function resolve(
   return { findings: [finding(rule, object.place(path), resolved.message)] };
 }
 
-/** Before a switch and after it one version has all requests. */
+/** Before a switch and after it one version has all requests; in an A/B test without a share, all that match. */
 function controlFindings(
   object: SourceObject,
   field: string,
@@ -139,7 +140,7 @@ function controlFindings(
     finding(
       'no-control',
       object.place(pathIn(`${field}.templates `)),
-      `${shown.join(', ')}: compared with stable, which has no requests at the same time, so ${shown.length === 1 ? 'it is' : 'they are'} shown and decide${shown.length === 1 ? 's' : ''} nothing. Bounds (against: {constant: 1%}) and measured metrics decide.`,
+      `${shown.join(', ')}: compared with stable, which has no requests at the same time, so ${shown.length === 1 ? 'it is' : 'they are'} shown and decide${shown.length === 1 ? 's' : ''} nothing. Bounds (against: {constant: 1%}) and measured metrics decide${field === 'spec.analysis' ? '; or give spec.strategy.abTest.match a share' : ''}.`,
     ),
   ];
 }

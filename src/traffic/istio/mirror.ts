@@ -2,7 +2,7 @@
  * Copies of requests for the canary: `mirror` and `mirrorPercentage` of a steered route. An annotation of the VirtualService, written in
  * the same patch, says which routes' mirrors are Serin's; anybody else's is never touched, and a release that would need its place is refused.
  */
-import { at, fieldsAt, type Fields, sameJson, stringAt } from '../../api/fields.ts';
+import { at, fieldsAt, type Fields, numberAt, sameJson, stringAt } from '../../api/fields.ts';
 import type { JsonPatchOperation, KubeObject } from '../../api/meta.ts';
 import { shortHash } from '../../release/revision.ts';
 import type { Rule } from './rule.ts';
@@ -112,8 +112,8 @@ export function mirrorDrift(
   { rule, wanted }: Omit<MirrorWish, 'guard'>,
 ): string | undefined {
   const now =
-    withoutOurMirror(virtualService, rule) === rule.raw ? undefined : at(rule.raw, 'mirrorPercentage', 'value');
-  if (wanted === undefined) return now === undefined ? undefined : `mirrors ${String(now)} % of its requests`;
+    withoutOurMirror(virtualService, rule) === rule.raw ? undefined : numberAt(rule.raw, 'mirrorPercentage', 'value');
+  if (wanted === undefined) return now === undefined ? undefined : `mirrors ${now} % of its requests`;
   if (sameJson(withMirror(virtualService, { rule, wanted }), rule.raw) && hasOurMirror(virtualService, rule))
     return undefined;
   return `does not mirror ${wanted.percent} % of its requests to the canary`;

@@ -1,6 +1,6 @@
 /** One http rule of a VirtualService, read without losing anything: raw entries beside what they mean. */
 import { at, type Fields, isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import type { JsonPatchOperation, KubeObject } from '../../api/meta.ts';
 import { canonicalJson, shortHash } from '../../release/revision.ts';
 import { type Destination, type Mesh, type Role, roleOf } from './destination.ts';
 
@@ -44,6 +44,13 @@ export function rulesOf(virtualService: KubeObject, mesh: Mesh): readonly Rule[]
     const entries = listAt(fields, 'route').map((entry) => entryOf(entry, mesh));
     return { index, name, key: `${base}/${occurrence}`, raw: fields, entries };
   });
+}
+
+/** Guards that the route at this place is still the one that was read. */
+export function guardOf({ index, name, raw }: Rule): readonly JsonPatchOperation[] {
+  const path = `/spec/http/${index}`;
+  if (name !== undefined) return [{ op: 'test', path: `${path}/name`, value: name }];
+  return listAt(raw, 'match').length === 0 ? [] : [{ op: 'test', path: `${path}/match`, value: raw['match'] }];
 }
 
 /** Where the rule is, for messages: its name, or its place among the http routes. */

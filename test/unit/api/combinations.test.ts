@@ -8,7 +8,13 @@ import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
 
 const PARTS = {
   workload: { pair: { members: ['a', 'b'] }, deployment: { name: 'a' } },
-  strategy: { canary: { stepWeights: [5] }, blueGreen: {}, rollingUpdate: { pauses: ['25%'] }, recreate: {} },
+  strategy: {
+    canary: { stepWeights: [5] },
+    blueGreen: {},
+    abTest: { match: { headers: { group: { exact: 'b' } } }, duration: '2h' },
+    rollingUpdate: { pauses: ['25%'] },
+    recreate: {},
+  },
   traffic: { istio: { virtualService: { name: 'web' } }, service: { name: 'web' } },
 };
 

@@ -386,3 +386,33 @@ describe('a run without a control', () => {
     expect(run().control).toBeUndefined();
   });
 });
+
+describe('the run of an A/B test', () => {
+  const tested = (share?: number): Partial<ResolveRunInput> => {
+    const release = labRelease({ analysis: {} });
+    const match = { cookies: { group: { exact: 'b' } }, ...(share === undefined ? {} : { share }) };
+    return { release: { ...release, spec: { ...release.spec, strategy: { abTest: { match, duration: '2h' } } } } };
+  };
+
+  test('decides by comparisons where stable gets a share of the same requests', () => {
+    const spec = run({}, tested(50));
+    expect(spec.control).toBeUndefined();
+    expect(spec.metrics).toEqual(run().metrics);
+  });
+
+  test('shows them where all that match go to the new version, and needs something else that decides', () => {
+    expect(refusal({}, tested())).toMatch(/compare with stable, which has no requests at the same time/);
+    const template: AnalysisTemplateSpec = {
+      metrics: [
+        { name: 'errors', compare: { query: 'istio-requests' } },
+        { name: 'bound', compare: { query: 'istio-requests', against: { constant: '1%' } } },
+      ],
+    };
+    const spec = run({}, { ...tested(), template: () => template });
+    expect(spec.control).toBe('none');
+    expect(spec.metrics).toMatchObject([
+      { name: 'errors', share: 0, required: false },
+      { name: 'bound', share: 1 },
+    ]);
+  });
+});

@@ -3,6 +3,9 @@
  * as the API server would: a status write only over the version that was read, a route write only over the weights that were read.
  */
 import type { Release, ReleaseSpec, ReleaseStatus } from '../../../src/api/release.ts';
+import { sameJson } from '../../../src/api/fields.ts';
+import { routesOf } from '../../../src/release/in-place.ts';
+import type { Beside } from '../../../src/release/steps.ts';
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import type { Action, Announcement } from '../../../src/release/action.ts';
 import { nextAction } from '../../../src/release/decide.ts';
@@ -30,6 +33,8 @@ export interface World {
   members: Record<Member, Deployment>;
   /** Percent for web-v2; the rest goes to web-v1. */
   route: number;
+  /** What the routes give beside weights. */
+  beside: Beside | undefined;
   isRouteMissing: boolean;
   runs: Map<string, { isFinished: boolean; verdict?: StepVerdict }>;
   gateAnswer: Observed['gateAnswer'];
@@ -65,6 +70,7 @@ export const aWorld = (change: Partial<World> = {}): World => ({
     'web-v2': { revision: 'bbb', replicas: 4, isReady: true, isCrashLooping: false },
   },
   route: 0,
+  beside: undefined,
   isRouteMissing: false,
   runs: new Map(),
   gateAnswer: undefined,
@@ -83,6 +89,10 @@ export const canaryShare = (world: World): number => (idleOf(world) === 'web-v2'
 export function observe(world: World): Observed {
   const share = canaryShare(world);
   const intended = world.status?.weight ?? 0;
+  const isBeside = sameJson(
+    world.beside,
+    world.status === undefined ? undefined : routesOf(world.spec, world.status, undefined).beside,
+  );
   const run = currentRun(world);
   const taken = world.status?.taken;
   return {
@@ -95,10 +105,14 @@ export function observe(world: World): Observed {
     },
     traffic: world.isRouteMissing
       ? { reason: 'RouteNotFound', message: 'There is no VirtualService "web". Create it.' }
-      : { kind: 'traffic', canaryWeight: share, drift: share === intended ? [] : [`web-v2 has ${world.route}`] },
-    isTrafficWritten: share === intended,
+      : {
+          kind: 'traffic',
+          canaryWeight: share,
+          drift: share === intended && isBeside ? [] : [`web-v2 has ${world.route}`],
+        },
+    isTrafficWritten: share === intended && isBeside,
     // Routes that are gone hold nothing that could be given back.
-    isTrafficRestored: world.isRouteMissing || share === 0,
+    isTrafficRestored: world.isRouteMissing || (share === 0 && world.beside === undefined),
     isWorkloadRestored:
       taken?.workload === undefined || world.members[idleOf(world)].replicas === taken.workload['replicas'],
     canScale: world.members[idleOf(world)].replicas === 0 || taken?.workload !== undefined,
@@ -200,7 +214,10 @@ export function apply(world: World, seen: Observed, action: Action): void {
     }
     case 'writeTraffic': {
       const share = action.intent.kind === 'restore' ? 0 : action.intent.canaryWeight;
-      if (seen.traffic.kind === 'traffic' && seen.traffic.canaryWeight === canaryShare(world)) setShare(world, share);
+      if (seen.traffic.kind === 'traffic' && seen.traffic.canaryWeight === canaryShare(world)) {
+        setShare(world, share);
+        world.beside = action.intent.kind === 'restore' ? undefined : action.intent.beside;
+      }
       return;
     }
     case 'writeWorkload': {

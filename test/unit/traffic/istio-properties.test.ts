@@ -220,6 +220,52 @@ describe('for any VirtualService', () => {
     );
   });
 
+  test('whatever is asked for beside weights, in any order, the same patch does nothing twice and weight 0 or giving back leaves none of it', () => {
+    const asked = fc.record({
+      canaryWeight: weight,
+      beside: fc.record(
+        {
+          match: fc.record(
+            {
+              headers: fc.constantFrom({ 'x-canary': { exact: '1' } }, { 'x-beta': { prefix: 'b' } }),
+              share: fc.integer({ min: 1, max: 99 }),
+            },
+            { requiredKeys: ['headers'] },
+          ),
+          mirror: fc.integer({ min: 1, max: 100 }),
+        },
+        { requiredKeys: [] },
+      ),
+    });
+    fc.assert(
+      fc.property(object, fc.array(asked, { minLength: 1, maxLength: 4 }), fc.boolean(), (vs, intents, isRestored) => {
+        const isMirrored = intents.some(({ beside }) => beside.mirror !== undefined);
+        fc.pre(!(isMirrored && rulesOf(vs).some((one) => 'mirror' in one)));
+        const taken = istio.snapshot(inputOf(vs));
+        let now = vs;
+        for (const intent of intents) {
+          const patches = istio.write(inputOf(now, { taken }), { kind: 'weight', ...intent });
+          const next = applied([now], patches)[0] as KubeObject;
+          const { canaryWeight: intendedWeight, beside: intendedBeside } = intent;
+          const input = inputOf(next, { taken, intendedWeight, intendedBeside });
+          expect(istio.write(input, { kind: 'weight', ...intent })).toEqual([]);
+          expect(istio.read(input)).toMatchObject({ canaryWeight: intendedWeight, drift: [] });
+          now = next;
+        }
+        expect(
+          rulesOf(now)
+            .filter(({ name }) => !name?.startsWith('serin-match-'))
+            .map(({ name }) => name),
+        ).toEqual(rulesOf(vs).map(({ name }) => name));
+        if (isRestored) {
+          expect(restored(now, { taken })).toEqual(restored(wrote(vs, 50, { taken }), { taken }));
+          return;
+        }
+        expect(wrote(now, 0, { taken })).toEqual(wrote(wrote(vs, 50, { taken }), 0, { taken }));
+      }),
+    );
+  });
+
   test('after a promotion, giving back leaves all of it with the version that is stable now', () => {
     fc.assert(
       fc.property(object, weight, (vs, canaryWeight) => {
