@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { KubeObject, Patch } from '../../src/api/meta.ts';
 import { reasons } from '../../src/api/reasons.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
+import type { Beside } from '../../src/release/steps.ts';
 import type { ArmState, TrafficIntent } from '../../src/release/observed.ts';
 import { istio } from '../../src/traffic/istio.ts';
 import type { Router, TrafficInput } from '../../src/traffic/port.ts';
@@ -31,6 +32,8 @@ interface Lab {
   readonly broken: readonly KubeObject[];
   /** Somebody's edit that takes requests from where Serin put them. */
   readonly edit: Patch;
+  /** It knows one request from another. */
+  readonly tellsApart: boolean;
 }
 
 const labels = (version: string) => ({ app: 'web', version });
@@ -60,6 +63,7 @@ const subsets = destinationRule('web', { v1: { version: 'v1' }, v2: { version: '
 const labs: readonly Lab[] = [
   {
     router: istio,
+    tellsApart: true,
     traffic: { istio: { virtualService: { name: 'web' } } },
     objects: [...pairOf(4, 4), ...services, subsets, routes],
     broken: [...pairOf(4, 4), ...services, routes],
@@ -72,6 +76,7 @@ const labs: readonly Lab[] = [
   },
   {
     router: replicas,
+    tellsApart: false,
     traffic: undefined,
     objects: [...pairOf(20, 0), ...services],
     broken: [...pairOf(20, 0), ...services, autoscaler('web-v2')],
@@ -106,6 +111,7 @@ interface View {
   readonly taken?: Taken;
   readonly swapped?: boolean;
   readonly intendedWeight?: number;
+  readonly intendedBeside?: Beside;
 }
 
 function suite(lab: Lab, storeNow: () => ObjectStore): void {
@@ -116,7 +122,10 @@ function suite(lab: Lab, storeNow: () => ObjectStore): void {
     const member = objects.find(TYPES.deployment, NAMESPACE, `web-${version}`);
     return arm(`web-${version}`, labels(version), member === undefined ? 0 : replicasOf(member));
   };
-  const inputOf = (objects: ObjectSet, { taken, swapped = false, intendedWeight }: View = {}): TrafficInput => ({
+  const inputOf = (
+    objects: ObjectSet,
+    { taken, swapped = false, intendedWeight, intendedBeside }: View = {},
+  ): TrafficInput => ({
     namespace: NAMESPACE,
     spec: {
       workload: { pair: { members: ['web-v1', 'web-v2'] } },
@@ -128,6 +137,7 @@ function suite(lab: Lab, storeNow: () => ObjectStore): void {
     canary: armOf(objects, swapped ? 'v1' : 'v2'),
     taken,
     ...(intendedWeight === undefined ? {} : { intendedWeight }),
+    ...(intendedBeside === undefined ? {} : { intendedBeside }),
   });
   const view = async (more?: View): Promise<TrafficInput> => inputOf(await storeNow().read(), more);
 
@@ -144,6 +154,13 @@ function suite(lab: Lab, storeNow: () => ObjectStore): void {
     [TYPES.virtualService, TYPES.destinationRule, TYPES.service, TYPES.deployment].flatMap((type) =>
       objects.all(type, NAMESPACE).map((object) => ({ name: object.metadata.name, spec: object['spec'] })),
     );
+
+  /** With the annotations, of which nothing may stay either. */
+  const everything = async (): Promise<unknown> => {
+    const objects = await storeNow().read();
+    const marks = objects.all(TYPES.virtualService, NAMESPACE).map(({ metadata }) => metadata.annotations ?? {});
+    return { specs: specs(objects), marks };
+  };
 
   test('declares what it asks for and what it writes', async () => {
     const input = await view();
@@ -208,6 +225,28 @@ function suite(lab: Lab, storeNow: () => ObjectStore): void {
     await settle({ kind: 'restore' }, { taken });
     expect(router.write(await view({ taken }), { kind: 'restore' })).toEqual([]);
     expect(specs(await storeNow().read())).toEqual(before);
+  });
+
+  const ASKED: readonly Beside[] = [
+    { mirror: 10 },
+    { mirror: 25, match: { headers: { 'x-canary': { exact: '1' } } } },
+    { match: { cookies: { group: { prefix: 'b' } }, share: 50 } },
+    {},
+  ];
+  test('brings about what is asked for beside weights, or leaves it alone where it cannot tell requests apart', async () => {
+    const before = await everything();
+    const taken = router.snapshot(await view());
+    for (const beside of ASKED) {
+      expect(await settle({ kind: 'weight', canaryWeight: 25, beside }, { taken })).toBeLessThanOrEqual(2);
+      const plainly = router.write(await view({ taken }), weight(25));
+      const isAsked = Object.keys(beside).length > 0;
+      expect(plainly.length > 0).toBe(lab.tellsApart && isAsked);
+      const seen = { taken, intendedWeight: 25, intendedBeside: beside };
+      expect(router.read(await view(seen))).toEqual({ kind: 'traffic', canaryWeight: 25, drift: [] });
+    }
+    await settle({ kind: 'weight', canaryWeight: 25, beside: ASKED[1] ?? {} }, { taken });
+    await settle({ kind: 'restore' }, { taken });
+    expect(await everything()).toEqual(before);
   });
 
   test('after a promotion all requests stay with what is stable now, also when everything is given back', async () => {

@@ -7,7 +7,7 @@ import { TYPES } from '../../src/api/meta.ts';
 import { startApiServer } from '../../src/sandbox/apiserver/server.ts';
 import { startControlPlane } from '../support/control-plane.ts';
 import { type ReleaseServer, releaseServer } from '../support/release-server.ts';
-import { endOf, endState, play, playDying, STORIES } from '../support/release-stories.ts';
+import { endOf, endState, play, playDying, routesIn, STORIES } from '../support/release-stories.ts';
 import { describeWith } from '../support/tools.ts';
 
 interface Deaths {
@@ -56,10 +56,12 @@ function suite({ stories, every }: Deaths, start: () => Promise<ReleaseServer>):
   });
   afterAll(() => server?.stop());
 
-  test.each(Object.entries(STORIES))('%s', async (_name, { spec, acts, ends }) => {
+  test.each(Object.entries(STORIES))('%s', async (_name, { spec, acts, ends, isAsBefore }) => {
     const stage = await server.stage(spec);
+    const before = await routesIn(stage);
     await play(stage, acts, stage.worker());
     expect(await endOf(stage)).toBe(ends);
+    if (isAsBefore === true) expect(await routesIn(stage)).toEqual(before);
   });
 
   test.each(stories)('killed after a write of %s, the end is the same', { timeout: 300_000 }, async (name) => {

@@ -177,13 +177,15 @@ const release: readonly CelCase[] = [
     pass: [{ abTest: { match: { headers: { group: { exact: 'b' } }, share: 50 }, duration: '2h' } }],
     fail: [{ abTest: { match: { share: 50 }, duration: '2h' } }],
   },
-  ...['headers', 'cookies'].map((where): CelCase => ({
-    path: `spec.strategy.abTest.match.${where}.*`,
-    says: 'write exactly one of exact, prefix, regex',
-    field: 'strategy',
-    pass: [{ abTest: { match: { [where]: { group: { prefix: 'b' } } }, duration: '2h' } }],
-    fail: [{ abTest: { match: { [where]: { group: { exact: 'b', regex: 'b' } } }, duration: '2h' } }],
-  })),
+  ...['headers', 'cookies'].map(
+    (where): CelCase => ({
+      path: `spec.strategy.abTest.match.${where}.*`,
+      says: 'write exactly one of exact, prefix, regex',
+      field: 'strategy',
+      pass: [{ abTest: { match: { [where]: { group: { prefix: 'b' } } }, duration: '2h' } }],
+      fail: [{ abTest: { match: { [where]: { group: { exact: 'b', regex: 'b' } } }, duration: '2h' } }],
+    }),
+  ),
   {
     path: 'spec.strategy.canary',
     says: 'write exactly one of stepWeights, steps',

@@ -48,6 +48,7 @@ export async function endState({ kube }: Stage): Promise<unknown> {
   const events = (await kube.list(TYPES.event, { namespace: 'shop' })).items.filter(
     ({ involvedObject }) => stringAt(involvedObject, 'kind') === 'Release',
   );
+  const virtualService = await get(TYPES.virtualService, 'web');
   return {
     isGone,
     phase: status?.phase,
@@ -60,7 +61,8 @@ export async function endState({ kube }: Stage): Promise<unknown> {
     history: status?.history?.map(({ revision, outcome, attempt, weight }) => ({ revision, outcome, attempt, weight })),
     weights: status?.weights?.map(({ weight, step }) => ({ weight, step })),
     finalizers: isGone ? [] : (release.metadata.finalizers ?? []),
-    routes: at(await get(TYPES.virtualService, 'web'), 'spec'),
+    routes: at(virtualService, 'spec'),
+    marks: virtualService?.metadata.annotations ?? {},
     switches: [await selectorOf(get, 'shop'), await selectorOf(get, 'shop-preview')],
     members: [at(await get(TYPES.deployment, 'web-v1'), 'spec'), at(await get(TYPES.deployment, 'web-v2'), 'spec')],
     // A server with garbage collection takes the runs of a Release along.
@@ -86,6 +88,12 @@ export async function endOf(stage: Stage): Promise<string> {
   const release = await stage.kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
   const phase = release === undefined || isReleased(release) ? 'gone' : String(at(release, 'status', 'phase'));
   return `${phase} ${(await stage.worker().weights()).join('/')}`;
+}
+
+/** What people wrote of the routes, marks of others included: before a story, and to be compared after it. */
+export async function routesIn({ kube }: Stage): Promise<unknown> {
+  const found = await kube.get({ type: TYPES.virtualService, namespace: 'shop', name: 'web' });
+  return { spec: at(found, 'spec'), annotations: found?.metadata.annotations ?? {} };
 }
 
 export type Act = (stage: Stage, worker: ReleaseCluster) => Promise<void>;
@@ -116,11 +124,21 @@ const requested =
 const deleted: Act = (stage) => stage.remove();
 
 const SMOKE: Step = { analysis: { templates: [{ name: 'web' }] } };
+const MATCH: Step = { match: { headers: { 'x-canary': { exact: '1' } } } };
 const inSteps = (...steps: Step[]): ReleaseSpec => ({ ...istioSpec, strategy: { canary: { steps } } });
 
 /** Each act is followed by looks until the Release rests. */
 export const STORIES: Readonly<
-  Record<string, { readonly spec?: ReleaseSpec; readonly acts: readonly Act[]; readonly ends: string }>
+  Record<
+    string,
+    {
+      readonly spec?: ReleaseSpec;
+      readonly acts: readonly Act[];
+      readonly ends: string;
+      /** The user's routes are, field by field, what they were. */
+      readonly isAsBefore?: true;
+    }
+  >
 > = {
   'a release that is promoted': { ends: 'Promoted 0/100', acts: [deployNext, judged('Pass'), judged('Pass')] },
   'a release that is aborted on its evidence': {
@@ -235,6 +253,31 @@ export const STORIES: Readonly<
     ends: 'gone 100/0',
     spec: recreateSpec,
     acts: [deployNext, deleted],
+  },
+  'copies, requests that match, and weights': {
+    ends: 'Promoted 0/100',
+    spec: inSteps({ mirror: 10 }, { setWeight: 10 }, MATCH, { setWeight: 50 }),
+    acts: [deployNext, judged('Pass'), judged('Pass'), judged('Pass'), judged('Pass')],
+  },
+  'requests that match, and copies, given up': {
+    ends: 'Aborted 100/0',
+    spec: inSteps({ mirror: 10 }, { setWeight: 10 }, MATCH, { setWeight: 50 }),
+    acts: [deployNext, judged('Pass'), judged('Pass'), judged('Fail')],
+    isAsBefore: true,
+  },
+  'a deletion while requests are told apart': {
+    ends: 'gone 100/0',
+    spec: inSteps(MATCH, { mirror: 10 }, { setWeight: 10 }),
+    acts: [deployNext, deleted],
+    isAsBefore: true,
+  },
+  'an A/B test': {
+    ends: 'Promoted 0/100',
+    spec: {
+      ...istioSpec,
+      strategy: { abTest: { match: { cookies: { group: { exact: 'b' } }, share: 50 }, duration: '2m' } },
+    },
+    acts: [deployNext, judged('Pass'), async ({ clock }) => clock.pass(110_000), judged('Pass')],
   },
   'replica counts as weights': {
     ends: 'Promoted 100/0',

@@ -4,8 +4,9 @@
  */
 import { sameJson } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
+import { describeMatch } from '../../api/request-match.ts';
 import { readDurationMs } from '../../api/units.ts';
-import { besideAt, weightAt } from '../plan.ts';
+import { besideAt, isRaised, weightAt } from '../plan.ts';
 import {
   freshnessMs,
   isFollowingSteps,
@@ -74,8 +75,10 @@ export const retreat: Rule = (s) => {
   if (s.status.weight <= target && !isUnseen) return undefined;
   const weight = Math.min(target, s.status.weight);
   const index = judgedAt(s, weight, isUnseen);
-  const beside = isUnseen ? ' and no longer to requests that match' : '';
-  const message = `No usable data since ${new Date(since).toISOString()}: traffic goes back from ${s.status.weight} to ${weight} %${beside}.`;
+  const back = `goes back from ${s.status.weight} to ${weight} %`;
+  const less = isUnseen ? `the canary no longer gets ${describeMatch(s.status.beside?.match ?? {})}` : '';
+  const said = [...(weight < s.status.weight ? [`traffic ${back}`] : []), ...(isUnseen ? [less] : [])].join(', and ');
+  const message = `No usable data since ${new Date(since).toISOString()}: ${said}.`;
   const draft: StatusDraft = {
     ...withWeight(s, withBeside(draftOf(s), besideAt(s.plan, index)), weight, index, s.plan.steps.length),
     phase: 'Held',
@@ -104,8 +107,15 @@ function judgedAt({ plan, status }: Situation, weight: number, isOtherMatch: boo
   if (plan === undefined || weight === 0) return 0;
   const last = Math.min(status.step?.index ?? 0, plan.steps.length);
   for (let index = last; index > 0; index--) {
-    const isOther = !isOtherMatch || !sameJson(besideAt(plan, index).match, status.beside?.match);
-    if (plan.steps[index - 1]?.kind === 'judge' && weightAt(plan, index) === weight && isOther) return index;
+    const beside = besideAt(plan, index);
+    const isOther = !isOtherMatch || !sameJson(beside.match, status.beside?.match);
+    if (
+      plan.steps[index - 1]?.kind === 'judge' &&
+      weightAt(plan, index) === weight &&
+      isOther &&
+      !isRaised(status, { weight, beside })
+    )
+      return index;
   }
   return 0;
 }

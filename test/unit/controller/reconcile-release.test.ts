@@ -14,6 +14,7 @@ import {
   judged,
   play,
   playDying,
+  routesIn,
   STORIES,
   type Stage,
   stageOn,
@@ -36,13 +37,15 @@ async function aStage(spec: ReleaseSpec = istioSpec): Promise<MemoryStage> {
   return { ...stageOn(kube, settle, remove), kube };
 }
 
-describe.each(Object.entries(STORIES))('killed at any write of %s', (_name, { spec, acts, ends }) => {
+describe.each(Object.entries(STORIES))('killed at any write of %s', (_name, { spec, acts, ends, isAsBefore }) => {
   test.each(['before', 'after'] as const)('%s it was made, the end is the same', { timeout: 180_000 }, async (when) => {
     const plain = await aStage(spec);
+    const before = await routesIn(plain);
     const worker = plain.worker();
     await play(plain, acts, worker);
     const expected = await endState(plain);
     expect(await endOf(plain)).toBe(ends);
+    if (isAsBefore === true) expect(await routesIn(plain)).toEqual(before);
     let deaths = 0;
     for (let at = 0; ; at++) {
       const stage = await aStage(spec);
