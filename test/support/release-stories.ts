@@ -137,6 +137,8 @@ export const STORIES: Readonly<
       readonly ends: string;
       /** The user's routes are, field by field, what they were. */
       readonly isAsBefore?: true;
+      /** Told in memory alone: on a server it would cost seconds and show nothing more. */
+      readonly isCostly?: true;
     }
   >
 > = {
@@ -189,6 +191,7 @@ export const STORIES: Readonly<
   },
   'a version that fails before its switch': {
     ends: 'Aborted 100/0',
+    isCostly: true,
     spec: blueGreenSpec,
     acts: [deployNext, judgedStep('Fail')],
   },
@@ -199,6 +202,7 @@ export const STORIES: Readonly<
   },
   'a newer version after the switch': {
     ends: 'Promoted 0/100',
+    isCostly: true,
     spec: blueGreenSpec,
     acts: [
       deployNext,
@@ -215,6 +219,7 @@ export const STORIES: Readonly<
   },
   'two switches in a row, the second one given up, and then deleted': {
     ends: 'gone 0/100',
+    isCostly: true,
     spec: blueGreenSpec,
     acts: [
       deployNext,
@@ -251,6 +256,7 @@ export const STORIES: Readonly<
   },
   'one version stopped, the other started, and the Release deleted': {
     ends: 'gone 100/0',
+    isCostly: true,
     spec: recreateSpec,
     acts: [deployNext, deleted],
   },
