@@ -26,7 +26,7 @@ type Combination =
 
 /** What the schemas accept today. */
 export const TODAY = {
-  workloads: ['pair', 'deployment', 'argoRollout'],
+  workloads: ['pair', 'deployment', 'argoRollout', 'kruiseRollout'],
   strategies: ['canary', 'blueGreen', 'abTest', 'rollingUpdate', 'recreate'],
   routers: ['istio', 'service'],
 } as const satisfies {

@@ -54,6 +54,8 @@ export const reasons = {
   OpenedElsewhere: 'Somebody else let the rollout go on past a pause that had not passed.',
   HeldElsewhere: 'Somebody else paused the whole rollout.',
   NothingToCompare: 'The canary has no share of the users’ requests at this pause, so a person decides.',
+  RolloutLeftPaused:
+    'The revision was given up and its rollout paused where it is (onAbort: pause); its template is still to be taken back.',
   RetriesUsedUp: 'A rejected revision came back more often than it may be retried; nobody judges it.',
   NotSettled:
     'The Deployment is in the middle of a rollout of its own, or broken; it is taken over once all its pods are available.',

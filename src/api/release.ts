@@ -97,6 +97,25 @@ export const Workload = Type.Object(
         { description: 'A Rollout of Argo Rollouts. Its own steps are followed; Serin opens its pauses, or gives up.' },
       ),
     ),
+    kruiseRollout: Type.Optional(
+      Type.Object(
+        {
+          name: name('Name of the Rollout of OpenKruise Rollouts, in the namespace of the Release.'),
+          holdTimedPauses: Type.Optional(HoldTimedPauses),
+          onAbort: Type.Optional(
+            literals(
+              ['restore', 'pause'],
+              'restore: the workload gets its previous pod template back, exactly. pause: the whole rollout is paused where it is, for those whose Git would bring the new template back; requests stay as they are until the template goes back there.',
+              { default: 'restore' },
+            ),
+          ),
+        },
+        {
+          description:
+            'A Rollout of OpenKruise Rollouts. Its own steps are followed; Serin approves its pauses, or takes the new version back.',
+        },
+      ),
+    ),
   },
   {
     description: 'What is delivered: exactly one of these.',

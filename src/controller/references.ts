@@ -59,6 +59,18 @@ export function createReferenceIndex(): ReferenceIndex {
   };
 }
 
+/** What a Rollout of OpenKruise may be about, and what shows how far it is. */
+const KRUISE_KINDS = [
+  'Deployment',
+  'ReplicaSet',
+  'StatefulSet',
+  'DaemonSet',
+  'CloneSet',
+  'ControllerRevision',
+  'Pod',
+  'TrafficRouting',
+];
+
 function rivalTerms(release: KubeObject): readonly Term[] {
   return termsOfSpec(release).filter((each) => /^(Deployment|Rollout|VirtualService|Service) /.test(each));
 }
@@ -81,6 +93,12 @@ function termsOfSpec(object: KubeObject): readonly Term[] {
   }
   const rollout = spec?.workload?.argoRollout?.name;
   if (rollout !== undefined) terms.push(term('Rollout', namespace, rollout));
+  const kruise = spec?.workload?.kruiseRollout?.name;
+  // Which workload it is about stands in the Rollout only.
+  if (kruise !== undefined) {
+    terms.push(term('Rollout', namespace, kruise));
+    for (const kind of KRUISE_KINDS) terms.push(term(kind, namespace, ''));
+  }
   const istio = spec?.traffic?.istio;
   if (istio !== undefined) {
     terms.push(term('VirtualService', namespace, istio.virtualService?.name ?? ''));
@@ -108,7 +126,9 @@ function termsOfObject(object: KubeObject): readonly Term[] {
     case 'Pod':
     case 'ReplicaSet': {
       const owner = deploymentOf(object);
-      return owner === undefined ? [] : [term('Deployment', namespace, owner), term('Rollout', namespace, owner)];
+      const named =
+        owner === undefined ? [] : [term('Deployment', namespace, owner), term('Rollout', namespace, owner)];
+      return [...named, term(kind, namespace, '')];
     }
     case 'HorizontalPodAutoscaler': {
       const target = (object['spec'] as { scaleTargetRef?: { kind?: string; name?: string } } | undefined)

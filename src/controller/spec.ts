@@ -33,6 +33,11 @@ function rolloutOf(spec: unknown): ReleaseSpec['workload'] {
   const argo = stringAt(spec, 'workload', 'argoRollout', 'name');
   const deployment = stringAt(spec, 'workload', 'deployment', 'name');
   if (deployment !== undefined) return { deployment: { name: deployment } };
+  const kruise = stringAt(spec, 'workload', 'kruiseRollout', 'name');
+  if (kruise !== undefined) {
+    const isPause = stringAt(spec, 'workload', 'kruiseRollout', 'onAbort') === 'pause';
+    return { kruiseRollout: { name: kruise, ...(isPause ? { onAbort: 'pause' } : {}) } };
+  }
   return argo === undefined ? {} : { argoRollout: { name: argo } };
 }
 

@@ -39,6 +39,8 @@ function sharedClaim(one: ReleaseSpec, other: ReleaseSpec): string | undefined {
   if (member !== undefined) return `Deployment ${member}`;
   const [argo, theirArgo] = [one.workload.argoRollout?.name, other.workload.argoRollout?.name];
   if (argo !== undefined && argo === theirArgo) return `Rollout ${argo}`;
+  const [kruise, theirKruise] = [one.workload.kruiseRollout?.name, other.workload.kruiseRollout?.name];
+  if (kruise !== undefined && kruise === theirKruise) return `Rollout ${kruise}`;
   const theirServices = servicesOf(other);
   const service = servicesOf(one).find((name) => theirServices.includes(name));
   if (service !== undefined) return `Service ${service}`;

@@ -52,7 +52,7 @@ export const HOLDS_FOR_A_PERSON: ReadonlySet<string> = new Set([
 function isStalledBy(phase: Phase, reason: string, routed: string): boolean {
   if (phase === 'Waiting' || phase === 'Progressing') return false;
   if (phase === 'Held') return OBSTACLES.has(reason) || HOLDS_FOR_A_PERSON.has(reason);
-  return OBSTACLES.has(reason) || OBSTACLES.has(routed) || reason === 'RolloutStuck';
+  return OBSTACLES.has(reason) || OBSTACLES.has(routed) || reason === 'RolloutStuck' || routed === 'RolloutLeftPaused';
 }
 
 /** The whole status: the draft with its conditions, each with the generation it speaks of. */

@@ -29,6 +29,8 @@ export interface ArmState {
   /** Every pod of the newest template is available, none of an older one is left. */
   readonly isSettled: boolean;
   readonly pods: readonly PodState[];
+  /** `workload` is not known yet: nothing is to be measured by that name. */
+  readonly isUnnamed?: boolean;
   /** A label that all pods of this arm have and none of the other's, where it is not the user's to write. Routers pin to it. */
   readonly ownLabel?: { readonly key: string; readonly value: string };
 }

@@ -4,6 +4,7 @@ import type { Finding } from '../api/meta.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import { argoRollout } from './argo-rollout.ts';
 import { deployment } from './deployment.ts';
+import { kruiseRollout } from './kruise-rollout.ts';
 import { pair } from './pair.ts';
 import type { WorkloadAdapter } from './port.ts';
 
@@ -11,6 +12,7 @@ export const workloadAdapters: Readonly<Partial<Record<WorkloadAdapter['name'], 
   pair,
   deployment,
   argoRollout,
+  kruiseRollout,
 };
 
 /** The adapter of `spec.workload`, or why there is none. */

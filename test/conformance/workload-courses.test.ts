@@ -54,7 +54,7 @@ describe.each(COURSES)('$name', (course) => {
   });
 
   // Death at every write is tried elsewhere for the others: test/unit/workloads, test/integration/reconcile-release.test.ts.
-  const isOnlyHere = course.name === 'argoRollout';
+  const isOnlyHere = course.name === 'argoRollout' || course.name === 'kruiseRollout';
   describe.each([
     { when: 'after', every: isOnlyHere ? 1 : 4 },
     { when: 'before', every: isOnlyHere ? 2 : 6 },

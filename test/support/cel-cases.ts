@@ -147,7 +147,7 @@ const release: readonly CelCase[] = [
     says: 'the rollout object owns its steps',
     field: 'workload',
     pass: [{ pair: { members: ['a', 'b'] } }],
-    fail: [{ argoRollout: { name: 'web' } }],
+    fail: [{ argoRollout: { name: 'web' } }, { kruiseRollout: { name: 'web' } }],
   },
   {
     path: 'spec.workload.pair.members',

@@ -1,6 +1,6 @@
 /**
  * The same situations on every kind of workload: what happens to a release, told once, and how each kind of world plays it. For
- * `argoRollout` the world is what its real controller once did.
+ * `argoRollout` and `kruiseRollout` the world is what their real controllers once did.
  */
 import { listAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
@@ -165,15 +165,15 @@ const SCENARIOS: Readonly<Record<SituationName, string>> = {
   'the workload is deleted on the way': 'rollout-deleted',
 };
 
-const argoRollout: Course = {
-  name: 'argoRollout',
+const recorded = (name: string, controller: string): Course => ({
+  name,
   play: async (situation, death) => {
     const { arms, seen } = watchArms();
     const options = { seen, ...(death === undefined ? {} : { death }) };
-    const { release, hasDied } = await replayed(recordingOf('argo-rollouts', SCENARIOS[situation]), options);
+    const { release, hasDied } = await replayed(recordingOf(controller, SCENARIOS[situation]), options);
     return { status: release?.status as ReleaseStatus, judgedArms: arms, hasDied };
   },
-};
+});
 
 export const COURSES: readonly Course[] = [
   inMemory('pair', {
@@ -188,5 +188,6 @@ export const COURSES: readonly Course[] = [
     changed: 'web',
     canary: 'web-canary',
   }),
-  argoRollout,
+  recorded('argoRollout', 'argo-rollouts'),
+  recorded('kruiseRollout', 'kruise-rollouts'),
 ];

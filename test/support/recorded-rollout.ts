@@ -111,6 +111,12 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
       throw new SerinError('SERIN_E_CONFLICT', `${target} changed. It is read again.`, { cause });
     }
   };
+  /** The API server counts every change of a spec. */
+  const grown = (object: KubeObject, subresource: string | undefined): KubeObject => {
+    const { generation } = object.metadata;
+    if (subresource !== undefined || generation === undefined) return object;
+    return { ...object, metadata: { ...object.metadata, generation: generation + 1 } };
+  };
   /** Others' patches are tried as well: the stand-in must judge them as the API server did. */
   const replay = ({ target, operations, isRefused }: RecordedPatch): void => {
     const refused = ((): boolean => {
@@ -140,7 +146,7 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
       if (!isRecorded(patch.target.type)) return rest.patch(patch, signal);
       if (patch.kind !== 'json') throw new Error('rollout objects are only written by JSON Patch');
       const target = keyOf(patch.target.type.kind, patch.target.name);
-      const next = patched(target, patch.operations);
+      const next = grown(patched(target, patch.operations), patch.subresource);
       const at = entries.findIndex(
         ({ patch: each }, index) => index >= cursor && each?.by === 'serin' && each.isRefused !== true,
       );
@@ -154,7 +160,8 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
           `${recording.scenario}: Serin wrote ${JSON.stringify(patch.operations)} to ${target} where the recording has ${JSON.stringify(expected?.operations)}`,
         );
       // What its controller wrote before the API server had the patch is behind us now.
-      for (const entry of entries.slice(cursor, at)) if (entry.object?.metadata.name !== patch.target.name) put(entry);
+      for (const entry of entries.slice(cursor, at))
+        if (entry.object !== undefined && keyOf(entry.object.kind, entry.object.metadata.name) !== target) put(entry);
       cursor = at + 1;
       objects.set(target, next);
       patches.push(expected);

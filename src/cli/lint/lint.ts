@@ -5,6 +5,7 @@ import { checkArgoShape, checkLimits, checkProviders } from './argo.ts';
 import { checkConditions } from './conditions.ts';
 import { type Check, groupOf, type LintContext, type LintOptions } from './context.ts';
 import { finding, type LintFinding } from './finding.ts';
+import { checkKruiseRollout } from './kruise.ts';
 import { checkMetricRules } from './metric-rules.ts';
 import { checkPromql, checkQueryLabels } from './queries.ts';
 import { checkReferences } from './references.ts';
@@ -28,6 +29,7 @@ const CHECKS: readonly Check[] = [
   checkQueryLabels,
   checkReferences,
   checkRelease,
+  checkKruiseRollout,
 ];
 
 export interface LintReport {

@@ -47,6 +47,11 @@ export const RULES = {
   },
   'short-deadline': { severity: 'warning', meaning: 'A deadline before the earliest possible end.' },
   'too-few-pods': { severity: 'warning', meaning: 'Too few pods for the weight they are to get.' },
+  'kruise-rollout': {
+    severity: 'warning',
+    meaning:
+      'A Rollout of OpenKruise that does something else than it reads: a dead field, or a pause that ends by itself.',
+  },
   provider: { severity: 'error', meaning: 'A metric without exactly one source that Serin can ask.' },
 } as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>;
 

@@ -22,9 +22,16 @@ function courseOf({ phase, reason = '', gate, step, taken }: ReleaseStatus): rea
   return gate?.order === 'open' && gate.at !== undefined ? [{ kind: 'openGate', gate: gate.at }] : [];
 }
 
+/** An abort left the rollout paused where it was, until its revision is gone or somebody resumes it. */
+export const wasLeftPaused = ({ phase, gate, conditions }: ReleaseStatus): boolean =>
+  phase === 'Aborted' && gate?.isHeld === true && conditions.some(({ reason }) => reason === LEFT_PAUSED);
+
+export const LEFT_PAUSED = 'RolloutLeftPaused';
+
 /** Only what Serin paused is it going to resume. */
-function holdOf({ phase, gate, taken }: ReleaseStatus): readonly GateOrder[] {
-  if (gate?.isHeld === undefined) return [];
+function holdOf(status: ReleaseStatus): readonly GateOrder[] {
+  const { phase, gate, taken } = status;
+  if (gate?.isHeld === undefined || wasLeftPaused(status)) return [];
   return [{ kind: 'hold', isHeld: gate.isHeld && FOLLOWING.has(phase), taken: taken?.workload }];
 }
 

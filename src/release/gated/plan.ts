@@ -10,7 +10,7 @@ import { canonicalJson, shortHash } from '../revision.ts';
 export const isGatedSpec = ({ workload }: ReleaseSpec): boolean => ownSteps(workload) !== undefined;
 
 const ownSteps = (workload: ReleaseSpec['workload']): { readonly holdTimedPauses?: boolean } | undefined =>
-  workload.argoRollout;
+  workload.argoRollout ?? workload.kruiseRollout;
 
 /** Step 1 is `steps[0]`, as in the rollout. Pauses at weight 0 or 100 have nothing to compare: a person opens them. */
 export function gatedPlanOf(spec: ReleaseSpec, { steps }: GateState): Plan | (Finding & { readonly kind?: undefined }) {

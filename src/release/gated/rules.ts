@@ -22,10 +22,24 @@ import {
   type Rule,
   type Situation,
 } from '../situation.ts';
-import { draftOf, promoting, ROUTED, shownVerdict, started, type StatusDraft, write } from '../transitions.ts';
+import {
+  aborting,
+  draftOf,
+  ended,
+  NOT_ROUTED,
+  promoting,
+  reachedWeight,
+  ROUTED,
+  shownVerdict,
+  started,
+  type StatusDraft,
+  told,
+  write,
+} from '../transitions.ts';
 import { type Finding, FINALIZER } from '../../api/meta.ts';
 import { followEnd, followPosition } from './follow.ts';
 import { heldElsewhere, hold } from './holding.ts';
+import { LEFT_PAUSED, wasLeftPaused } from './orders.ts';
 import { answerGatedRequest } from './requests.ts';
 import { retreat } from './retreat.ts';
 
@@ -56,11 +70,36 @@ const order: Rule = (s) => {
 const finishGivingUp: Rule = (s) => {
   if (s.status.phase !== 'Aborting') return undefined;
   const isSuperseded = SUPERSEDED.has(s.status.reason ?? '');
+  // What is paused is remembered first.
+  if (leavesPaused(s) && s.status.taken === undefined && !isSuperseded) return undefined;
   const position = s.workload?.gate?.position;
   if (!isSuperseded && position !== 'givenUp' && position !== 'settled') return { kind: 'wait', requeueAfterMs: 5_000 };
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
     return { kind: 'finishRun', name: s.observed.run.name };
-  return isSuperseded ? superseded(s) : aborted(s);
+  if (isSuperseded) return superseded(s);
+  return leavesPaused(s) && position === 'givenUp' ? leftPaused(s) : aborted(s);
+};
+
+const leavesPaused = ({ spec }: Situation): boolean => spec.workload.kruiseRollout?.onAbort === 'pause';
+
+/** With `onAbort: pause` its pods and routes stay where they were. */
+function leftPaused(s: Situation): ReturnType<Rule> {
+  const weight = s.workload?.gate?.weight ?? 0;
+  const { gate: _gate, ...draft } = draftOf(s);
+  const message = `Aborted: ${draft.message ?? ''} The rollout is paused where it is, and the canary keeps its share of the requests (${weight} %). Take the new template back where it comes from, e.g. in Git.`;
+  // What somebody else paused before is theirs to resume.
+  const gate = draft.taken?.workload?.['paused'] === true ? {} : { gate: { isHeld: true } };
+  const left: StatusDraft = { ...draft, ...gate, phase: 'Aborted', weight, message };
+  const done = ended(s, left, 'Aborted', reachedWeight(draft));
+  return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', { status: 'False', reason: LEFT_PAUSED });
+}
+
+const resumeLeft: Rule = (s) => {
+  const { status, workload } = s;
+  if (!wasLeftPaused(status) || workload?.gate === undefined) return undefined;
+  const isThere = workload.canary?.revision === status.revision.canary;
+  if (isThere && (workload.gate.isHeld || !workload.gate.isSeen)) return { kind: 'wait' };
+  return write(s, { ...draftOf(s), weight: 0, gate: { isHeld: false } }, 'left paused, resumed', ROUTED);
 };
 
 /** A revision of which its controller makes a canary. What was given up stays so until somebody tries it again. */
@@ -74,7 +113,8 @@ const start: Rule = (s) => {
   if (revision === workload.stable.revision) return undefined;
   if (isObserving(s) && status.taken !== undefined) return undefined;
   const isRejected = status.revision.rejected.includes(revision);
-  if (isRejected && retriesOf(s, revision).isUsedUp) return leaveAlone(s, revision);
+  if (isRejected && retriesOf(s, revision).isUsedUp)
+    return takesBack(s) ? takeBack(s, revision) : leaveAlone(s, revision);
   const isBack = revision === status.revision.previousStable;
   const message = isBack
     ? `${revision} was stable before; it is not judged again.`
@@ -88,10 +128,25 @@ const start: Rule = (s) => {
   return write(s, draft, 'new revision', ROUTED);
 };
 
+/** Left alone it would wait at its first pause, with requests. */
+const takesBack = ({ spec }: Situation): boolean =>
+  spec.workload.kruiseRollout !== undefined && spec.workload.kruiseRollout.onAbort !== 'pause';
+
+function takeBack(s: Situation, revision: string): ReturnType<Rule> {
+  const why = { reason: 'RetriesUsedUp', message: tooOften(s, revision) };
+  return write(s, aborting(s, started(s, revision, why), { ...why, isRejected: true }), 'retries used up', NOT_ROUTED);
+}
+
+const tooOften = (s: Situation, revision: string): string =>
+  `${revision} was rejected and came back ${retriesOf(s, revision).attempts} times, more often than spec.analysis.retryLimit allows. Take it back where it comes from, e.g. in Git.`;
+
 function leaveAlone(s: Situation, revision: string): ReturnType<Rule> {
-  const message = `${revision} was rejected and came back ${retriesOf(s, revision).attempts} times, more often than spec.analysis.retryLimit allows. Take it back where it comes from, e.g. in Git.`;
+  const message = tooOften(s, revision);
   return write(s, { ...draftOf(s), reason: 'RetriesUsedUp', message }, 'retries used up');
 }
+
+/** A run asks for its arms by name, so it waits until both have one. */
+const prepareNamedRun: Rule = (s) => (s.canary?.isUnnamed === true ? undefined : prepareRun(s));
 
 /** What was taken is needed no longer once nothing is held. */
 const forget: Rule = (s) => {
@@ -183,11 +238,12 @@ export const GATED_RULES: readonly Rule[] = [
   finishGivingUp,
   take,
   tell,
+  resumeLeft,
   start,
   retryByItself,
   forget,
   waitForSpec,
-  prepareRun,
+  prepareNamedRun,
   followPosition,
   retreat,
   watchReadiness,

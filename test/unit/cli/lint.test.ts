@@ -9,7 +9,7 @@ import { readSource } from '../../../src/cli/lint/source.ts';
 import { PLANTED, type Planted } from './lint/planted.ts';
 
 const folder = new URL('lint/', import.meta.url);
-const NAMES = ['argo', 'query', 'template', 'release'] as const;
+const NAMES = ['argo', 'kruise', 'query', 'template', 'release'] as const;
 const good = new Map(NAMES.map((name) => [name, readFileSync(new URL(`${name}.yaml`, folder), 'utf8')]));
 const library = openLibrary();
 const options = { scrapeMs: 15_000, badShare: 0.005 };

@@ -2,35 +2,15 @@
  * argoRollout against what Argo Rollouts really did: recordings of its controller, played again. The table of situations is the
  * one that people read, deploy/docs/argo-rollouts.md.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { recordingOf } from '../../support/recorded-rollout.ts';
 import { replayed } from '../../support/rollout-replay.ts';
+import { situationsOn } from '../../support/situations.ts';
 
-const page = readFileSync(new URL('../../../deploy/docs/argo-rollouts.md', import.meta.url), 'utf8');
 const recordings = readdirSync(new URL('../../support/fixtures/argo-rollouts', import.meta.url)).map((file) =>
   file.replace('.jsonl', ''),
 );
-
-interface Row {
-  readonly situation: string;
-  readonly writes: string;
-  readonly end: string;
-  readonly recording: string;
-}
-
-/** Rows of the table under `## Situations`. */
-function rowsOf(text: string): readonly Row[] {
-  const section = text.split('## Situations')[1]?.split('\n## ')[0] ?? '';
-  const lines = section.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
-  return lines.slice(1).map((line) => {
-    const [situation = '', writes = '', end = '', recording = ''] = line
-      .slice(2, -2)
-      .split(' | ')
-      .map((cell) => cell.trim());
-    return { situation, writes, end, recording };
-  });
-}
 
 /** A patch's changes, in the words of the table. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -45,7 +25,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'replace /spec/paused': 'releases',
 };
 
-const rows = rowsOf(page);
+const rows = situationsOn('argo-rollouts');
 
 describe('beside the recorded controller', () => {
   test.each(rows)('$situation: $writes; $end', async ({ writes, end, recording }) => {

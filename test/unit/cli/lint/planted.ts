@@ -2,7 +2,7 @@
 import type { Rule } from '../../../../src/cli/lint/rules.ts';
 
 export interface Planted {
-  readonly file: 'argo' | 'query' | 'template' | 'release';
+  readonly file: 'argo' | 'kruise' | 'query' | 'template' | 'release';
   /** Text of the file, and what stands there instead. */
   readonly instead: readonly [string, string];
   readonly rule: Rule;
@@ -21,6 +21,7 @@ const in_ =
     ...(line === undefined ? {} : { line }),
   });
 const argo = in_('argo');
+const kruise = in_('kruise');
 const query = in_('query');
 const template = in_('template');
 const release = in_('release');
@@ -276,4 +277,14 @@ export const PLANTED: readonly Planted[] = [
   release('    minRequests: 200', '    minRequests: 900000000', 'undecidable-step', /Lower minRequests/),
   release('  progressDeadline: 2h', '  progressDeadline: 10m', 'short-deadline', /at least 11m/),
   release('  replicas: 0 # idle', '  replicas: 1', 'too-few-pods', /at least 2, or 0/),
+  // Rollouts of OpenKruise
+  kruise(
+    '      enableExtraWorkloadForCanary: true',
+    '      enableExtraWorkloadForCanary: true\n      trafficRoutingRef: cart',
+    'kruise-rollout',
+    /is read by nobody/,
+  ),
+  kruise('10%\n          pause: {}', '10%\n          pause: {duration: 60}', 'kruise-rollout', /goes on after 60 s/),
+  kruise('replicas: 50%', 'replicas: 100%', 'kruise-rollout', /left at once/, 'another'),
+  kruise('kruiseRollout: { name: cart }', 'kruiseRollout: { name: cart, onAbort: undo }', 'schema', /restore/),
 ];
