@@ -24,11 +24,14 @@ interface Example {
 const EXAMPLES: readonly Example[] = [
   ['blue-green/istio', 'web-v2'],
   ['blue-green/service', 'web-v2'],
+  ['deployment/ab-test', 'web'],
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
   ['deployment/rolling-update', 'web'],
   ['pair/analysis-step', 'web-v2'],
   ['pair/istio', 'web-v2'],
+  ['pair/match', 'web-v2'],
+  ['pair/mirror', 'web-v2'],
   ['pair/recreate', 'web-v2'],
   ['pair/replicas', 'web-v2'],
 ].map(([name = '', changed = '']) => ({ name, changed, file: join(root, 'deploy/examples', `${name}.yaml`) }));
@@ -74,7 +77,10 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
     await cluster.kubectl('set', 'image', `deployment/${changed}`, 'web=registry.example/web:2');
     await stage.settle(stage.kube);
     await worker.reconcile();
-    for (let steps = 0; steps < 6; steps++) {
+    // An A/B test lasts its time, and somebody judges all the while.
+    const [most, everyMs] = basename(file) === 'ab-test.yaml' ? [12, 150_000] : [6, 0];
+    for (let steps = 0; steps < most; steps++) {
+      stage.clock.pass(everyMs);
       const { status } = await worker.release();
       if (status?.phase !== 'Progressing') break;
       if (status.step?.waitingFor === 'pause') stage.clock.pass(600_000);
