@@ -181,6 +181,7 @@ export const STORIES: Readonly<
   },
   'an analysis of a step that fails': {
     ends: 'Aborted 100/0',
+    isCostly: true,
     spec: inSteps({ setWeight: 10 }, { setWeight: 20 }, SMOKE),
     acts: [deployNext, judged('Pass'), judgedStep('Fail')],
   },

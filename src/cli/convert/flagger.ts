@@ -324,16 +324,11 @@ function releaseOf(
       losses: [lose('targetRef.kind', `Serin releases Deployments, not ${kind}s. No Release is written.`)],
     };
   if (numberAt(analysis, 'iterations') !== undefined) {
-    const what = at(analysis, 'match') === undefined ? 'Blue-green' : 'A/B';
-    return {
-      objects: [],
-      losses: [
-        lose(
-          'analysis.iterations',
-          `${what} by iterations has no counterpart here, so no Release is written. Use strategy.canary with stepWeights.`,
-        ),
-      ],
-    };
+    const says =
+      at(analysis, 'match') === undefined
+        ? 'Blue-green by iterations has no counterpart here, so no Release is written. Use strategy.canary with stepWeights.'
+        : 'A/B by iterations is not converted, so no Release is written. Write strategy.abTest with the match, and iterations × interval as its duration.';
+    return { objects: [], losses: [lose('analysis.iterations', says)] };
   }
   const losses: Loss[] = [];
   const traffic = trafficOf(canary, provider, target);
