@@ -99,7 +99,10 @@ const resumeLeft: Rule = (s) => {
   if (!wasLeftPaused(status) || workload?.gate === undefined) return undefined;
   const isThere = workload.canary?.revision === status.revision.canary;
   if (isThere && (workload.gate.isHeld || !workload.gate.isSeen)) return { kind: 'wait' };
-  return write(s, { ...draftOf(s), weight: 0, gate: { isHeld: false } }, 'left paused, resumed', ROUTED);
+  const message = isThere
+    ? 'Aborted; somebody else resumed the rollout that was left paused.'
+    : `Aborted; ${status.revision.canary ?? ''} is gone from the workload, so the rollout that was left paused goes on.`;
+  return write(s, { ...draftOf(s), weight: 0, message, gate: { isHeld: false } }, 'left paused, resumed', ROUTED);
 };
 
 /** A revision of which its controller makes a canary. What was given up stays so until somebody tries it again. */
