@@ -773,7 +773,7 @@ export const releaseKind: KindDefinition = {
       name: 'Router',
       type: 'string',
       jsonPath: '.spec.traffic.istio.virtualService.name',
-      description: 'Whose weights are steered; empty: replica counts.',
+      description: 'Whose weights are steered; empty: replica counts, or a Service that is switched.',
       priority: 1,
     },
     {

@@ -157,7 +157,7 @@ export interface Observed {
   readonly traffic: TrafficState | (Finding & { readonly kind?: undefined });
   /** Weights the routes would be asked for equal those they carry, i.e. `router.write(status.weight)` is empty. */
   readonly isTrafficWritten: boolean;
-  /** What status says of the routes can only be written once pods are gone; till then there is nothing to write. */
+  /** What status says of the routes cannot be written now: pods have to go first, or labels to come back. */
   readonly isTrafficWaiting?: boolean;
   /** The routes hold what they held before Serin, with all weight on stable, i.e. `router.write(restore)` is empty. */
   readonly isTrafficRestored: boolean;

@@ -30,7 +30,7 @@ export interface Router {
   read(input: TrafficInput): TrafficState | Finding;
   /** What the user's objects hold now, to be stored in `status.taken.traffic` before the first write. */
   snapshot(input: TrafficInput): TakenState['traffic'];
-  /** Nothing can be written now, and still the intent is not carried out: pods have to go first. Absent: never. */
+  /** Nothing can be written now, and still the intent is not carried out: pods have to go first, or a person to come. Absent: never. */
   isWaiting?(input: TrafficInput, intent: TrafficIntent): boolean;
   /** Guarded patches that make the routes carry the intent; empty when they do already. */
   write(input: TrafficInput, intent: TrafficIntent): readonly Patch[];

@@ -54,6 +54,13 @@ export const service: Router = {
     return { router: 'service', stable: input.stable.workload, services };
   },
 
+  isWaiting(input, intent) {
+    const switches = intent.kind === 'restore' ? takenSwitches(input) : switchesOf(input);
+    if ('reason' in switches) return false;
+    // Where no key leads to stable any more, users may be left with the version that is given up: nobody says that they are not.
+    return switches.some((each) => each.role === 'active' && isLost(input, each, intent));
+  },
+
   write(input, intent) {
     const switches = intent.kind === 'restore' ? takenSwitches(input) : switchesOf(input);
     if ('reason' in switches) return [];
@@ -137,18 +144,26 @@ function wantedSelector(input: TrafficInput, each: Switch, intent: TrafficIntent
   return leadTo(input, each, intent.canaryWeight >= 100 ? 'canary' : 'stable');
 }
 
-/** By the keys that it has now; where these are lost, by those that it had. */
-function leadTo({ stable, canary }: TrafficInput, { now, before }: Switch, arm: Arm): Labels | undefined {
+/** By the keys that it has now; where these are lost, by those that it had. What led to stable when it was taken still does. */
+function leadTo(input: TrafficInput, { role, now, before }: Switch, arm: Arm): Labels | undefined {
+  const { stable, canary } = input;
   const [one, other] = arm === 'stable' ? [stable, canary] : [canary, stable];
   if (one === undefined) return undefined;
   const others = other?.podLabels ?? {};
-  return aimed(now, one.podLabels, others) ?? aimed(before, one.podLabels, others);
+  const found = aimed(now, one.podLabels, others) ?? aimed(before, one.podLabels, others);
+  return found ?? (arm === 'stable' && role === 'active' && isAsTaken(input) ? before : undefined);
+}
+
+const isAsTaken = ({ taken, stable }: TrafficInput): boolean => stringAt(taken, 'stable') === stable.workload;
+
+function isLost(input: TrafficInput, each: Switch, intent: TrafficIntent): boolean {
+  const isForStable = intent.kind === 'restore' || intent.canaryWeight < 100;
+  return isForStable && input.taken !== undefined && wantedSelector(input, each, intent) === undefined;
 }
 
 /** Exactly as it was, unless the members have changed places meanwhile: then it leads to the one that is not live, as ever. */
 function previewBefore(input: TrafficInput, each: Switch): Labels | undefined {
-  const isAsTaken = stringAt(input.taken, 'stable') === input.stable.workload;
-  return isAsTaken ? each.before : (leadTo(input, each, 'canary') ?? each.before);
+  return isAsTaken(input) ? each.before : (leadTo(input, each, 'canary') ?? each.before);
 }
 
 function refusalOf(input: TrafficInput, switches: readonly Switch[]): Refusal | undefined {

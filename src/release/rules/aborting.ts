@@ -67,7 +67,7 @@ export const finishAborting: Rule = (s) => {
 /** Reasons of an end that is no fault of the revision. */
 export const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableChanged', 'Observing']);
 
-/** Events of the pods come sooner. */
+/** What it waits for is usually a pod that stops, and its events come sooner. */
 export const UNTIL_PODS_ARE_GONE: Action = { kind: 'wait', requeueAfterMs: 5_000 };
 
 function trafficToZero(s: Situation): Action | undefined {

@@ -161,6 +161,23 @@ describe('what somebody changed', () => {
   });
 });
 
+describe('labels that do not tell the versions apart any more', () => {
+  const broken = { stable: arm('web-v1', { app: 'web' }), canary: arm('web-v2', { app: 'web' }) };
+
+  test('are no reason to leave users where they are: what led to stable is given back', () => {
+    const users = after(taking(inputOf()), 100);
+    const back = after({ ...users, ...broken }, 'restore');
+    expect(selectorOf(back.list)).toEqual(TO_V1);
+    expect(router.isWaiting?.({ ...users, ...broken }, { kind: 'restore' })).toBe(false);
+  });
+
+  test('and nobody says that users are back where it cannot be known', () => {
+    const users = { ...after(taking(inputOf()), 100), stable: arm('web-v2', { app: 'web' }), canary: broken.stable };
+    expect(router.write(users, { kind: 'restore' })).toEqual([]);
+    expect(router.isWaiting?.(users, { kind: 'restore' })).toBe(true);
+  });
+});
+
 describe('the preview', () => {
   const list = [service('web', TO_V1), service('web-preview', TO_V1)];
   const input = taking(inputOf({ list, spec: spec('web-preview') }));
