@@ -137,6 +137,23 @@ function suite(start: () => Promise<Server>): void {
     });
   });
 
+  test('the Services that are switched cannot be exchanged, everything else of the strategy can', async () => {
+    const ref = await make(releaseKind, {
+      workload: { pair: { members: ['a', 'b'] } },
+      traffic: { service: { name: 'web' } },
+      strategy: { blueGreen: { preview: 'web-preview' } },
+    });
+    const edit = (path: string, value: unknown): Promise<unknown> =>
+      kube.patch({ kind: 'json', target: ref, operations: [{ op: 'add', path, value }], fieldManager: 'test' });
+    await edit('/spec/strategy/blueGreen/scaleDownAfter', '10m');
+    await edit('/spec/traffic/service/name', 'web');
+    const istio = { istio: { virtualService: { name: 'web' } } };
+    await expect(edit('/spec/traffic/service/name', 'shop')).rejects.toThrow('cannot be exchanged');
+    await expect(edit('/spec/traffic', istio)).rejects.toThrow('cannot be exchanged');
+    await expect(edit('/spec/strategy/blueGreen/preview', 'shop-preview')).rejects.toThrow('cannot be exchanged');
+    await expect(edit('/spec/strategy/blueGreen', {})).rejects.toThrow('cannot be exchanged');
+  });
+
   test('the spec of a run never changes, its status does', async () => {
     const ref = await make(analysisRunKind, (parse(analysisRunKind.example) as { spec: unknown }).spec);
     const change = (path: string, value: unknown, subresource?: 'status'): Promise<KubeObject> =>
