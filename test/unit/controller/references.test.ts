@@ -28,6 +28,29 @@ const cart = release('cart', {
   traffic: { istio: { virtualService: { name: 'cart' }, destinationRule: { name: 'cart' } } },
 });
 
+describe('a Rollout of OpenKruise, whose workload only it names', () => {
+  const index = createReferenceIndex();
+  index.put(release('web', { workload: { kruiseRollout: { name: 'web' } } }));
+  index.put(cart);
+
+  test.each([
+    { of: object('Rollout', 'web'), keys: ['shop/web'] },
+    { of: object('Rollout', 'other'), keys: [] },
+    { of: object('Deployment', 'any'), keys: ['shop/web'] },
+    { of: object('ReplicaSet', 'any-abc', owned('Deployment', 'any')), keys: ['shop/web'] },
+    { of: object('StatefulSet', 'any'), keys: ['shop/web'] },
+    { of: object('DaemonSet', 'any'), keys: ['shop/web'] },
+    { of: object('CloneSet', 'any'), keys: ['shop/web'] },
+    { of: object('ControllerRevision', 'any-abc', owned('StatefulSet', 'any')), keys: ['shop/web'] },
+    { of: object('Pod', 'any-0', owned('StatefulSet', 'any')), keys: ['shop/web'] },
+    { of: object('Pod', 'loose'), keys: ['shop/web'] },
+    { of: object('TrafficRouting', 'lane'), keys: ['shop/web'] },
+    { of: object('Pod', 'any-0', {}, 'test'), keys: [] },
+  ])('$of.kind $of.metadata.name: $keys', ({ of, keys }) => {
+    expect([...index.releasesOf(of)]).toEqual(keys);
+  });
+});
+
 describe('references', () => {
   const index = createReferenceIndex();
   index.put(web);
