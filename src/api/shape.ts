@@ -66,6 +66,8 @@ function sentence(keyword: string, params: object, path: string, value: unknown)
     case 'minItems':
     case 'maxItems':
       return `${path} has ${keyword === 'minItems' ? 'too few' : 'too many'} items. Write ${keyword === 'minItems' ? 'at least' : 'at most'} ${limit}.`;
+    case 'maxProperties':
+      return `${path} has too many entries. Write at most ${limit}.`;
     default:
       return `${path} does not fit (${keyword}). See \`kubectl explain\` for what it may be.`;
   }

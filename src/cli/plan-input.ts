@@ -5,6 +5,7 @@ import type { Finding } from '../api/meta.ts';
 import { SerinError } from '../errors.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
 import { planOf } from '../release/plan.ts';
+import { sharesOf } from '../release/step-run.ts';
 import { switchOf } from '../release/switching.ts';
 import type { PlanInput, PlannedStep } from '../stats/planner.ts';
 import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
@@ -64,7 +65,7 @@ export function planInputOf(
     horizonMs: rule.horizonMs,
     fail: metric.fail,
     pass: metric.pass,
-    falseAbort: rule.falseAbort,
+    falseAbort: rule.falseAbort * (release === undefined ? 1 : shareOf(release.spec)),
     falsePass: rule.falsePass,
     share: parseNumberFlag(flags.share, '--share', 0.001, 1),
     steps,
@@ -118,7 +119,7 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
     );
   const plan = planOf(spec);
   if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
-  if (spec.strategy?.abTest !== undefined) return sharesOf(where, spec.strategy.abTest);
+  if (spec.strategy?.abTest !== undefined) return ofMatching(where, spec.strategy.abTest);
   const steps: { weight: number; durationMs: number }[] = [];
   for (const planned of plan.steps) {
     if (planned.kind === 'setWeight') steps.push({ weight: planned.weight, durationMs: 0 });
@@ -139,8 +140,15 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
   }));
 }
 
+/** Analysis steps have their part of the error probability. */
+function shareOf(spec: ReleaseSpec): number {
+  if (isGatedSpec(spec)) return 1;
+  const plan = planOf(spec);
+  return plan.kind === 'plan' ? sharesOf(plan).whole : 1;
+}
+
 /** Of the requests that match; `--rps` is then theirs. */
-function sharesOf(where: string, { match, duration }: AbTest): readonly PlannedStep[] {
+function ofMatching(where: string, { match, duration }: AbTest): readonly PlannedStep[] {
   if (match.share === undefined)
     throw usage(
       `${where}: all requests that match go to the new version, so nothing can be compared with stable and there is nothing to plan. Give spec.strategy.abTest.match a share, e.g. share: 50.`,

@@ -52,6 +52,31 @@ describe('a plan', () => {
     expect(long.steps).toEqual([{ weight: 20, durationMs: 420_000 }]);
   });
 
+  test('plans for the part of the error probability that analysis steps leave', () => {
+    const numbers = { rps: '120', baseline: '0.5%', dispersion: '1', share: '1' };
+    const analysis = { templates: [{ name: 'smoke' }] };
+    const release = { where: 'web.yaml: Release web', spec: spec({ steps: [{ setWeight: 20 }, { analysis }] }) };
+    expect(planInputOf(numbers, release).falseAbort).toBeCloseTo(0.8 * 0.05 * (5 / 9), 12);
+  });
+
+  test('an A/B test is planned by its share of the requests that match, and not without one', () => {
+    const numbers = { rps: '40', baseline: '0.5%', dispersion: '1', share: '1' };
+    const tested = (share?: number) => ({
+      where: 'web.yaml: Release web',
+      spec: {
+        ...spec({ stepWeights: [5] }),
+        strategy: {
+          abTest: {
+            match: { headers: { group: { exact: 'b' } }, ...(share === undefined ? {} : { share }) },
+            duration: '2h',
+          },
+        },
+      },
+    });
+    expect(planInputOf(numbers, tested(50)).steps).toEqual([{ weight: 50, durationMs: 7_200_000 }]);
+    expect(() => planInputOf(numbers, tested())).toThrow('nothing can be compared with stable');
+  });
+
   test('a Release of a Rollout has no steps of its own: they are to be given', () => {
     const release = { where: 'web.yaml: Release web', spec: { workload: { argoRollout: { name: 'web' } } } };
     const { weights: _weights, ...rest } = flags();
