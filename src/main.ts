@@ -4,11 +4,10 @@
  * so that nobody else can put code there. The small young generation of the first line saves some 25 MiB in a service that mostly waits.
  */
 import { enableCompileCache } from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { userCacheFolder } from './user-cache.ts';
 
 try {
-  enableCompileCache(join(homedir(), '.cache', 'serin', 'code'));
+  enableCompileCache(userCacheFolder('code'));
 } catch {
   // A user without a home: everything works, only later.
 }

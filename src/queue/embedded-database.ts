@@ -9,8 +9,10 @@ import type { PgPool, PgPoolClient, PgQueryResult } from 'bullmq';
 import { backoffMs } from './backoff.ts';
 import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
 import { entryFile } from '../package-files.ts';
+import { userCacheFolder } from '../user-cache.ts';
 
-const START_TIMEOUT_MS = 60_000;
+/** On a machine that is overloaded; a first start takes four seconds of a core. */
+const START_TIMEOUT_MS = 180_000;
 /** How often dead rows and the write-ahead log are cleared; takes some 50 ms. */
 const TEND_EVERY_MS = 60_000;
 /** The JavaScript side of PGlite makes garbage quickly and keeps little: a small young generation costs nothing and saves 100 MiB. */
@@ -63,6 +65,7 @@ type Prepare = (database: EmbeddedDatabase) => Promise<void>;
 
 export class EmbeddedDatabase extends EventEmitter {
   readonly #dir: string | undefined;
+  readonly #seedFolder: string;
   readonly #prepare: Prepare;
   readonly #waiting = new Map<number, Waiting>();
   readonly #clients = new Set<EmbeddedClient>();
@@ -73,10 +76,11 @@ export class EmbeddedDatabase extends EventEmitter {
   #inTransaction = false;
   readonly #closing = new AbortController();
 
-  private constructor(dir: string | undefined, prepare: Prepare) {
+  private constructor(dir: string | undefined, prepare: Prepare, seedFolder: string) {
     super();
     this.setMaxListeners(0);
     this.#dir = dir;
+    this.#seedFolder = seedFolder;
     this.#prepare = prepare;
   }
 
@@ -85,8 +89,9 @@ export class EmbeddedDatabase extends EventEmitter {
     dir: string | undefined,
     prepare: Prepare,
     tendEveryMs = TEND_EVERY_MS,
+    seedFolder = userCacheFolder('embedded'),
   ): Promise<EmbeddedDatabase> {
-    const database = new EmbeddedDatabase(dir, prepare);
+    const database = new EmbeddedDatabase(dir, prepare, seedFolder);
     try {
       await database.#boot();
     } catch (thrown) {
@@ -113,12 +118,16 @@ export class EmbeddedDatabase extends EventEmitter {
   }
 
   async #boot(): Promise<void> {
-    const child = fork(entryFile('queue/embedded-process'), this.#dir === undefined ? [] : [this.#dir], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: CHILD_FLAGS,
-      env: {},
-    });
+    const child = fork(
+      entryFile('queue/embedded-process'),
+      [this.#seedFolder, ...(this.#dir === undefined ? [] : [this.#dir])],
+      {
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        execArgv: CHILD_FLAGS,
+        env: {},
+      },
+    );
     this.#child = child;
     child.on('message', (message: FromEmbedded) => this.#take(message));
     child.once('exit', () => this.#lose(child));

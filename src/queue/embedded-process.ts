@@ -4,6 +4,7 @@
  */
 import { PGlite } from '@electric-sql/pglite';
 import type { FromEmbedded, ToEmbedded } from './embedded-messages.ts';
+import { createFromSeed } from './embedded-seed.ts';
 
 /** The queue is a few thousand small rows: PostgreSQL's usual buffers (128 MiB) would only ever fill with what is long done. */
 const SETTINGS = ['shared_buffers=8MB', 'max_wal_size=32MB', 'min_wal_size=32MB'];
@@ -18,11 +19,13 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
 
-  const database = await PGlite.create({
-    ...(process.argv[2] === undefined ? {} : { dataDir: process.argv[2] }),
+  const options = {
     relaxedDurability: true,
     startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])],
-  });
+  };
+  const [seedFolder = '', dataDir] = process.argv.slice(2);
+  const database =
+    dataDir === undefined ? await createFromSeed(options, seedFolder) : await PGlite.create({ ...options, dataDir });
   database.onNotification((channel, payload) => send({ kind: 'notification', channel, payload }));
 
   const answer = async ({ id, text, params }: ToEmbedded): Promise<void> => {

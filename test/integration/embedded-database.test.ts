@@ -1,5 +1,8 @@
 /** The embedded database by itself: parallel clients, transactions, and staying small. */
-import { afterEach, expect, test } from 'vitest';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EmbeddedDatabase } from '../../src/queue/embedded-database.ts';
 
 const opened: EmbeddedDatabase[] = [];
@@ -7,11 +10,11 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((database) => database.stop()));
 });
 
-async function start(tendEveryMs?: number): Promise<EmbeddedDatabase> {
+async function start(tendEveryMs?: number, seedFolder?: string): Promise<EmbeddedDatabase> {
   const prepare = async (database: EmbeddedDatabase): Promise<void> => {
     await database.query('CREATE TABLE counter (id int PRIMARY KEY, value int NOT NULL)');
   };
-  const database = await EmbeddedDatabase.start(undefined, prepare, tendEveryMs);
+  const database = await EmbeddedDatabase.start(undefined, prepare, tendEveryMs, seedFolder);
   opened.push(database);
   return database;
 }
@@ -77,4 +80,43 @@ test('stays small however often rows change', async () => {
   const untended = await sizeAfter(await start(600_000));
   const tended = await sizeAfter(await start(20));
   expect(tended).toBeLessThan(untended / 3);
+});
+
+describe('the archive of a new database', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'serin-seed-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const works = async (seedFolder: string): Promise<void> => {
+    const database = await start(undefined, seedFolder);
+    await database.query('INSERT INTO counter VALUES (1, 7)');
+    expect((await database.query<{ value: number }>('SELECT value FROM counter')).rows).toEqual([{ value: 7 }]);
+  };
+  const kept = async (): Promise<readonly string[]> => (await readdir(folder)).map((name) => join(folder, name));
+
+  test('is kept by the first start, and starts a database of its own for each later one', async () => {
+    await works(folder);
+    const [file = '', ...others] = await kept();
+    expect(others).toEqual([]);
+    const { mtimeMs } = await stat(file);
+    await works(folder);
+    expect((await stat(file)).mtimeMs).toBe(mtimeMs);
+  });
+
+  test('that is broken is made anew', async () => {
+    await works(folder);
+    const [file = ''] = await kept();
+    const whole = await readFile(file);
+    await writeFile(file, whole.subarray(0, whole.length / 2));
+    await works(folder);
+    expect((await readFile(file)).length).toBeGreaterThan(whole.length * 0.9);
+  });
+
+  test('that cannot be kept is done without', async () => {
+    const file = join(folder, 'no-folder');
+    await writeFile(file, '');
+    await works(join(file, 'below'));
+  });
 });
