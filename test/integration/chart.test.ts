@@ -175,7 +175,10 @@ describeWith(['helm', 'kubectl', 'controlplane'], 'the chart on a real control p
     // The canary of a Deployment that is released in place.
     expect(await can('create', 'deployments.apps', 'shop')).toBe('yes');
     expect(await can('create', 'pods', 'shop')).toBe('no');
-    expect(await can('patch', 'services', 'shop')).toBe('no');
+    // blueGreen switches the selector of a Service that a Release names.
+    expect(await can('patch', 'services', 'shop')).toBe('yes');
+    expect(await can('update', 'services', 'shop')).toBe('no');
+    expect(await can('delete', 'services', 'shop')).toBe('no');
     expect(await can('patch', 'horizontalpodautoscalers.autoscaling', 'shop')).toBe('no');
   });
 
