@@ -236,7 +236,7 @@ spec:
     pass: {ratio: 1.25, difference: 0.0002}
   rule:
     preset: recommended
-    falseAbort: 0.0278
+    falseAbort: 0.03
     falsePass: 0.05
     intervalMs: 10000
     warmUpMs: 90000

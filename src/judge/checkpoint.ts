@@ -16,7 +16,7 @@ const VERSION = 2;
 
 interface SavedComparison {
   /** Boundary (ms) or null, share, must pass, lower is bad. */
-  readonly is: readonly [boundaryMs: number | null, share: number, mustPass: boolean, isLower?: true];
+  readonly is: readonly [boundaryMs: number | null, share: number, mustPass: 0 | 1, isLower?: true];
   /** Counts: weight, intervals and totals, in the order of `countsOf`. */
   readonly n: readonly number[];
   /** Doubles: cash, residual, bets, pass sums. */
@@ -124,7 +124,7 @@ function saveMetric(metric: MetricEvidence, startMs: number, indexOf: (pod: stri
         is: [
           comparison.boundaryMs ?? null,
           comparison.share,
-          comparison.mustPass,
+          comparison.mustPass ? 1 : 0,
           ...(comparison.isLower === undefined ? ([] as const) : ([true] as const)),
         ],
         n: countsOf(comparison),
@@ -232,7 +232,7 @@ function restoreComparison(
   return {
     ...(boundaryMs === null ? {} : { boundaryMs }),
     share,
-    mustPass,
+    mustPass: mustPass === 1,
     ...(isLower === undefined ? {} : { isLower }),
     wager: { bets, cash, weight, restartedAt },
     dispersion: {

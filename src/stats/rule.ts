@@ -8,7 +8,7 @@ export const RATIOS = [1.25, 1.75, 4, 15] as const;
 export const PRIOR = [0.1, 0.45, 0.28, 0.17] as const;
 
 /** Share of the cash staked at the first usable interval. */
-export const START_STAKE = 0.85;
+export const START_STAKE = 0.8;
 /** Share of the remaining cash staked when the canary's weight changes. */
 export const STEP_STAKE = 0.25;
 /** Cash ÷ remaining restarts is staked this often (intervals): 1 min at 10 s polls. */

@@ -44,7 +44,7 @@ describe('a plan', () => {
       { weight: 50, durationMs: 1_200_000 },
     ]);
     expect(short.fail.ratio).toBe(1.25);
-    expect(short.falseAbort).toBeCloseTo(0.05 * (5 / 9), 12);
+    expect(short.falseAbort).toBeCloseTo(0.05 * 0.6, 12);
     const long = planInputOf(
       { rps: '120', baseline: '0.5%', dispersion: '1', share: '1' },
       { where, spec: spec({ steps: [{ setWeight: 20 }, { judge: { atMost: '5m' } }, { pause: { duration: '2m' } }] }) },

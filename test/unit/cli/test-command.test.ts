@@ -376,7 +376,7 @@ describe('a test file', () => {
             series('istio_requests_total', 'v2-a', '_x40 0+100x160'),
           ],
           verdict_test: [
-            { eval_time: '50m', outcome: 'Fail', metric: 'restarts' },
+            { eval_time: '50m', outcome: 'Fail' },
             { eval_time: '50m', outcome: 'Pass' },
           ],
         },

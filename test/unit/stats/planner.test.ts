@@ -12,7 +12,7 @@ const input: PlanInput = {
   horizonMs: 3_600_000,
   fail: { ratio: 1.1, difference: 0 },
   pass: { ratio: 1.5, difference: 0.0005 },
-  falseAbort: 0.05 * (5 / 9),
+  falseAbort: 0.05 * 0.6,
   falsePass: 0.05,
   share: 1,
   steps: [5, 25, 50].map((weight) => ({ weight, durationMs: 900_000 })),
