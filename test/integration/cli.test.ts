@@ -48,7 +48,9 @@ test('help needs neither clients nor schemas nor YAML', async () => {
   const loaded = stderr.split('\n').filter((url) => url.startsWith('file:'));
   expect(loaded.length).toBeGreaterThan(10);
   const heavy = loaded.filter((url) =>
-    /node_modules\/(?!commander\/)|\/src\/(?!cli\/|main\.ts|errors\.ts|package-files\.ts|user-cache\.ts|api\/meta\.ts)/.test(url),
+    /node_modules\/(?!commander\/)|\/src\/(?!cli\/|main\.ts|errors\.ts|package-files\.ts|user-cache\.ts|api\/meta\.ts)/.test(
+      url,
+    ),
   );
   expect(heavy).toEqual([]);
 });
