@@ -6,7 +6,7 @@ import { CLUSTER_NEEDS, SERVICE_NEEDS } from '../controller/needs.ts';
 import { routers } from '../traffic/registry.ts';
 import { holdPolicy } from '../workloads/deployment/policy.ts';
 import { workloadAdapters } from '../workloads/registry.ts';
-import { renderRules, rulesOf } from './permissions.ts';
+import { needsTo, renderRules, rulesOf } from './permissions.ts';
 
 const yamlFiles = (folder: string): readonly string[] =>
   readdirSync(folder)
@@ -34,14 +34,18 @@ function holdPolicyFile(): string {
 }
 
 function permissionFile(): string {
-  const adapters = [...Object.values(workloadAdapters), ...Object.values(routers)].flatMap(({ needs }) => needs);
+  const adapters = [...Object.values(workloadAdapters), ...Object.values(routers)];
+  const reads = adapters.flatMap(({ needs }) => needsTo('read', needs));
   return [
     '# Written by `npm run generate` from the needs of the service and its adapters; do not edit.',
     '# Reading Secrets and the Lease have their own Roles in templates/rbac.yaml.',
     'cluster:',
     renderRules(rulesOf(CLUSTER_NEEDS), '  '),
     'namespaced:',
-    renderRules(rulesOf([...SERVICE_NEEDS, ...adapters]), '  '),
+    renderRules(rulesOf([...SERVICE_NEEDS, ...reads]), '  '),
+    '# What each workload and router may change; `rbac.writes` in values.yaml says which of them are granted.',
+    'writes:',
+    ...adapters.flatMap(({ name, needs }) => [`  ${name}:`, renderRules(rulesOf(needsTo('write', needs)), '    ')]),
     '',
   ].join('\n');
 }

@@ -27,6 +27,16 @@ export function rulesOf(needs: readonly ResourceNeed[]): readonly Rule[] {
   return [...rules.entries()].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, rule]) => rule);
 }
 
+const READING: ReadonlySet<Verb> = new Set(['get', 'list', 'watch']);
+
+/** The part of the needs that changes nothing, or the part that does. */
+export function needsTo(what: 'read' | 'write', needs: readonly ResourceNeed[]): readonly ResourceNeed[] {
+  return needs.flatMap((need) => {
+    const verbs = need.verbs.filter((verb) => READING.has(verb) === (what === 'read'));
+    return verbs.length === 0 ? [] : [{ ...need, verbs }];
+  });
+}
+
 /** YAML with a comment above each rule. */
 export function renderRules(rules: readonly Rule[], indent: string): string {
   return rules

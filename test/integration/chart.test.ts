@@ -73,6 +73,22 @@ describeWith(['helm'], 'the chart, rendered by the real helm', () => {
     expect(manifests.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'serin')).toHaveLength(2);
   });
 
+  test('only what is switched on may be changed', async () => {
+    const writers = async (...sets: string[]): Promise<readonly string[]> => {
+      const rules = (await template(PROMETHEUS, ...sets))
+        .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'serin')
+        .flatMap(({ rules: all }) => all ?? []);
+      const changed = rules.filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)));
+      return [...new Set(changed.flatMap(({ resources }) => resources))];
+    };
+    expect(await writers()).toEqual(expect.arrayContaining(['deployments', 'statefulsets', 'virtualservices']));
+    const off = ['deployment', 'argoRollout', 'kruiseRollout', 'service'].map((name) => `rbac.writes.${name}=false`);
+    const left = await writers(...off);
+    expect(left).toEqual(expect.arrayContaining(['deployments/scale', 'virtualservices', 'releases/status']));
+    for (const gone of ['deployments', 'statefulsets', 'rollouts', 'services']) expect(left).not.toContain(gone);
+    await expect(template(PROMETHEUS, 'rbac.writes.paris=true')).rejects.toThrow('paris');
+  });
+
   test('the pod keeps to the restricted Pod Security Standard', async () => {
     const deployment = (await template(PROMETHEUS)).find(({ kind }) => kind === 'Deployment');
     expect(deployment?.spec?.template?.spec).toMatchObject({

@@ -4,30 +4,62 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { CONFIG_KEYS, envOf } from '../../../src/config-settings.ts';
+import { SERVICE_NEEDS } from '../../../src/controller/needs.ts';
 import { chartFiles } from '../../../src/generate/chart.ts';
+import { rulesOf } from '../../../src/generate/permissions.ts';
+import { routers } from '../../../src/traffic/registry.ts';
+import { workloadAdapters } from '../../../src/workloads/registry.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const chart = join(root, 'deploy/charts/serin');
 const read = (path: string): string => readFileSync(join(chart, path), 'utf8');
 
-describe('files that the chart takes from elsewhere', () => {
-  const files = chartFiles(root);
+interface Granted {
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
 
+const files = chartFiles(root);
+const rules = parse(files.get('files/rbac.yaml') ?? '') as {
+  readonly cluster: readonly Granted[];
+  readonly namespaced: readonly Granted[];
+  readonly writes: Readonly<Record<string, readonly Granted[]>>;
+};
+
+describe('files that the chart takes from elsewhere', () => {
   test.each([...files.keys()])('%s equals what `npm run generate` writes', (path) => {
     expect(read(path)).toBe(files.get(path));
   });
 
   test('the permission table never reads Secrets, and writes no workload but through scale', () => {
-    const rules = parse(files.get('files/rbac.yaml') ?? '') as Record<
-      string,
-      { resources: string[]; verbs: string[] }[]
-    >;
-    const all = Object.values(rules).flat();
+    const all = [...rules.cluster, ...rules.namespaced, ...Object.values(rules.writes).flat()];
     expect(all.flatMap(({ resources }) => resources)).not.toContain('secrets');
     const writers = all.filter(({ verbs }) => verbs.some((verb) => ['create', 'patch', 'delete'].includes(verb)));
     expect(
       writers.flatMap(({ resources }) => resources).filter((name) => name === 'pods' || name === 'replicasets'),
     ).toEqual([]);
+  });
+});
+
+describe('what the chart grants', () => {
+  test('reading for every adapter, and what each may change under its own name, which is a value', () => {
+    const isWrite = (verb: string): boolean => ['create', 'patch', 'delete'].includes(verb);
+    const own = new Set(
+      rulesOf(SERVICE_NEEDS).flatMap(({ resource, verbs }) => verbs.map((verb) => `${verb} ${resource}`)),
+    );
+    const shared = rules.namespaced.flatMap(({ resources, verbs }) =>
+      verbs.map((verb) => `${verb} ${resources[0] ?? ''}`),
+    );
+    expect(shared.filter((each) => isWrite(each.split(' ')[0] ?? '') && !own.has(each))).toEqual([]);
+    expect(
+      Object.values(rules.writes)
+        .flatMap((each) => each.flatMap(({ verbs }) => verbs))
+        .every(isWrite),
+    ).toBe(true);
+    const names = [...Object.keys(workloadAdapters), ...Object.keys(routers)].toSorted();
+    expect(Object.keys(rules.writes).toSorted()).toEqual(names);
+    const values = parse(read('values.yaml')) as { rbac: { writes: Record<string, boolean> } };
+    expect(Object.keys(values.rbac.writes).toSorted()).toEqual(names);
   });
 });
 
