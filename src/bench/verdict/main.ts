@@ -30,6 +30,11 @@ const effort: Effort = {
   worstRuns: scale(200, 20_000),
   cellRuns: scale(40, 400),
 };
+const unknown = values.only?.find((name) => !SECTIONS.has(name));
+if (unknown !== undefined) {
+  console.error(`There is no section ${unknown}. Write one of: ${[...SECTIONS.keys()].join(', ')}.`);
+  process.exit(2);
+}
 const names = [...SECTIONS.keys()].filter((name) => values.only === undefined || values.only.includes(name));
 const file = values.markdown ?? (values.full ? 'verdict-full.md' : undefined);
 const command = `npm run bench:verdict -- ${values.full ? '--full ' : ''}--seed ${values.seed}${times === 1 ? '' : ` --runs ${values.runs}`}`;

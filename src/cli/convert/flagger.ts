@@ -326,7 +326,7 @@ function releaseOf(
   if (numberAt(analysis, 'iterations') !== undefined) {
     const says =
       at(analysis, 'match') === undefined
-        ? 'Blue-green by iterations has no counterpart here, so no Release is written. Use strategy.canary with stepWeights.'
+        ? 'Blue-green by iterations is not converted, so no Release is written. Write strategy.blueGreen on a pair, with the templates under analysis.before, or strategy.canary with stepWeights.'
         : 'A/B by iterations is not converted, so no Release is written. Write strategy.abTest with the match, and iterations × interval as its duration.';
     return { objects: [], losses: [lose('analysis.iterations', says)] };
   }
