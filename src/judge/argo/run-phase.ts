@@ -41,7 +41,7 @@ export function assessRun(
   const terminating = isTerminating(before, isTerminated);
   const tally = { run: [] as ArgoPhase[], dry: [] as ArgoPhase[] };
   let worst: ArgoPhase | undefined;
-  let message = '';
+  let message = isTerminated ? 'Run Terminated' : '';
   let isEverythingCompleted = true;
   const results: MetricResult[] = [];
   for (const measure of measures) {
