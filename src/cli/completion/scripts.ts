@@ -27,7 +27,8 @@ _serin() {
   for line in "${'$'}{(@f)$(serin __complete "${'$'}{(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     case $line in
       :*) directive=${'$'}{line#:} ;;
-      ?*) found+=("${'$'}{${'$'}{line%%$'\t'*}//:/\\:}:${'$'}{line#*$'\t'}") ;;
+      *$'\t'*) found+=("${'$'}{${'$'}{line%%$'\t'*}//:/\\:}:${'$'}{line#*$'\t'}") ;;
+      ?*) found+=("${'$'}{line//:/\\:}") ;;
     esac
   done
   if (( $#found )); then _describe serin found; fi
