@@ -56,7 +56,7 @@ describe('a plan', () => {
     const numbers = { rps: '120', baseline: '0.5%', dispersion: '1', share: '1' };
     const analysis = { templates: [{ name: 'smoke' }] };
     const release = { where: 'web.yaml: Release web', spec: spec({ steps: [{ setWeight: 20 }, { analysis }] }) };
-    expect(planInputOf(numbers, release).falseAbort).toBeCloseTo(0.8 * 0.05 * (5 / 9), 12);
+    expect(planInputOf(numbers, release).falseAbort).toBeCloseTo(0.8 * 0.05 * 0.6, 12);
   });
 
   test('an A/B test is planned by its share of the requests that match, and not without one', () => {
