@@ -78,7 +78,7 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
 async function readRelease(file: string): Promise<{ where: string; name: string; spec: ReleaseSpec }> {
   const { readYaml } = await import('./analyze/flags.ts');
   const { validateRelease } = await import('../api/validate.ts');
-  const document = await readYaml(file, '--filename');
+  const document = await readYaml(file, '--filename', 'Release');
   const metadata = document['metadata'];
   const named =
     typeof metadata === 'object' && metadata !== null && 'name' in metadata ? String(metadata.name) : 'without a name';

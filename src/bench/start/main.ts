@@ -19,7 +19,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['lint', `${root}queries/istio-requests.yaml`],
   ['lint', `${root}deploy/examples/pair/istio.yaml`],
   ['convert', `${root}test/unit/cli/lint/argo.yaml`],
-  ['plan', '-f', `${root}deploy/examples/pair/istio.yaml`, '--rps', '100', '--baseline', '0.5%'],
+  ['plan', '--weights', '5,25,50', '--rps', '100', '--baseline', '0.5%'],
   ['test', `${root}deploy/examples/tests`],
 ];
 

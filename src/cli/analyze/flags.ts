@@ -1,6 +1,7 @@
 /** Values of flags that `analyze` and `plan` share, and the files they name. A wrong one is a wrong command line. */
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
+import { isFields } from '../../api/fields.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { quote, readDurationMs, readPercent } from '../../api/units.ts';
 import { messageOf, SerinError } from '../../errors.ts';
@@ -48,24 +49,34 @@ export async function readInput(file: string, flag: string): Promise<string> {
   }
 }
 
-/** The one document of a YAML file. */
-export async function readYaml(file: string, flag: string): Promise<Readonly<Record<string, unknown>>> {
-  const { parse } = await import('yaml');
-  const text = await readInput(file, flag);
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (thrown) {
-    throw usage(`${flag} ${file} is no YAML: ${messageOf(thrown).split('\n')[0] ?? ''}. Correct it there.`);
+/** The one object of a YAML file; of several the only one of this kind. */
+export async function readYaml(file: string, flag: string, kind: string): Promise<Readonly<Record<string, unknown>>> {
+  const { parseAllDocuments } = await import('yaml');
+  const documents = parseAllDocuments(await readInput(file, flag));
+  const objects: Readonly<Record<string, unknown>>[] = [];
+  for (const document of Array.isArray(documents) ? documents : []) {
+    const [problem] = document.errors;
+    if (problem !== undefined) {
+      throw usage(`${flag} ${file} is no YAML: ${problem.message.split('\n')[0] ?? ''}. Correct it there.`);
+    }
+    const object: unknown = document.toJS();
+    if (isFields(object)) objects.push(object);
   }
-  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return { ...document };
-  throw usage(`${flag} ${file} holds no object. Write one Kubernetes object in YAML.`);
+  const [only, ...others] = objects.length > 1 ? objects.filter((object) => object['kind'] === kind) : objects;
+  if (only === undefined && objects.length > 1) {
+    throw usage(`${flag} ${file} holds ${objects.length} objects, and none is a ${kind}. Give a file with one.`);
+  }
+  if (only === undefined) throw usage(`${flag} ${file} holds no object. Write one Kubernetes object in YAML.`);
+  if (others.length > 0) {
+    throw usage(`${flag} ${file} holds ${others.length + 1} objects of kind ${kind}. Give a file with one.`);
+  }
+  return only;
 }
 
 /** A MetricQuery object, or only its spec. */
 export async function readQuery(file: string): Promise<MetricQuerySpec> {
   const { validateQuery } = await import('../../api/validate-query.ts');
-  const document = await readYaml(file, '--query');
+  const document = await readYaml(file, '--query', 'MetricQuery');
   const { kind } = document;
   if (kind !== undefined && kind !== 'MetricQuery') {
     throw usage(`--query ${file} is a ${quote(kind)}. Give a MetricQuery, such as those under queries/.`);
