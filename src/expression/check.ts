@@ -1,5 +1,5 @@
 /**
- * Type check by expr-lang's rules (checker/checker.go): finds unknown names and operations that can never work before a series has
+ * Long, because each kind of node has its rule, and the rules call each other. Type check by expr-lang's rules (checker/checker.go): finds unknown names and operations that can never work before a series has
  * answered. Argo Rollouts checks against the very result of each measurement, so a wrong type there is an Error, not a Failed.
  */
 import { functionNamed, knownNames, type Surroundings } from './environment.ts';

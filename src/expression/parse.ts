@@ -1,5 +1,5 @@
 /**
- * The grammar of expr-lang 1.17 (parser/parser.go), which is what Argo Rollouts evaluates conditions with: precedence climbing over
+ * Long, because its functions call each other from the loosest binding to the tightest. The grammar of expr-lang 1.17 (parser/parser.go), which is what Argo Rollouts evaluates conditions with: precedence climbing over
  * tokens. Not taken over: byte strings and `$env`. Entry points of this folder: `parseExpression` here, `evaluate` in evaluate.ts,
  * `checkExpression` in check.ts, `printExpression` in print.ts, `drawProblem` in problem.ts, and Argo's own rules in condition.ts.
  */

@@ -1,4 +1,4 @@
-/** Evidence of one metric: what kind of interval each poll was, and the comparisons it is made of. */
+/** Evidence of one metric: what kind of interval each poll was, and the comparisons it is made of. Long: one state, and all that changes it. */
 import { type ChosenBoundary, type Tally, chooseBoundaries, isEnoughToChoose } from './boundaries.ts';
 import {
   type Comparison,

@@ -10,7 +10,6 @@ import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
 import { quote, readDurationMs, readPercent } from '../api/units.ts';
 import { validateTemplate } from '../api/validate-template.ts';
-import { switchOf } from '../release/switching.ts';
 import {
   type Arguments,
   type ComposedTemplate,
@@ -21,6 +20,7 @@ import {
 } from './argo/compose.ts';
 import { metricRules, resolveMeasure } from './argo/resolve.ts';
 import { secretsIn, substitute } from './arguments.ts';
+import { hasControl, nothingDecides, withoutRequests } from './control.ts';
 import { levelOfAttempt } from './preset.ts';
 import { isFinding, type MetricDraft, resolveMetric } from './resolve-metric.ts';
 import { shareEvidence } from './shares.ts';
@@ -104,10 +104,12 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
   const { drafts, measures } = resolved;
   const metrics = drafts.map((draft) => draft.metric);
   if (measures.length === 0 && metrics.every(({ required }) => required === false)) {
-    return invalid(`${where}: ${nothingDecides(input, field)}`);
+    return invalid(`${where}: ${nothingDecides(release.spec, field)}`);
   }
   const uncompared =
-    input.step === undefined || !hasControl(input) ? undefined : withoutRequests(drafts, input.step.requests);
+    input.step === undefined || !hasControl(input.release.spec)
+      ? undefined
+      : withoutRequests(drafts, input.step.requests);
   if (uncompared !== undefined) return uncompared;
   const asked = drafts.reduce((sum, { weight = 0 }) => sum + weight, 0);
   if (asked > 1 + 1e-9) {
@@ -125,22 +127,10 @@ export function resolveRun(input: ResolveRunInput): AnalysisRunSpec | Finding {
     metrics: metrics.map((metric, index) => ({ ...metric, share: shares[index] ?? 0 })),
     ...(measures.length === 0 ? {} : { measures: [...measures] }),
     ...(secrets.length === 0 ? {} : { secrets: [...secrets] }),
-    ...(hasControl(input) ? {} : { control: 'none' as const }),
+    ...(hasControl(input.release.spec) ? {} : { control: 'none' as const }),
     rule: input.step === undefined ? rule : ruleOfStep(rule, drafts, measures),
     startedAt: new Date(input.startedAtMs).toISOString(),
   };
-}
-
-/** All requests, or all that match, go to one version at a time: what is compared with the other one is shown and decides nothing (contracts 18). */
-function hasControl({ release: { spec } }: ResolveRunInput): boolean {
-  const abTest = spec.strategy?.abTest;
-  return switchOf(spec) === undefined && (abTest === undefined || abTest.match.share !== undefined);
-}
-
-function nothingDecides(input: ResolveRunInput, field: string): string {
-  return hasControl(input)
-    ? `no metric of ${field}.templates is required, so nothing could ever pass. Set required: true on one of them.`
-    : `all metrics of ${field}.templates compare with stable, which has no requests at the same time, so nothing could ever pass. Add one with a bound (against: {constant: 1%}) or one that is measured (provider).`;
 }
 
 /** A step's templates take the place of the release's; everything else is as for the release. */
@@ -150,21 +140,6 @@ function analysisOf({ release, step }: ResolveRunInput): AnalysisSpec | undefine
   const names = step.args.map(({ name }) => name);
   const inherited = (analysis?.args ?? []).filter(({ name }) => !names.includes(name));
   return { ...analysis, ...step.settings, templates: step.templates, args: [...step.args, ...inherited] };
-}
-
-/** What is compared at a step needs requests there. A bound needs only the canary's. */
-function withoutRequests(
-  drafts: readonly MetricDraft[],
-  requests: NonNullable<ResolveRunInput['step']>['requests'],
-): Finding | undefined {
-  const found = drafts.find(({ metric }) =>
-    requests === 'none' ? true : requests === 'canary' && metric.against?.constant === undefined,
-  );
-  if (found === undefined) return undefined;
-  const why = requests === 'none' ? 'the canary has no requests' : 'stable has no requests of the same kind';
-  return invalid(
-    `${found.where} is compared, and at this step ${why}. Put the step after a setWeight between 1 and 99, or name a template that is only measured.`,
-  );
 }
 
 /** What is only measured has its own time: it passes as soon as all is measured, and gets the time that this takes. */
@@ -262,7 +237,7 @@ function resolveMetrics(
       );
     }
     // A comparison in dry run is shown and has no part of the evidence.
-    const isShownOnly = !hasControl(input) && metric.compare.against?.constant === undefined;
+    const isShownOnly = !hasControl(input.release.spec) && metric.compare.against?.constant === undefined;
     const judged = rules.isDryRun(metric.name) || isShownOnly ? { ...metric, weight: '0%' } : metric;
     const preset = analysis.preset ?? 'recommended';
     const draft = resolveMetric(judged, metric.compare, preset, input.query, `${place} (${metric.name})`);

@@ -1,6 +1,6 @@
 /**
  * A strategy as a plan: the numbered steps of one release, the same whether written short or long. With `analysis`
- * every raise is judged, written or not (contracts 4); without it the plan is a timetable.
+ * every raise is judged, written or not (contracts 4); without it the plan is a timetable. Long, because short and long forms are read by the same rules.
  */
 import type { Finding } from '../api/meta.ts';
 import { sameJson } from '../api/fields.ts';

@@ -76,8 +76,8 @@ function stepIn(plan: Plan, status: ReleaseStatus, state: WorkloadState | undefi
 }
 
 /**
- * At an analysis step the run of the step decides, beside a Fail of the whole release's run. Requests that nobody sees hold it as well
- * as any other step.
+ * At an analysis step the run of the step decides, beside a Fail of the whole release's run. Requests that nobody sees hold it
+ * like every other step.
  */
 function verdictIn(
   { run, stepRun, release }: Observed,

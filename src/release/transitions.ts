@@ -1,6 +1,6 @@
 /**
  * Drafts of the next status. Every change of course is one of these; each says in the same write what people are to be told
- * (`unannounced`), so that no crash loses an announcement.
+ * (`unannounced`), so that no crash loses an announcement. Long, because they are the whole of them.
  *
  *   Idle ─▶ Waiting ─▶ Progressing ⇄ Held ─▶ Promoting ─▶ Promoted
  *              └───────────┴──────────┴─────────┴──▶ Aborting ─▶ Aborted

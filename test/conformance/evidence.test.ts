@@ -84,7 +84,7 @@ describeWith(['redis'], 'evidence in Redis', () => {
   });
 
   // A group of its own: what it does after each test needs a store that is there.
-  describe('as any other store', () => conforms(() => openEvidenceStore({ kind: 'redis', url: redis.url })));
+  describe('like every store', () => conforms(() => openEvidenceStore({ kind: 'redis', url: redis.url })));
 
   test('two processes see each other', async () => {
     const one = await openEvidenceStore({ kind: 'redis', url: redis.url });

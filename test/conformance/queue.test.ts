@@ -476,7 +476,7 @@ describeWith(['redis'], 'the queue on Redis', () => {
   });
 
   // A group of its own: what it does after each test needs a store that is there.
-  describe('as any other backend', () => conforms(() => openQueueBackend({ kind: 'redis', url: redis.url })));
+  describe('like every backend', () => conforms(() => openQueueBackend({ kind: 'redis', url: redis.url })));
 
   describe('when the store is lost', () => {
     const open = (): Promise<QueueBackend> => openQueueBackend({ kind: 'redis', url: redis.url });

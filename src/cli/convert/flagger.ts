@@ -1,4 +1,4 @@
-/** Flagger's MetricTemplates and the analysis of its Canaries, as an AnalysisTemplate and the strategy of a Release. Pure. */
+/** Flagger's MetricTemplates and the analysis of its Canaries, as an AnalysisTemplate and the strategy of a Release. Pure. Long, because it is one list of Flagger's fields. */
 import { TODAY } from '../../api/combinations.ts';
 import { at, type Fields, fieldsAt, isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
 import { API_VERSION } from '../../api/meta.ts';

@@ -1,6 +1,7 @@
 /**
  * Whether a Release can do what it says: its templates resolved as the service would, steps that can reach a verdict, deadlines that can be
  * met, and pods enough for their weight. What the files do not tell (templates, Deployments) is not judged.
+ * Long, because it is a list of short checks over the same picture.
  */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { AnalysisTemplateSpec } from '../../api/analysis-template.ts';
