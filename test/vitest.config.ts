@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          setupFiles: ['test/support/seed.ts'],
           isolate: false,
           testTimeout: 60_000,
           // Nothing else runs beside it, so it may have every core; with two of them vitest would leave one idle.
