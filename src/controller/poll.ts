@@ -53,8 +53,8 @@ export interface PollDeps {
   readonly source: MetricSource;
   readonly evidence: EvidenceStore;
   readonly workloadOf: WorkloadOf;
-  /** Asks for a reconcile of `<namespace>/<name>`. */
-  readonly enqueue: (releaseKey: string) => Promise<void>;
+  /** Asks for a reconcile of `<namespace>/<name>`; an urgent one takes a canary back. */
+  readonly enqueue: (releaseKey: string, isUrgent: boolean) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   readonly onPoll?: (measure: PollMeasure) => void;

@@ -18,6 +18,7 @@ import {
 } from 'bullmq';
 import { SerinError, messageOf } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
+import { Express } from './express.ts';
 import { KeyOrder } from './key-order.ts';
 import type { EnqueueOptions, QueueName, QueueWorker, WorkQueue } from './port.ts';
 
@@ -55,6 +56,7 @@ export class BullQueue<C> implements WorkQueue {
   readonly #queue: Queue<JobData, void, string, JobData, void, string, IQueueBackend, C>;
   readonly #order = new KeyOrder();
   readonly #workers = new Set<QueueWorker>();
+  readonly #express = new Set<Express>();
 
   constructor(name: QueueName, store: QueueStore<C>) {
     this.#name = name;
@@ -65,6 +67,7 @@ export class BullQueue<C> implements WorkQueue {
 
   async enqueue(key: string, options: EnqueueOptions = {}): Promise<void> {
     const data = options.payload === undefined ? { key } : { key, payload: options.payload };
+    if (options.atOnce === true) for (const express of this.#express) if (express.take(data)) break;
     await this.#reach(() => (options.once === true ? this.#addOnce(data) : this.#add(data, options.afterMs ?? 0)));
   }
 
@@ -110,7 +113,17 @@ export class BullQueue<C> implements WorkQueue {
     );
     worker.on('error', this.#store.onError);
     await this.#reach(() => worker.waitUntilReady());
-    const handle = { close: (graceMs: number) => this.#close(worker, stopping, graceMs) };
+    const express = new Express(options.concurrency, async ({ key, payload }) => {
+      const againAfterMs = await this.#order.run(key, () => process(key, stopping.signal, payload));
+      if (againAfterMs !== undefined) await this.enqueue(key, { afterMs: Math.max(1, againAfterMs) });
+    });
+    this.#express.add(express);
+    const handle = {
+      close: (graceMs: number) => {
+        this.#express.delete(express);
+        return this.#close(Promise.all([worker.close(), express.settled()]), stopping, graceMs);
+      },
+    };
     this.#workers.add(handle);
     return {
       close: async (graceMs) => {
@@ -145,8 +158,7 @@ export class BullQueue<C> implements WorkQueue {
     }
   }
 
-  async #close(worker: { close(): Promise<void> }, stopping: AbortController, graceMs: number): Promise<void> {
-    const closed = worker.close();
+  async #close(closed: Promise<unknown>, stopping: AbortController, graceMs: number): Promise<void> {
     await Promise.race([closed, sleep(graceMs, undefined, { ref: false })]);
     stopping.abort(
       new SerinError('SERIN_E_ABORTED', 'The queue is closing. The job is tried again by another process.'),

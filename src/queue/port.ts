@@ -13,6 +13,11 @@ export interface EnqueueOptions {
    * For deliveries, whose key names one message. `afterMs` is ignored.
    */
   readonly once?: boolean;
+  /**
+   * For what must not wait behind others, nor for the store: a worker of this process, if there is one, looks right away, and
+   * the key goes through the store as well, so that nothing is lost with this process. With many at once the rest waits.
+   */
+  readonly atOnce?: boolean;
 }
 
 /** Jobs carry keys; a payload only where what a key names cannot be read back (a message to people). */

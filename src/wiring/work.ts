@@ -32,6 +32,7 @@ function pollingOf(parts: Parts): ReturnType<typeof createPoll> {
     log.debug({ ...measure }, 'A poll is done.');
   };
   // The verdict was written just now, the cache may not have it yet.
-  const enqueue = (key: string): Promise<void> => queues.queue('reconcile').enqueue(key, { payload: FRESH });
+  const enqueue = (key: string, isUrgent: boolean): Promise<void> =>
+    queues.queue('reconcile').enqueue(key, { payload: FRESH, atOnce: isUrgent });
   return createPoll({ ...parts, workloadOf: workloadAdapterOf, enqueue, onPoll }, config);
 }

@@ -107,6 +107,59 @@ function conforms(open: () => Promise<QueueBackend>): void {
     expect(runs).toBe(2);
   });
 
+  test('what must be looked at once waits for no other key, never runs beside itself, and goes through the store too', async () => {
+    const others = gate();
+    const own = gate();
+    const began: string[] = [];
+    let beside = 0;
+    await work(async (key) => {
+      began.push(key);
+      if (key !== 'broken') {
+        await others.wait;
+        return;
+      }
+      beside += 1;
+      expect(beside).toBe(1);
+      await own.wait;
+      beside -= 1;
+    }, 2);
+    await queue.enqueue('a');
+    await queue.enqueue('b');
+    await until(() => began.length === 2, 'all seats are taken');
+    await queue.enqueue('broken', { atOnce: true });
+    await until(() => began.includes('broken'), 'the urgent key, while the others go on');
+    expect((await queue.counts()).waiting).toBe(1);
+    others.open();
+    own.open();
+    await until(() => began.length === 4, 'the same key from the store');
+    expect(began.filter((key) => key === 'broken')).toHaveLength(2);
+    await until(async () => Object.values(await queue.counts()).every((count) => count === 0), 'nothing is kept');
+  });
+
+  test('an urgent look that fails is repeated through the store', async () => {
+    let runs = 0;
+    await work(async () => {
+      runs += 1;
+      if (runs === 1) throw new Error('the first look fails');
+    });
+    await queue.enqueue('broken', { atOnce: true });
+    await until(() => runs === 2, 'the second look');
+  });
+
+  test('closing waits for an urgent look', async () => {
+    const own = gate();
+    let isDone = false;
+    const worker = await work(async () => {
+      await own.wait;
+      isDone = true;
+    });
+    await queue.enqueue('broken', { atOnce: true });
+    const closed = worker.close(10_000);
+    setTimeout(() => own.open(), 50);
+    await closed;
+    expect(isDone).toBe(true);
+  });
+
   test('an event is not held back by a timer of the same key, and the timer still fires', async () => {
     const runsAt: number[] = [];
     await work(async () => void runsAt.push(Date.now()));

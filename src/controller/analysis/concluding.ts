@@ -13,7 +13,7 @@ import { verdictOf } from './verdict.ts';
 export interface ConcludeDeps {
   readonly kube: KubeWriter;
   readonly memory: EvidenceMemory;
-  readonly enqueue: (releaseKey: string) => Promise<void>;
+  readonly enqueue: (releaseKey: string, isUrgent: boolean) => Promise<void>;
   readonly clock: Clock;
 }
 
@@ -70,7 +70,9 @@ export async function conclude(
     },
     signal,
   );
-  if (isWritten && isChanged) await deps.enqueue(`${run.metadata.namespace}/${run.spec.release.name}`);
+  if (isWritten && isChanged) {
+    await deps.enqueue(`${run.metadata.namespace}/${run.spec.release.name}`, verdict.outcome === 'Fail');
+  }
   return { ...counted, isWritten, isChanged };
 }
 
