@@ -89,14 +89,14 @@ export const BlueGreen = Type.Object(
   {
     preview: Type.Optional(
       name(
-        'Name of a Service for testers: Serin lets it select the version that is not live, which is where the next one appears.',
+        'Name of a Service for testers: Serin lets it select the version that is not live, which is where the next one appears; of one Deployment, the canary while a release is under way.',
       ),
     ),
     analysis: Type.Optional(BlueGreenAnalysis),
     pause: pause('Wait before the switch, after the analysis before it.'),
     scaleDownAfter: Type.Optional(
       duration(
-        'How long after the promotion the old version is scaled to 0. Left out, it keeps its pods for a quick way back.',
+        'How long after the promotion the old version is scaled to 0. Left out, it keeps its pods for a quick way back. Of one Deployment: how long its old pods stand after the last Pass; left out, they are replaced at once.',
       ),
     ),
   },

@@ -51,6 +51,10 @@ const NO_TRAFFIC = never(
   'The Deployment replaces its pods by itself and no traffic is steered. Leave spec.traffic out.',
 );
 
+const TEMPLATE_IS_YOURS = never(
+  'Once the old pods are stopped, going back needs the old template in your Deployment, which Serin never writes. Write `pair`; or, where two versions may run side by side for a while, blueGreen or rollingUpdate.',
+);
+
 /** Nothing but the workload is named there; see `OWN_STEPS_WORKLOADS`. */
 export const ownsSteps = (workload: string): boolean => OWN_STEPS_WORKLOADS.some((name) => name === workload);
 
@@ -60,14 +64,13 @@ export function combinationOf(workload: WorkloadName, strategy: StrategyName, ro
   if (strategy === 'rollingUpdate' || strategy === 'recreate') {
     if (workload === 'pair' && strategy === 'rollingUpdate') return NEEDS_PODS_OF_ONE;
     if (router !== 'none') return NO_TRAFFIC;
-    return (strategy === 'rollingUpdate') === (workload === 'deployment') ? WORKS : PLANNED;
+    return workload === 'deployment' && strategy === 'recreate' ? TEMPLATE_IS_YOURS : WORKS;
   }
   if (strategy === 'abTest' && router === 'none') return NEEDS_ROUTER;
   if (strategy === 'blueGreen' && router === 'none') return NEEDS_SWITCH;
   if (strategy !== 'blueGreen' && router === 'service') return ALL_OR_NOTHING;
-  if (strategy === 'blueGreen' && workload === 'pair' && (router === 'service' || router === 'istio')) return WORKS;
   const isOurs = workload === 'pair' || workload === 'deployment';
-  if (isOurs && router === 'istio') return strategy === 'blueGreen' ? PLANNED : WORKS;
+  if (isOurs && (router === 'istio' || router === 'service')) return WORKS;
   return isOurs && strategy === 'canary' && router === 'none' ? WORKS : PLANNED;
 }
 

@@ -152,9 +152,14 @@ function trafficInputOf({ metadata, spec, status }: Release, state: WorkloadStat
 
 function intendedOf({
   canaryWeight,
+  isOpen,
   beside,
-}: ReturnType<typeof routesOf>): Pick<TrafficInput, 'intendedWeight' | 'intendedBeside'> {
-  return { intendedWeight: canaryWeight, ...(beside === undefined ? {} : { intendedBeside: beside }) };
+}: ReturnType<typeof routesOf>): Pick<TrafficInput, 'intendedWeight' | 'isIntendedOpen' | 'intendedBeside'> {
+  return {
+    intendedWeight: canaryWeight,
+    ...(isOpen === true ? { isIntendedOpen: true } : {}),
+    ...(beside === undefined ? {} : { intendedBeside: beside }),
+  };
 }
 
 function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, input: TrafficInput): Targets {

@@ -4,6 +4,7 @@
  */
 import type { ReleaseSpec, ReleaseStatus } from '../api/release.ts';
 import type { ArmState, TrafficIntent, WorkloadState } from './observed.ts';
+import { switchOf } from './switching.ts';
 
 export interface InPlaceState {
   /** The canary's arm as it would be, for routers. */
@@ -59,12 +60,19 @@ export const roomBeside = (stablePods: number, weight: number): number =>
 export const isRoomy = (status: Pick<ReleaseStatus, 'weight'>, { inPlace, stable }: WorkloadState): boolean =>
   (inPlace?.canaryPods ?? 0) <= roomBeside(stable.readyReplicas, status.weight);
 
+/** blueGreen: the canary has all requests, so the Deployment replaces its own pods behind it. */
+export const isBehindCanary = (
+  spec: Pick<ReleaseSpec, 'strategy'>,
+  { weight }: Pick<ReleaseStatus, 'weight'>,
+): boolean => weight === 100 && switchOf(spec) !== undefined;
+
 /**
  * What the routes are to carry now. While a Deployment replaces its own pods they make no difference between its pods and the
- * canary's: they are opened once the canary's are few enough, before the hold ends, and stay open until all is replaced.
+ * canary's: they are opened once the canary's are few enough, before the hold ends, and stay open until all is replaced. Users who were
+ * switched to a canary of full size stay with it instead.
  */
 export function routesOf(
-  spec: Pick<ReleaseSpec, 'traffic'>,
+  spec: Pick<ReleaseSpec, 'traffic' | 'strategy'>,
   status: Pick<ReleaseStatus, 'weight' | 'rolling' | 'beside'> | undefined,
   workload: WorkloadState | undefined,
 ): Extract<TrafficIntent, { kind: 'weight' }> {
@@ -73,6 +81,7 @@ export function routesOf(
     const beside = canaryWeight === 100 ? undefined : status?.beside;
     return { kind: 'weight', canaryWeight, ...(beside === undefined ? {} : { beside }) };
   }
+  if (isBehindCanary(spec, status)) return { kind: 'weight', canaryWeight };
   // Without a router the canary's pods are its weight, before and now.
   if (spec.traffic === undefined) return { kind: 'weight', canaryWeight };
   return { kind: 'weight', canaryWeight: 0, isOpen: !workload.inPlace.isHeld || isRoomy(status, workload) };

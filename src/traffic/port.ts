@@ -18,6 +18,8 @@ export interface TrafficInput {
   readonly taken: TakenState['traffic'] | undefined;
   /** `status.weight`, where Serin has written the routes: `read` then says what somebody changed since. */
   readonly intendedWeight?: number;
+  /** Stable is any pod of the Deployment now, while it replaces its own. */
+  readonly isIntendedOpen?: boolean;
   /** `status.beside`, likewise. */
   readonly intendedBeside?: Beside;
 }

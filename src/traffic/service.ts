@@ -9,7 +9,9 @@ import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
 import { lastChangedBy } from './istio/choose.ts';
+import { isInPlace } from './istio/pin.ts';
 import type { Router, TrafficInput } from './port.ts';
+import { ledInPlace, problemInPlace, weightInPlace } from './service/in-place.ts';
 import { aimed, difference, foundBy, type Labels, written } from './service/selector.ts';
 
 type TakenTraffic = TakenState['traffic'];
@@ -137,6 +139,7 @@ function takenSelector(taken: TakenTraffic, name: string): Labels | undefined {
 
 /** What a Service is to select; `undefined` where it cannot lead to one version alone, so that nothing is written. */
 function wantedSelector(input: TrafficInput, each: Switch, intent: TrafficIntent): Labels | undefined {
+  if (isInPlace(input)) return ledInPlace(input, each, intent);
   if (intent.kind === 'restore')
     return each.role === 'active' ? leadTo(input, each, 'stable') : previewBefore(input, each);
   if (each.role === 'preview') return leadTo(input, each, 'canary');
@@ -176,7 +179,9 @@ function refusalOf(input: TrafficInput, switches: readonly Switch[]): Refusal | 
     };
   }
   for (const each of switches) {
-    const problem = problemOf(each, stable.podLabels, canary?.podLabels, [stable.workload, canary?.workload]);
+    const problem = isInPlace(input)
+      ? problemInPlace(input, each)
+      : problemOf(each, stable.podLabels, canary?.podLabels, [stable.workload, canary?.workload]);
     if (problem !== undefined) return { reason: 'RouteNotUnderstood', message: problem };
   }
   return undefined;
@@ -213,16 +218,20 @@ function problemOf(
 function stateOf(input: TrafficInput, switches: readonly Switch[]): TrafficState {
   const { stable, canary } = input;
   const active = switches.find(({ role }) => role === 'active');
+  if (isInPlace(input)) {
+    const canaryWeight = active === undefined ? undefined : weightInPlace(active);
+    return { kind: 'traffic', canaryWeight, drift: driftOf(input, switches) };
+  }
   const found = active === undefined ? 'neither' : foundBy(active.now, stable.podLabels, canary?.podLabels ?? {});
   const canaryWeight = found === 'one' ? 0 : found === 'other' ? 100 : undefined;
   return { kind: 'traffic', canaryWeight, drift: driftOf(input, switches) };
 }
 
 function driftOf(input: TrafficInput, switches: readonly Switch[]): readonly string[] {
-  const { taken, intendedWeight } = input;
+  const { taken, intendedWeight, isIntendedOpen: isOpen = false } = input;
   if (taken === undefined || intendedWeight === undefined) return [];
   return switches.flatMap((each) => {
-    const wanted = wantedSelector(input, each, { kind: 'weight', canaryWeight: intendedWeight });
+    const wanted = wantedSelector(input, each, { kind: 'weight', canaryWeight: intendedWeight, isOpen });
     if (wanted === undefined || sameJson(wanted, each.now)) return [];
     const by = lastChangedBy(listAt(each.service, 'metadata', 'managedFields'), FIELD_MANAGERS.traffic);
     const who = by === undefined ? '' : ` (last changed by ${by})`;

@@ -25,6 +25,7 @@ const EXAMPLES: readonly Example[] = [
   ['blue-green/istio', 'web-v2'],
   ['blue-green/service', 'web-v2'],
   ['deployment/ab-test', 'web'],
+  ['deployment/blue-green', 'web'],
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
   ['deployment/rolling-update', 'web'],

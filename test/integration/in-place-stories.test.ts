@@ -14,7 +14,7 @@ describeWith(['controlplane', 'kubectl'], 'a Deployment in place, on the real co
   });
   afterAll(() => cluster?.stop());
 
-  test.each(Object.entries(IN_PLACE_STORIES))(
+  test.each(Object.entries(IN_PLACE_STORIES).filter(([, { isCostly }]) => isCostly !== true))(
     '%s',
     { timeout: 300_000 },
     async (_name, { acts, spec, ends, isHeld = false }) => {

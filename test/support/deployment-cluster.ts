@@ -18,11 +18,24 @@ export const inPlaceSpec: ReleaseSpec = {
   analysis: { templates: [{ name: 'web' }] },
 };
 
+/** All users at once, by the selector of their Service; judged before the switch and after it, by a bound. */
+export const inPlaceSwitchSpec: ReleaseSpec = {
+  workload: inPlaceSpec.workload,
+  traffic: { service: { name: 'web' } },
+  strategy: {
+    blueGreen: {
+      preview: 'web-preview',
+      analysis: { before: { templates: [{ name: 'bound' }] }, after: { templates: [{ name: 'bound' }] } },
+    },
+  },
+};
+
 /** The user's objects: one Deployment, one Service, a subset for the stable pods and one for the canary's. */
 export function inPlaceObjects(spec: ReleaseSpec = inPlaceSpec, replicas = 4): readonly KubeObject[] {
   const route = { name: 'main', route: [{ destination: { host: 'web', subset: 'stable' } }] };
   return [
     service('web', { app: 'web' }),
+    service('web-preview', { app: 'web' }),
     {
       apiVersion: 'networking.istio.io/v1',
       kind: 'DestinationRule',
@@ -38,6 +51,7 @@ export function inPlaceObjects(spec: ReleaseSpec = inPlaceSpec, replicas = 4): r
     virtualService([route], { gateways: ['mesh'] }),
     userDeployment(replicas),
     analysisTemplate(),
+    analysisTemplate('bound', { constant: '1%' }),
     {
       apiVersion: API_VERSION,
       kind: 'Release',
@@ -185,16 +199,23 @@ function podOf(set: KubeObject, index: number): KubeObject {
   };
 }
 
-/** What users' requests meet: weights by subset, and whether the stable one is pinned. */
+/** What users' requests meet: weights by subset, whether the stable one is pinned, and where a Service is led that is switched. */
 export async function routesOf(kube: KubeClient): Promise<string> {
-  const get = (type: (typeof TYPES)[keyof typeof TYPES]) => kube.get({ type, namespace: NAMESPACE, name: 'web' });
+  const get = (type: (typeof TYPES)[keyof typeof TYPES], name = 'web') =>
+    kube.get({ type, namespace: NAMESPACE, name });
+  const led = async (name: string): Promise<string> => {
+    const selector = labelsAt(await get(TYPES.service, name), 'spec', 'selector');
+    if (selector['serin.dev/role'] !== undefined) return `, ${name} to canary`;
+    return selector[HASH] === undefined ? '' : `, ${name} to stable`;
+  };
   const [virtual, rule] = await Promise.all([get(TYPES.virtualService), get(TYPES.destinationRule)]);
   const main = listAt(virtual, 'spec', 'http')[0];
   const weights = listAt(main, 'route').map(
     (entry) => `${stringAt(entry, 'destination', 'subset')} ${numberAt(entry, 'weight') ?? 100}`,
   );
   const stable = listAt(rule, 'spec', 'subsets').find((subset) => stringAt(subset, 'name') === 'stable');
-  return `${weights.join(', ')}${labelsAt(stable, 'labels')[HASH] === undefined ? '' : ', pinned'}`;
+  const pinned = labelsAt(stable, 'labels')[HASH] === undefined ? '' : ', pinned';
+  return `${weights.join(', ')}${pinned}${await led('web')}${await led('web-preview')}`;
 }
 
 /** How many alive pods there are of each image; those of the canary's Deployment apart. */

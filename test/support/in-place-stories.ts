@@ -5,8 +5,8 @@
 import { at } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
-import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf } from './deployment-cluster.ts';
-import { type Act, judged, type Stage } from './release-stories.ts';
+import { inPlaceObjects, inPlaceSpec, inPlaceSwitchSpec, podsByImage, routesOf } from './deployment-cluster.ts';
+import { type Act, judged, judgedStep, requested, type Stage } from './release-stories.ts';
 
 const deploy =
   (image: string): Act =>
@@ -70,6 +70,19 @@ const ROLLING: ReleaseSpec = {
   analysis: { templates: [{ name: 'web' }] },
 };
 
+const SWITCHED_LATER: ReleaseSpec = {
+  ...inPlaceSwitchSpec,
+  strategy: { blueGreen: { ...inPlaceSwitchSpec.strategy?.blueGreen, scaleDownAfter: '10m' } },
+};
+const SWITCHED_BY_ROUTE: ReleaseSpec = {
+  workload: inPlaceSpec.workload,
+  ...(inPlaceSpec.traffic && { traffic: inPlaceSpec.traffic }),
+  strategy: { blueGreen: { analysis: { after: { templates: [{ name: 'bound' }] } } } },
+};
+/** GitOps that owns the whole selector. */
+const serviceApplied: Act = (_stage, worker) =>
+  worker.edit(TYPES.service, 'web', [{ op: 'replace', path: '/spec/selector', value: { app: 'web' } }]);
+
 export interface Story {
   readonly acts: readonly Act[];
   readonly spec?: ReleaseSpec;
@@ -77,6 +90,8 @@ export interface Story {
   readonly ends: string;
   /** The Deployment stays paused although another template waits. */
   readonly isHeld?: boolean;
+  /** Told in memory alone: on a server it would cost seconds and show nothing more. */
+  readonly isCostly?: true;
 }
 
 const HELD = { isHeld: true };
@@ -182,6 +197,97 @@ export const IN_PLACE_STORIES: Readonly<Record<string, Story>> = {
     ends: 'Aborted: stable 100; 4 × web:1',
     ...HELD,
   },
+  'a switch: the Deployment replaces its own pods behind the canary, and gets users back': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'two switches in a row, the second one given up before users get it': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Pass'), deploy('web:3'), judgedStep('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:2',
+    isCostly: true,
+    ...HELD,
+  },
+  'a version that fails after its switch: users are back on the old pods': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    ...HELD,
+  },
+  'a second change after the switch': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), deploy('web:3'), judgedStep('Pass'), judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:3',
+  },
+  'the previous image comes back after the switch': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), deploy('web:1')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    isCostly: true,
+  },
+  'the image of before a switch comes back: not judged again': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Pass'), deploy('web:1')],
+    ends: 'Promoted: stable 100; 4 × web:1',
+    isCostly: true,
+  },
+  'replicas change after the switch': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), scaled(6), judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 6 × web:2',
+    isCostly: true,
+  },
+  'the Service is applied anew after the switch': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), serviceApplied, judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+    isCostly: true,
+  },
+  'a person promotes past the analysis before the switch': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), requested('promote-full')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+    isCostly: true,
+  },
+  'the Release is deleted after the switch: what did not pass does not roll': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), deleted],
+    ends: 'gone: stable 100; 4 × web:1',
+    isCostly: true,
+    ...HELD,
+  },
+  'the canary’s Deployment is deleted after the switch: it is made again': {
+    spec: inPlaceSwitchSpec,
+    acts: [deploy('web:2'), judgedStep('Pass'), canaryDeleted, judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+    isCostly: true,
+  },
+  'a person aborts while the old pods stay: they are the very ones': {
+    spec: SWITCHED_LATER,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Pass'), passed(599_000), aborted],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    isCostly: true,
+    ...HELD,
+  },
+  'the old pods go when their time is over': {
+    spec: SWITCHED_LATER,
+    acts: [deploy('web:2'), judgedStep('Pass'), judgedStep('Pass'), passed(600_000)],
+    ends: 'Promoted: stable 100; 4 × web:2',
+    isCostly: true,
+  },
+  'a switch by a route of the mesh': {
+    spec: SWITCHED_BY_ROUTE,
+    acts: [deploy('web:2'), judgedStep('Pass')],
+    ends: 'Promoted: stable 100; 4 × web:2',
+  },
+  'a switch by a route of the mesh that fails': {
+    spec: SWITCHED_BY_ROUTE,
+    acts: [deploy('web:2'), judgedStep('Fail')],
+    ends: 'Aborted: stable 100; 4 × web:1',
+    isCostly: true,
+    ...HELD,
+  },
   'without a router, a person aborts': {
     spec: BY_REPLICAS,
     acts: [deploy('web:2'), aborted],
@@ -241,4 +347,8 @@ export const DEADLY = [
   'the image of before a promotion comes back: not judged again',
   'the Release is deleted in the middle: what did not pass does not roll',
   'without a router, the canary’s pods are the weight',
+  'a switch: the Deployment replaces its own pods behind the canary, and gets users back',
+  'a version that fails after its switch: users are back on the old pods',
+  'a second change after the switch',
+  'a switch by a route of the mesh',
 ];

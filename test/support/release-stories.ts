@@ -111,7 +111,7 @@ export const judgedStep =
     clock.pass(10_000);
     await worker.judge(outcome, {}, 'step');
   };
-const requested =
+export const requested =
   (verb: string): Act =>
   async (_stage, worker) => {
     const { status, metadata } = await worker.release();

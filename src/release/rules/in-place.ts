@@ -6,9 +6,19 @@
  */
 import { FINALIZER } from '../../api/meta.ts';
 import type { Action } from '../action.ts';
-import { type InPlaceOrder, type InPlaceState, isRoomy, roomBeside, routesOf } from '../in-place.ts';
-import { isByReplicas, isUnderWay, type Rule, type Situation, wasRouted } from '../situation.ts';
-import { draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
+import { readDurationMs } from '../../api/units.ts';
+import { type InPlaceOrder, type InPlaceState, isBehindCanary, isRoomy, roomBeside, routesOf } from '../in-place.ts';
+import {
+  isByReplicas,
+  isGoingBack,
+  isReady,
+  isSwitched,
+  isUnderWay,
+  type Rule,
+  type Situation,
+  wasRouted,
+} from '../situation.ts';
+import { draftOf, NOT_ROUTED, type StatusDraft, told, withBeside, withWeight, write } from '../transitions.ts';
 import { specFinding } from './obstacles.ts';
 
 const order = (what: InPlaceOrder, because: string): Action => ({
@@ -42,9 +52,9 @@ function shouldBeFree(s: Situation, inPlace: InPlaceState): boolean {
   return !inPlace.isUniform || inPlace.isHeldByPolicy;
 }
 
-/** The routes tell no pods of the Deployment apart; where there are none, they never did. */
+/** The routes tell no pods of the Deployment apart, or lead to none of them; where there are no routes, they never did. */
 const isOpen = ({ spec, status, workload }: Situation): boolean =>
-  spec.traffic === undefined || routesOf(spec, status, workload).isOpen === true;
+  spec.traffic === undefined || isBehindCanary(spec, status) || routesOf(spec, status, workload).isOpen === true;
 
 /** Adopted once it stands still: exactly one revision has pods, and all of them are available. */
 export function isAdoptable({ workload }: Situation): boolean {
@@ -94,6 +104,10 @@ export const tellOfPause: Rule = (s) => {
 export function promoteInPlace(s: Situation, inPlace: InPlaceState): Action | 'waits' | 'done' {
   const { run } = s.observed;
   if (run !== undefined && !run.isFinished) return { kind: 'finishRun', name: run.name };
+  if (isSwitched(s) && !isGoingBack(s)) {
+    const first = switchInPlace(s);
+    if (first !== undefined) return first;
+  }
   const name = s.workload?.stable.workload ?? '';
   if (s.status.rolling !== true) {
     const message = `${name} replaces its own pods by ${s.status.revision.canary ?? ''}.`;
@@ -101,9 +115,40 @@ export function promoteInPlace(s: Situation, inPlace: InPlaceState): Action | 'w
     return write(s, { ...draft, rolling: true, message }, 'rolling out', NOT_ROUTED) ?? 'waits';
   }
   if (!wasRouted(s.status) || !s.observed.isTrafficWritten) return 'waits';
-  if (inPlace.isHeld) return makeRoom(s) ?? 'waits';
+  if (inPlace.isHeld) return isBehindCanary(s.spec, s.status) ? 'waits' : (makeRoom(s) ?? 'waits');
   if (inPlace.isRolledOut) return 'done';
   return tellOfStuckRollout(s, name, inPlace.stuck) ?? 'waits';
+}
+
+/**
+ * blueGreen: users are on a canary of full size before the Deployment replaces its own pods, and stay there until all are replaced. The
+ * old pods stand for `scaleDownAfter`, so that an abort puts users back at once.
+ */
+function switchInPlace(s: Situation): Action | 'waits' | undefined {
+  const { status, workload, canary, observed } = s;
+  const wanted = Math.max(1, workload?.stable.desiredReplicas ?? 1);
+  if (canary !== undefined && canary.desiredReplicas < wanted && observed.canScale && workload?.isAutoscaled !== true) {
+    return { kind: 'writeWorkload', intent: { kind: 'scaleCanary', replicas: wanted }, because: 'switch' };
+  }
+  if (status.weight < 100) {
+    if (!isReady(canary)) return 'waits';
+    const of = status.step?.of ?? 0;
+    return write(s, withWeight(s, withBeside(draftOf(s), {}), 100, of, of), 'promoting', NOT_ROUTED) ?? 'waits';
+  }
+  if (!wasRouted(status) || !observed.isTrafficWritten) return 'waits';
+  const dueMs = rollingDueMs(s);
+  if (dueMs === undefined || s.nowMs >= dueMs) return undefined;
+  const until = new Date(dueMs).toISOString();
+  const message = `All requests go to ${status.revision.canary ?? ''}. The old pods stay until ${until}; until then an abort puts users back at once.`;
+  return write(s, { ...draftOf(s), message }, 'old pods stay') ?? 'waits';
+}
+
+/** blueGreen: when the old pods have stood long enough after the last Pass. */
+export function rollingDueMs({ spec, status, workload }: Situation): number | undefined {
+  const afterMs = readDurationMs(spec.strategy?.blueGreen?.scaleDownAfter);
+  if (afterMs === undefined || workload?.inPlace === undefined || status.phase !== 'Promoting') return undefined;
+  if (status.rolling === true || status.step === undefined) return undefined;
+  return Date.parse(status.step.since) + afterMs;
 }
 
 /** The canary gets no requests at this moment, so taking pods from it harms nobody. */
@@ -140,6 +185,10 @@ export const isPastReturn = ({ status, workload }: Situation): boolean =>
 export function leaveInPlace(s: Situation, because: string): Action | undefined {
   if (s.status.taken !== undefined && s.traffic !== undefined && !s.observed.isTrafficWritten) {
     return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because };
+  }
+  // Users may be on the canary, and their Service cannot be led to stable as it is now: then to all of its pods.
+  if (s.status.taken !== undefined && s.traffic === undefined && isSwitched(s) && !s.observed.isTrafficRestored) {
+    return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
   }
   if (s.observed.isWorkloadRestored) return undefined;
   return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };

@@ -2,6 +2,7 @@
 import { isFollowingSteps, isUnderWay, type Situation } from '../situation.ts';
 import { NOT_READY_MS, NOT_SERVING_MS } from './aborting.ts';
 import { blindSince } from './holds.ts';
+import { rollingDueMs } from './in-place.ts';
 import { retryDueMs } from './retrying.ts';
 import { CONTEST_PERIOD_MS } from './traffic.ts';
 
@@ -40,6 +41,8 @@ function dueTimes(s: Situation): readonly number[] {
   if (step?.kind === 'judge' && step.atLeastMs !== undefined) due.push(since + step.atLeastMs);
   if (plan?.progressDeadlineMs !== undefined && status.startedAt !== undefined)
     due.push(Date.parse(status.startedAt) + plan.progressDeadlineMs);
+  const rolling = rollingDueMs(s);
+  if (rolling !== undefined) due.push(rolling);
   const blind = blindSince(s);
   if (blind !== undefined && plan !== undefined && isFollowingSteps(s)) due.push(blind + plan.retreatAfterMs);
   if (status.unreadySince !== undefined)

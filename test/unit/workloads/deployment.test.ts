@@ -18,7 +18,7 @@ import {
 } from '../../support/deployment-cluster.ts';
 import { DEADLY, endOf, IN_PLACE_STORIES, users, withoutHold } from '../../support/in-place-stories.ts';
 import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
-import { play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
+import { judgedStep, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
 
 interface MemoryStage extends Stage {
   readonly kube: MemoryKube;
@@ -97,6 +97,37 @@ describe('on the way', () => {
     await worker.reconcile();
     for (const line of seen) if (line.includes('canary web:2')) expect(line).toMatch(/pinned/);
     expect(seen.at(-1)).toBe('stable 90, canary 10, pinned | 1 × canary web:2, 4 × web:1 | held');
+  });
+
+  test('a switch: users are led to one version at every moment, and old pods go only while users are with the canary', async () => {
+    const { spec } = IN_PLACE_STORIES['the old pods go when their time is over'] ?? {};
+    const stage = await aStage(spec);
+    const seen: string[] = [];
+    const look = async (): Promise<void> => {
+      await stage.settle(stage.kube);
+      const hold = at(await web(stage), 'spec', 'paused') === true ? 'held' : 'free';
+      const line = `${await routesOf(stage.kube)} | ${await podsByImage(stage.kube)} | ${hold}`;
+      if (seen.at(-1) !== line) seen.push(line);
+    };
+    const worker = stageOn(stage.kube, look, async () => undefined, stage.clock.nowMs()).worker();
+    const watched = stageOn(stage.kube, look, async () => undefined);
+    const one = watched.worker();
+    await worker.reconcile();
+    await one.deploy('web', 'web:2');
+    await one.reconcile();
+    for (let steps = 0; steps < 2; steps++) {
+      await judgedStep('Pass')(watched, one);
+      await one.reconcile();
+    }
+    watched.clock.pass(600_000);
+    await one.reconcile();
+    expect(seen.slice(seen.findIndex((line) => line.includes('web to')))).toEqual([
+      'stable 100, web to stable, web-preview to canary | 4 × canary web:2, 4 × web:1 | held',
+      'stable 100, web to canary, web-preview to canary | 4 × canary web:2, 4 × web:1 | held',
+      'stable 100, web to canary, web-preview to canary | 4 × canary web:2, 4 × web:2 | free',
+      'stable 100, web to stable, web-preview to canary | 4 × web:2 | held',
+      'stable 100 | 4 × web:2 | held',
+    ]);
   });
 
   test('a template that comes while a person’s pause is on waits for them', async () => {
