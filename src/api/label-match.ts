@@ -3,7 +3,7 @@
  * understood must never be left out in silence, or a query would count more than it says.
  */
 import { isFields } from './fields.ts';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { re2Problem } from './re2.ts';
 import { LABEL_NAME } from './schema.ts';
 import { quote } from './units.ts';
@@ -59,8 +59,4 @@ function valueFinding(value: string, where: string): Finding | undefined {
   if (CONTROL.test(value))
     return invalid(`${where} is ${quote(value)}, with a line break or another control character. Leave it out.`);
   return undefined;
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

@@ -141,6 +141,11 @@ export interface Finding {
   readonly message: string;
 }
 
+/** What a user wrote cannot be carried out; the message names the field and the fix. */
+export function invalid(message: string): Finding {
+  return { reason: 'InvalidSpec', message };
+}
+
 export const TYPES = {
   release: { group: GROUP, version: VERSION, kind: 'Release', plural: 'releases', namespaced: true },
   analysisTemplate: {

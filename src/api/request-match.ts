@@ -1,6 +1,6 @@
 /** Requests that are told apart from others, by a header or a cookie: `match` steps of a canary, and `strategy.abTest`. */
 import Type, { type Static } from 'typebox';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { re2Problem } from './re2.ts';
 import { exactlyOne, mapOf, rules } from './schema.ts';
 import { quote } from './units.ts';
@@ -115,8 +115,4 @@ export function describeMatch({ headers = {}, cookies = {}, share }: RequestMatc
 function describeValue({ exact, prefix, regex }: StringMatch): string {
   if (exact !== undefined) return JSON.stringify(exact);
   return prefix === undefined ? `/${regex ?? ''}/` : `${JSON.stringify(prefix)}…`;
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

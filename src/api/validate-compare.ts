@@ -4,7 +4,7 @@
  */
 import type { Shape } from '../judge/query-shape.ts';
 import type { Compare, Margin } from './analysis-template.ts';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { quote, readDurationMs, readPercent, readPoints, units } from './units.ts';
 
 const NUMBER = /^\d{1,12}(?:\.\d{1,9})?$/;
@@ -120,8 +120,4 @@ function slowerFindings({ slower, against }: Compare, shape: Shape | undefined, 
   }
   if ((readPercent(slower) ?? 0) > 0) return [];
   return [invalid(`${where}.slower is ${quote(slower)}. Write ${units.percent.written}, above zero.`)];
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

@@ -2,7 +2,7 @@
 import { checkQuery, selectorsOf, shapeOf } from '../judge/query-shape.ts';
 import { sameJson } from './fields.ts';
 import { labelMatchFinding } from './label-match.ts';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
 import { shapeFindings } from './shape.ts';
 
@@ -41,8 +41,4 @@ function matchFindings(query: MetricQuerySpec, path: string): readonly Finding[]
       ([label, wanted]) => labelMatchFinding(label, wanted, `${path}.${field}.match`) ?? [],
     ),
   );
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

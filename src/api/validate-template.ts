@@ -3,7 +3,7 @@ import { AnalysisTemplateSpec, type TemplateMetric } from './analysis-template.t
 import { shapeOf } from '../judge/query-shape.ts';
 import { isFields } from './fields.ts';
 import { MEASURE_FIELDS } from './measure.ts';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { shapeFindings } from './shape.ts';
 import { quote, readPercent, units } from './units.ts';
 import { compareFindings } from './validate-compare.ts';
@@ -105,8 +105,4 @@ function measuredFindings(metric: TemplateMetric, path: string): readonly Findin
   const judged = (['critical', 'required', 'weight'] as const).find((field) => metric[field] !== undefined);
   if (judged === undefined) return [];
   return [invalid(`${path}.${judged} is for metrics that compare. Leave it out; use dryRun for what must not decide.`)];
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

@@ -7,7 +7,7 @@ import { switchOf } from '../release/switching.ts';
 import { windowFindings } from '../release/windows.ts';
 import { combinationOf, ownsSteps, ROUTERS, STRATEGIES, TODAY, WORKLOADS } from './combinations.ts';
 import { fieldsAt } from './fields.ts';
-import type { Finding } from './meta.ts';
+import { type Finding, invalid } from './meta.ts';
 import { type AnalysisSpec, ReleaseSpec } from './release.ts';
 import { shapeFindings } from './shape.ts';
 import { formatDuration, quote, readDurationMs, readPercent, units } from './units.ts';
@@ -235,8 +235,4 @@ function notifyFindings({ notify = [] }: ReleaseSpec): readonly Finding[] {
   const index = notify.findIndex(({ slack, webhook }) => (slack === undefined) === (webhook === undefined));
   if (index < 0) return [];
   return [invalid(`spec.notify[${index}] needs exactly one of slack and webhook. Keep one of them.`)];
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

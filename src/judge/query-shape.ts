@@ -1,6 +1,6 @@
 /** What a MetricQuery must look like before PromQL is made of it: names that PromQL can spell, and exactly one shape. */
 import { labelMatchFinding } from '../api/label-match.ts';
-import type { Finding } from '../api/meta.ts';
+import { type Finding, invalid } from '../api/meta.ts';
 import type { MetricQuerySpec, Selector } from '../api/metric-query.ts';
 import { quote } from '../api/units.ts';
 
@@ -99,8 +99,4 @@ function checkSelector(selector: Selector, where: string): Finding | undefined {
     if (finding !== undefined) return finding;
   }
   return undefined;
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

@@ -1,7 +1,7 @@
 /** One metric of a template → the numbers it is judged by. Margins that are left out come from preset, shape and what it is compared with. */
 import type { ResolvedMetric } from '../api/analysis-run.ts';
 import type { Compare, Margin, TemplateMetric } from '../api/analysis-template.ts';
-import type { Finding } from '../api/meta.ts';
+import { type Finding, invalid } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import { quote, readDurationMs, readPercent } from '../api/units.ts';
 import { compareFindings, readBound, readDifference } from '../api/validate-compare.ts';
@@ -140,10 +140,6 @@ function againstOf({ against }: Compare, shape: Shape): ResolvedMetric['against'
     return against?.workload === undefined ? undefined : { workload: against.workload };
   const constant = readBound(against.constant, shape);
   return constant === undefined ? undefined : { constant };
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }
 
 export function isFinding(value: unknown): value is Finding {

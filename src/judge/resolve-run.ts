@@ -5,7 +5,7 @@
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import type { AnalysisTemplateSpec } from '../api/analysis-template.ts';
 import type { ResolvedMeasure } from '../api/measure.ts';
-import type { Finding } from '../api/meta.ts';
+import { type Finding, invalid } from '../api/meta.ts';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
 import type { AnalysisSpec, Release } from '../api/release.ts';
 import { quote, readDurationMs, readPercent } from '../api/units.ts';
@@ -291,8 +291,4 @@ function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: stri
 function duration(text: string | undefined, fallbackMs: number, where: string): number | Finding {
   if (text === undefined) return fallbackMs;
   return readDurationMs(text) ?? invalid(`${where} is ${quote(text)}. Write a duration such as 90s or 1h30m.`);
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

@@ -4,7 +4,7 @@
  */
 import { AnalysisTemplateSpec, type Argument } from '../../api/analysis-template.ts';
 import type { SecretArgument } from '../../api/measure.ts';
-import type { Finding } from '../../api/meta.ts';
+import { type Finding, invalid } from '../../api/meta.ts';
 import { shapeFindings } from '../../api/shape.ts';
 
 /** Which template is meant; `group` is argoproj.io for one that is read in place. */
@@ -158,8 +158,4 @@ export function fieldAtPath(object: unknown, path: string): string | undefined {
     else return undefined;
   }
   return typeof here === 'string' || typeof here === 'number' || typeof here === 'boolean' ? String(here) : undefined;
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }

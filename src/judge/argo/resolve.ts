@@ -1,6 +1,6 @@
 /** A metric with a provider, arguments put in → numbers and conditions; rules of dry run and retention by name. */
 import type { ResolvedMeasure } from '../../api/measure.ts';
-import type { Finding } from '../../api/meta.ts';
+import { type Finding, invalid } from '../../api/meta.ts';
 import { quote, readDurationMs } from '../../api/units.ts';
 import { measureFindings, readLimit, type WrittenMeasure } from '../../api/validate-measure.ts';
 import { matchesRegex, regexProblem } from '../../expression/regex.ts';
@@ -80,8 +80,4 @@ function ruleFinding(field: string, rules: readonly Rule[], names: readonly stri
     }
   }
   return undefined;
-}
-
-function invalid(message: string): Finding {
-  return { reason: 'InvalidSpec', message };
 }
