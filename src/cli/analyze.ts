@@ -55,11 +55,12 @@ async function analyze(flags: AnalyzeFlags): Promise<void> {
     const { renderSvg } = await import('../judge/render-svg.ts');
     process.stdout.write(renderSvg(analysis.picture));
   } else if (output === 'json') {
-    const { picture: _, looks, ...rest } = analysis;
+    const { picture, looks, ...rest } = analysis;
     const { intervalMs: length, notes, intervals } = recording;
     const whole = {
       outcome: analysis.verdict.outcome,
       ...rest,
+      points: picture.points,
       ...(flags.looks === true ? { looks } : {}),
       intervalMs: length,
       intervals: intervals.length,

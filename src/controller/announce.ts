@@ -1,8 +1,8 @@
 /** Telling people of transitions: an Event each, and messages to those the Release names. Repeating it is harmless by id. */
 import type { NotifySink, Release } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
-import { formatOdds, formatRatio } from '../judge/format.ts';
-import { rates } from '../judge/render-sentence.ts';
+import { formatOdds } from '../judge/format.ts';
+import { rates, surely } from '../judge/render-sentence.ts';
 import type { MetricVerdict, StepVerdict } from '../judge/verdict.ts';
 import type { KubeClient } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
@@ -89,10 +89,9 @@ function isShowable(metric: Partial<MetricVerdict>): boolean {
 
 /** `errors: canary 5.06 % against stable 0.50 % (10×, at least 8×) · odds 3 100 : 1` */
 function factOf(metric: MetricVerdict): string {
-  const low = metric.ratio?.interval.low;
-  const isWorse = metric.outcome === 'Fail' && low !== undefined && low > 1;
   const said = rates(metric);
-  const rate = isWorse && said.endsWith(')') ? `${said.slice(0, -1)}, at least ${formatRatio(low)})` : said;
+  const edge = metric.outcome === 'Fail' ? surely(metric) : '';
+  const rate = said.endsWith(')') ? `${said.slice(0, -1)}${edge})` : `${said}${edge}`;
   const odds = metric.outcome === 'Fail' || metric.odds > 1 ? ` · odds ${formatOdds(metric.odds)}` : '';
   return `${metric.name}: ${rate}${odds}`;
 }

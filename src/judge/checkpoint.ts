@@ -3,6 +3,7 @@
  * base64, counts are plain JSON. The text is opaque to everyone else and versioned.
  */
 import { SerinError } from '../errors.ts';
+import { copyArms, openArms } from '../stats/paired.ts';
 import { openPassing } from '../stats/passing.ts';
 import { openWager } from '../stats/wager.ts';
 import { LIKELIHOOD_NODES, type Comparison } from './comparison.ts';
@@ -41,7 +42,8 @@ interface SavedMetric extends Pick<MetricEvidence, 'kind' | 'skipped'> {
   readonly comparisons: readonly SavedComparison[];
   /** What else the rule says; absent for errors and latency against stable. */
   readonly more?: Omit<MetricRule, 'name' | 'critical' | 'share' | 'fail' | 'pass' | 'sloMs'>;
-  readonly gauges?: readonly GaugeComparison[];
+  /** Older ones lack `arms`: what is shown by them then begins here. */
+  readonly gauges?: readonly (Omit<GaugeComparison, 'arms'> & Partial<Pick<GaugeComparison, 'arms'>>)[];
 }
 
 interface SavedRun extends Omit<RunEvidence, 'metrics' | 'marks'> {
@@ -180,10 +182,12 @@ function restoreMetric(saved: SavedMetric, startMs: number, pods: readonly strin
 }
 
 /** JSON has no bits to lose: numbers are written so that they are read back exactly. What is not finite was never there. */
-function restoreGauge(saved: GaugeComparison): GaugeComparison {
+function restoreGauge(saved: NonNullable<SavedMetric['gauges']>[number]): GaugeComparison {
   const numbers = [saved, saved.fail, saved.pass, saved.plain].flatMap((part) => Object.values(part));
   if (numbers.length < 25 || numbers.includes(null)) fail('a gauge is cut short');
-  return { ...saved, fail: { ...saved.fail }, pass: { ...saved.pass }, plain: { ...saved.plain } };
+  const arms = saved.arms === undefined ? openArms() : copyArms(saved.arms);
+  if (!Object.values(arms).flat().every(Number.isFinite)) fail('a gauge is cut short');
+  return { ...saved, fail: { ...saved.fail }, pass: { ...saved.pass }, plain: { ...saved.plain }, arms };
 }
 
 function seenOf(metric: MetricEvidence): number[] {

@@ -15,6 +15,7 @@ import {
   openMetric,
 } from './metric-evidence.ts';
 import type { Observation } from './observation.ts';
+import { perOf } from './query-shape.ts';
 import type { Batch } from './question.ts';
 
 /** Never changed once returned. */
@@ -108,6 +109,8 @@ function ruleOf(metric: ResolvedMetric, share: number): MetricRule {
     ...(against?.workload === undefined ? {} : { isBaseline: true }),
     ...(slower === undefined ? {} : { slower }),
     ...(required === false ? { isOptional: true } : {}),
+    ...(shape === undefined || query.unit === undefined ? {} : { unit: query.unit }),
+    ...(perOf(query) === 'time' ? { isPerSecond: true } : {}),
   };
 }
 

@@ -45,14 +45,6 @@ export function formatChange(difference: number): string {
   return difference > 0 && amount !== '0' ? `+${amount}` : amount;
 }
 
-/** A ratio as a change: `12 % above`, `3 % below`. */
-export function formatRelative(ratio: number): string {
-  if (!Number.isFinite(ratio)) return '–';
-  const percent = Math.abs(ratio - 1) * 100;
-  const shown = percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2));
-  return `${shown} % ${ratio < 1 ? 'below' : 'above'}`;
-}
-
 /** A difference of fractions in percentage points, with its sign: `+0.13 pp`. */
 export function formatPoints(difference: number): string {
   const sign = difference > 0 ? '+' : difference < 0 ? '−' : '±';

@@ -1,5 +1,15 @@
 /** One gauge, canary against stable, a baseline or a bound: blocks of six intervals, paired, O(1) in time. */
-import { type Differences, addDifference, openDifferences, pairedLogOdds, pairedMean } from '../stats/paired.ts';
+import {
+  type ArmSums,
+  type Differences,
+  addArms,
+  addDifference,
+  copyArms,
+  openArms,
+  openDifferences,
+  pairedLogOdds,
+  pairedMean,
+} from '../stats/paired.ts';
 import { lineOf } from './comparison.ts';
 import type { GaugeMeans } from './observation.ts';
 import type { MarginNumbers } from './preset.ts';
@@ -21,6 +31,8 @@ export interface GaugeComparison {
   readonly fail: Differences;
   readonly pass: Differences;
   readonly plain: Differences;
+  /** Both sides in the gauge's unit: what is shown beside `plain`. */
+  readonly arms: ArmSums;
   /** Over all used intervals. */
   canaryTotal: number;
   controlTotal: number;
@@ -52,6 +64,7 @@ export function openGauge(
     fail: openDifferences(),
     pass: openDifferences(),
     plain: openDifferences(),
+    arms: openArms(),
     canaryTotal: 0,
     controlTotal: 0,
     intervals: 0,
@@ -60,7 +73,8 @@ export function openGauge(
 
 /** Shares nothing that `addGauge` changes. */
 export function copyGauge(gauge: GaugeComparison): GaugeComparison {
-  return { ...gauge, fail: { ...gauge.fail }, pass: { ...gauge.pass }, plain: { ...gauge.plain } };
+  const { fail, pass, plain, arms } = gauge;
+  return { ...gauge, fail: { ...fail }, pass: { ...pass }, plain: { ...plain }, arms: copyArms(arms) };
 }
 
 /** Beyond it, and below its inverse where ratios are, squares no more fit into a number; nothing that is measured comes near. */
@@ -115,4 +129,5 @@ function closeBlock(gauge: GaugeComparison, terms: GaugeTerms): void {
   // The pass side asks the mirrored question: how far inside the margin.
   addDifference(gauge.pass, -beyond(terms.pass));
   addDifference(gauge.plain, gauge.isLog ? Math.log(canary / control) : canary - control);
+  addArms(gauge.arms, canary, control);
 }

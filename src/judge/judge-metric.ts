@@ -10,7 +10,7 @@ import { gaugeFacts, shownGauge, tightestGauge } from './judge-gauge.ts';
 import { type MetricEvidence, carriedOdds, metricOdds, recentlyMissing } from './metric-evidence.ts';
 import type { StepQuestion } from './question.ts';
 import { sayMetric } from './render-sentence.ts';
-import type { MetricVerdict, Outcome } from './verdict.ts';
+import type { MarginLines, MetricVerdict, Outcome } from './verdict.ts';
 
 /** More of the last intervals (up to 30, of this step) missing: no verdict, whatever the rest says. */
 const MOST_MISSING = 0.2;
@@ -169,8 +169,11 @@ function describe(
   };
   if (shown === undefined) {
     const gauge = shownGauge(metric);
+    const found = gauge === undefined ? undefined : gaugeFacts(gauge, spec.rule.falsePass);
+    const control = metric.rule.constant ?? found?.gauge?.control;
     return {
       ...common,
+      ...linesOf(metric, gauge?.isLower, metric.rule.fail.ratio, control),
       passOdds: Math.exp(Math.min(690, tightestGauge(metric) ?? 0)),
       canary: { bad: 0, total: metric.canaryRequests },
       stable: { bad: 0, total: metric.stableRequests },
@@ -178,15 +181,18 @@ function describe(
       dispersionSource: 'forced',
       effectiveRequests: metric.canaryRequests,
       failRatio: lineRatio(metric, metric.rule.fail.ratio, gauge?.isLower),
-      ...(gauge === undefined ? {} : gaugeFacts(gauge, spec.rule.falsePass)),
+      ...found,
     };
   }
   const { phi, source } = currentPhi(shown);
   const calibration = calibrationOf(shown.dispersion, shown.dispersion.podCount);
   const totals = totalsOf(shown);
   const eta = passEtaMs(evidence, spec, metric, since);
+  const healthy = marginOf(shown, metric.rule, calibration, metric.canaryPods, shown.dispersion.podCount);
+  const control = totals.stableTotal > 0 ? totals.stableBad / totals.stableTotal : undefined;
   return {
     ...common,
+    ...linesOf(metric, shown.isLower, healthy, metric.rule.constant ?? control),
     passOdds: tight === undefined ? 1 : Math.exp(Math.min(700, passOddsOf(tight, metric.rule))),
     canary: { bad: totals.canaryBad, total: totals.canaryTotal },
     stable: { bad: totals.stableBad, total: totals.stableTotal },
@@ -194,11 +200,7 @@ function describe(
     dispersion: phi,
     dispersionSource: source,
     effectiveRequests: totals.canaryTotal / phi,
-    failRatio: lineRatio(
-      metric,
-      marginOf(shown, metric.rule, calibration, metric.canaryPods, shown.dispersion.podCount),
-      shown.isLower,
-    ),
+    failRatio: lineRatio(metric, healthy, shown.isLower),
     ...(calibration.uncalibrated === undefined ? {} : { uncalibrated: calibration.uncalibrated }),
     ...(eta === undefined ? {} : { passEtaMs: eta }),
     ...(shown.boundaryMs === undefined ? {} : { boundaryMs: shown.boundaryMs }),
@@ -218,10 +220,16 @@ function shownComparison(metric: MetricEvidence, tight: Comparison | undefined):
 function comparedWith(
   { rule }: MetricEvidence,
   isLower: true | undefined,
-): Pick<MetricVerdict, 'shape' | 'isLower' | 'bound' | 'isBaseline' | 'isOptional'> {
+): Pick<
+  MetricVerdict,
+  'shape' | 'unit' | 'isPerSecond' | 'isLower' | 'isEither' | 'bound' | 'isBaseline' | 'isOptional'
+> {
   return {
     ...(rule.shape === undefined ? {} : { shape: rule.shape }),
+    ...(rule.unit === undefined ? {} : { unit: rule.unit }),
+    ...(rule.isPerSecond === undefined ? {} : { isPerSecond: true }),
     ...(isLower === undefined ? {} : { isLower }),
+    ...(rule.direction === 'either' ? { isEither: true } : {}),
     ...(rule.constant === undefined ? {} : { bound: rule.constant }),
     ...(rule.isBaseline === undefined ? {} : { isBaseline: rule.isBaseline }),
     ...(rule.isOptional === undefined ? {} : { isOptional: rule.isOptional }),
@@ -234,6 +242,26 @@ function lineRatio({ rule }: MetricEvidence, ratio: number, isLower: true | unde
   if (constant === undefined) return isLower === undefined ? ratio : 1 / ratio;
   const line = lineOf({ ratio, difference: fail.difference }, isLower, constant);
   return Math.max(0, (line.bound ?? 0) / constant);
+}
+
+/** Both margins in the unit of the metric, for every direction that is judged; the one shown comes first. */
+function linesOf(
+  { rule }: MetricEvidence,
+  shown: true | undefined,
+  healthy: number,
+  control: number | undefined,
+): Pick<MetricVerdict, 'lines'> {
+  if (control === undefined || !Number.isFinite(control)) return {};
+  const of = (isLower: true | undefined): MarginLines => {
+    const at = ({ ratio, difference }: { ratio: number; difference: number }): number => {
+      const line = lineOf({ ratio, difference }, isLower, rule.constant);
+      return line.bound ?? line.ratio * control + line.difference;
+    };
+    const fail = at({ ratio: healthy, difference: rule.fail.difference });
+    return { ...(isLower === undefined ? {} : { isLower }), fail, pass: at(rule.pass) };
+  };
+  const sides = [of(shown), ...(rule.direction === 'either' ? [of(shown === true ? undefined : true)] : [])];
+  return sides.every(({ fail, pass }) => Number.isFinite(fail) && Number.isFinite(pass)) ? { lines: sides } : {};
 }
 
 function estimates(

@@ -42,6 +42,10 @@ export interface MetricRule {
   readonly slower?: number;
   /** A step may pass without it. */
   readonly isOptional?: true;
+  /** Rates and gauges: what is counted or measured, as the query says; only shown. */
+  readonly unit?: string;
+  /** Rates: counted per pod and second. */
+  readonly isPerSecond?: true;
 }
 
 /**

@@ -1,22 +1,14 @@
 /** Verdicts as sentences a person can act on. Numbers come from the verdict; nothing is decided here. */
-import {
-  formatAmount,
-  formatChange,
-  formatCount,
-  formatOdds,
-  formatPercent,
-  formatPoints,
-  formatRatio,
-  formatRelative,
-  formatWait,
-} from './format.ts';
-import type { MetricVerdict } from './verdict.ts';
+import { formatCount, formatOdds, formatRatio, formatWait } from './format.ts';
+import type { Quantity } from './format-quantity.ts';
+import { canaryValue, controlValue, quantityFor, sayControl, sayDirection, sayRatio } from './render-estimate.ts';
+import type { Interval, MetricVerdict } from './verdict.ts';
 
 /** One sentence (or two) about one metric in one step. `alpha` is the probability that its interval misses the truth. */
 export function sayMetric(verdict: Omit<MetricVerdict, 'says'>, alpha: number): string {
   switch (verdict.outcome) {
     case 'Fail':
-      return `${rates(verdict)}${atLeast(verdict)}; odds against a healthy canary ${formatOdds(verdict.odds)} (abort at ${formatOdds(verdict.abortAtOdds)}).`;
+      return `${rates(verdict)}${surely(verdict)}${wayOf(verdict)}; odds against a healthy canary ${formatOdds(verdict.odds)} (abort at ${formatOdds(verdict.abortAtOdds)}).`;
     case 'Pass':
       return `${atMost(verdict, alpha)}${burst(verdict)}`;
     case 'Inconclusive':
@@ -26,61 +18,91 @@ export function sayMetric(verdict: Omit<MetricVerdict, 'says'>, alpha: number): 
   }
 }
 
-/** Whom it is compared with, as people call it. */
-function control({ bound, isBaseline }: Pick<MetricVerdict, 'bound' | 'isBaseline'>): string {
-  if (bound !== undefined) return 'the bound';
-  return isBaseline === true ? 'the baseline' : 'stable';
-}
-
-type Compared = Pick<
-  MetricVerdict,
-  'canary' | 'stable' | 'boundaryMs' | 'ratio' | 'shape' | 'bound' | 'isBaseline' | 'gauge'
->;
+type Compared = Omit<MetricVerdict, 'says'>;
 
 /** `canary 5.06 % against stable 0.50 % (10×)`, for latency `slower than 250 ms: …`, for a bound `against the bound of 1 %`. */
 export function rates(verdict: Compared): string {
-  const { canary, stable, shape, bound, gauge } = verdict;
-  const what = verdict.boundaryMs === undefined ? '' : `slower than ${verdict.boundaryMs} ms: `;
-  const write = shape === undefined ? formatPercent : formatAmount;
-  const rate = ({ bad, total }: { bad: number; total: number }): string =>
-    total > 0 ? write(bad / total) : shape === undefined ? 'no requests' : 'nothing';
-  const times = verdict.ratio === undefined ? '' : ` (${formatRatio(verdict.ratio.estimate)})`;
-  const here = shape === 'gauge' ? (gauge === undefined ? 'nothing' : formatAmount(gauge.canary)) : rate(canary);
-  if (bound !== undefined) return `${what}canary ${here} against the bound of ${write(bound)}${times}`;
-  const there = shape === 'gauge' ? (gauge === undefined ? 'nothing' : formatAmount(gauge.control)) : rate(stable);
-  return `${what}canary ${here} against ${control(verdict)} ${there}${times}`;
+  const { boundaryMs, shape, bound, ratio } = verdict;
+  const what = boundaryMs === undefined ? '' : `slower than ${boundaryMs} ms: `;
+  const { value } = quantityFor(verdict);
+  const times = ratio === undefined ? '' : ` (${formatRatio(ratio.estimate)})`;
+  const written = (found: number | undefined): string =>
+    found === undefined ? (shape === undefined ? 'no requests' : 'nothing') : value(found);
+  const here = written(canaryValue(verdict));
+  if (bound !== undefined) return `${what}canary ${here} against the bound of ${value(bound)}${times}`;
+  return `${what}canary ${here} against ${sayControl(verdict)} ${written(controlValue(verdict))}${times}`;
 }
 
-/** How far beyond the line it surely is. */
-function atLeast({ ratio, isLower }: Omit<MetricVerdict, 'says'>): string {
-  if (ratio === undefined) return '';
-  const { low, high } = ratio.interval;
-  if (isLower === true) return high >= 1 ? '' : `, at most ${formatRatio(high)}`;
-  return low <= 1 ? '' : `, at least ${formatRatio(low)}`;
+/** How far beyond the line it surely is: `, at least 1.31× and +150 MiB`; rates and gauges say their unit, too. */
+export function surely(verdict: Compared): string {
+  const { ratio, difference, isLower, shape } = verdict;
+  const side = isLower === true ? 'at most' : 'at least';
+  const near = (interval: Interval): number => (isLower === true ? interval.high : interval.low);
+  const isBeyond = (edge: number, even: number): boolean => (isLower === true ? edge < even : edge > even);
+  const times = ratio === undefined ? 1 : near(ratio.interval);
+  const change = shape === undefined || difference === undefined ? 0 : near(difference.interval);
+  const parts = [
+    ...(isBeyond(times, 1) ? [formatRatio(times)] : []),
+    ...(isBeyond(change, 0) ? [quantityFor(verdict).change(change)] : []),
+  ];
+  return parts.length === 0 ? '' : `, ${side} ${parts.join(' and ')}`;
 }
 
-function atMost(verdict: Omit<MetricVerdict, 'says'>, alpha: number): string {
-  const { difference, ratio, shape, isLower } = verdict;
-  const sure = `${Number(((1 - alpha) * 100).toFixed(1))} % sure`;
-  const against = control(verdict);
-  if (shape === 'gauge' && ratio !== undefined) {
-    const edge = isLower === true ? ratio.interval.low : ratio.interval.high;
-    if (edge >= 99.9 || edge <= 0.0201) return `Little is known yet: ${rates(verdict)}`;
-    const side = isLower === true ? 'at least' : 'at most';
-    return `We are ${sure} that its mean is ${side} ${formatRelative(edge)} ${against} (best estimate ${formatRelative(ratio.estimate)})`;
-  }
+function atMost(verdict: Compared, alpha: number): string {
+  const { difference, ratio, shape, isLower, gauge } = verdict;
+  const against = sayControl(verdict);
+  if (gauge?.isSteady === true) return `${capital(rates(verdict))}, and no block differs from another`;
   if (difference === undefined) return 'Nothing is known yet';
+  const quantity = quantityFor(verdict);
   const edge = isLower === true ? difference.interval.low : difference.interval.high;
-  if (Math.abs(edge) === Number.MAX_VALUE) return `Little is known yet: ${rates(verdict)}`;
-  const change = shape === undefined ? formatPoints : formatChange;
-  const side = isLower === true ? 'at least' : 'at most';
-  return `We are ${sure} that ${subject(verdict)} is ${side} ${change(edge)} above ${against} (best estimate ${change(difference.estimate)})`;
+  if (Math.abs(edge) === Number.MAX_VALUE) {
+    return verdict.outcome === 'Pass'
+      ? `${capital(rates(verdict))}, within the pass margin by odds of ${formatOdds(verdict.passOdds)}`
+      : `Little is known yet: ${rates(verdict)}`;
+  }
+  const best = quantity.change(difference.estimate);
+  const sure = `We are ${Number(((1 - alpha) * 100).toFixed(1))} % sure that ${subject(verdict)}`;
+  if (verdict.isEither === true) {
+    const { low, high } = difference.interval;
+    const times = ratio === undefined ? '' : `; ${sayRatio({ ratio })}`;
+    return `${sure} differs from ${against} by ${quantity.change(low)} to ${quantity.change(high)} (best estimate ${best}${times})`;
+  }
+  const change = `is ${sayEdge(edge, isLower, quantity)} ${against} (best estimate ${best}${inTimes(ratio, isLower, shape)})`;
+  return `${sure} ${change}`;
 }
 
-function subject({ boundaryMs, shape }: Omit<MetricVerdict, 'says'>): string {
-  if (boundaryMs !== undefined) return `the part slower than ${boundaryMs} ms`;
-  if (shape === 'gauge') return 'its mean';
-  return shape === 'rate' ? 'its rate' : 'its error rate';
+/** The edge towards the bad side in words: `at most +0.13 pp above`, or, where even that is on the good side, `at least 12 MiB below`. */
+function sayEdge(edge: number, isLower: true | undefined, { change }: Quantity): string {
+  if (isLower !== true && edge >= 0) return `at most ${change(edge)} above`;
+  const size = change(Math.abs(edge)).replace(/^\+/, '');
+  if (isLower === true) return edge > 0 ? `at least ${size} above` : `at most ${size} below`;
+  return `at least ${size} below`;
+}
+
+/** Rates and gauges as a ratio, too: `; 1.03×, at most 1.12×`. */
+function inTimes(ratio: MetricVerdict['ratio'], isLower: true | undefined, shape: MetricVerdict['shape']): string {
+  if (ratio === undefined || shape === undefined) return '';
+  const edge = isLower === true ? ratio.interval.low : ratio.interval.high;
+  if (edge >= 99.9 || edge <= 0.0201) return `; ${formatRatio(ratio.estimate)}`;
+  return `; ${formatRatio(ratio.estimate)}, ${isLower === true ? 'at least' : 'at most'} ${formatRatio(edge)}`;
+}
+
+/** What is judged, and which way is good where that does not go without saying. */
+function subject(verdict: Compared): string {
+  const { boundaryMs, shape, isLower, isEither } = verdict;
+  const isUsual = isLower === undefined && isEither === undefined;
+  const way = isUsual && shape === undefined ? '' : ` (${sayDirection(verdict)})`;
+  if (boundaryMs !== undefined) return `the part slower than ${boundaryMs} ms${way}`;
+  if (shape === undefined) return isUsual ? 'its error rate' : `its share${way}`;
+  return `${shape === 'gauge' ? 'its mean' : 'its rate'}${way}`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Which way is good, where that does not go without saying. */
+function wayOf(verdict: Compared): string {
+  const isUsual = verdict.isLower === undefined && verdict.isEither === undefined;
+  return isUsual ? '' : ` (${sayDirection(verdict)})`;
 }
 
 function ahead(verdict: Omit<MetricVerdict, 'says'>): string {

@@ -31,6 +31,17 @@ export function ticksBetween(low: number, high: number): readonly number[] {
   return STEPS.filter((value) => value >= low && value <= high);
 }
 
+/** About five round numbers from `low` to `high`. */
+export function roundTicks(low: number, high: number): readonly number[] {
+  const rough = (high - low) / 5;
+  if (!(rough > 0 && rough < Infinity)) return [];
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const ticks: number[] = [];
+  for (let k = Math.ceil(low / step); k * step <= high && ticks.length < 20; k++) ticks.push(k * step);
+  return ticks;
+}
+
 const TIME_STEPS_MS = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400].map((seconds) => seconds * 1000);
 
 /** Round times between two, at most nine. */

@@ -2,8 +2,19 @@
  * A comparison over time as SVG: the interval of canary ÷ stable with its margins and the weight steps behind it, and below it the
  * evidence meter up to the abort line. Pure; the same picture is the same text. Colours follow the viewer's light or dark theme.
  */
-import { formatOdds, formatRatio } from './format.ts';
-import { type Box, linear, logarithmic, pathsOf, ticksBetween, timeTicks, type XY } from './render-svg-scale.ts';
+import { formatChange, formatOdds, formatRatio } from './format.ts';
+import { type Quantity, quantityOf } from './format-quantity.ts';
+import {
+  type Box,
+  linear,
+  logarithmic,
+  pathsOf,
+  roundTicks,
+  ticksBetween,
+  timeTicks,
+  type XY,
+} from './render-svg-scale.ts';
+import type { MarginLines, MetricVerdict } from './verdict.ts';
 
 /** What was known at the end of one interval. */
 export interface PicturePoint {
@@ -13,7 +24,15 @@ export interface PicturePoint {
   /** E; above one it speaks against the canary. */
   readonly odds: number;
   /** Canary ÷ stable; absent while nothing is known: the band has a gap there. */
-  readonly ratio?: { readonly low: number; readonly estimate: number; readonly high: number };
+  readonly ratio?: Band;
+  /** Canary − stable in the metric's unit. */
+  readonly difference?: Band;
+}
+
+export interface Band {
+  readonly low: number;
+  readonly estimate: number;
+  readonly high: number;
 }
 
 export interface Picture {
@@ -22,9 +41,12 @@ export interface Picture {
   readonly says: string;
   /** Oldest first. */
   readonly points: readonly PicturePoint[];
-  /** Canary ÷ stable up to which the canary is healthy, and below which it passes. */
-  readonly failRatio: number;
-  readonly passRatio: number;
+  /** Up to where (`isLower`: down to where) the canary is healthy, and within which it passes: ratios or differences, as the axis. */
+  readonly margins: readonly MarginLines[];
+  /** Present: the axis is canary − stable in this unit, not canary ÷ stable. */
+  readonly unit?: Pick<MetricVerdict, 'shape' | 'unit' | 'isPerSecond'> & { readonly largest: number };
+  /** What the canary is compared with. */
+  readonly control: string;
   readonly abortAtOdds: number;
   /** End of the interval at which the abort line was crossed. */
   readonly failedAtMs?: number;
@@ -54,7 +76,7 @@ const STYLE = `
 
 /** A complete SVG document. Without points it says so and draws empty panels. Numbers that are not finite are left out. */
 export function renderSvg(given: Picture): string {
-  const picture = { ...given, points: given.points.map(sound) };
+  const picture = { ...given, points: given.points.map((point) => sound(point, given.unit !== undefined)) };
   const { points } = picture;
   const startMs = points[0]?.endMs ?? 0;
   const endMs = Math.max(startMs + 1, points.at(-1)?.endMs ?? 0);
@@ -66,7 +88,7 @@ export function renderSvg(given: Picture): string {
     `  <style>${STYLE}\n  </style>`,
     `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`,
     `  <text class="text title" x="${BAND.left}" y="28">${escapeXml(picture.title)}</text>`,
-    `  <text class="soft" x="${BAND.left}" y="46">canary ÷ stable, with the interval that holds at every look</text>`,
+    `  <text class="soft" x="${BAND.left}" y="46">canary ${given.unit === undefined ? '÷' : '−'} ${escapeXml(`${given.control}${inUnit(picture)}`)}, with the interval that holds at every look</text>`,
     ...weightSteps(points, x, endMs),
     ...bandPanel(picture, x),
     ...meterPanel(picture, x),
@@ -81,14 +103,22 @@ export function renderSvg(given: Picture): string {
   ].join('\n');
 }
 
-/** Without a ratio that cannot be drawn; weights stay within 0–100. */
-function sound({ endMs, weight, odds, ratio }: PicturePoint): PicturePoint {
-  const isDrawable = ratio !== undefined && [ratio.low, ratio.estimate, ratio.high].every(Number.isFinite);
-  return { endMs, weight: Math.min(100, Math.max(0, weight || 0)), odds, ...(isDrawable ? { ratio } : {}) };
+interface Shown {
+  readonly endMs: number;
+  readonly weight: number;
+  readonly odds: number;
+  readonly band?: Band;
+}
+
+/** Without a band that cannot be drawn; weights stay within 0–100. */
+function sound({ endMs, weight, odds, ratio, difference }: PicturePoint, isDifference: boolean): Shown {
+  const band = isDifference ? difference : ratio;
+  const isDrawable = band !== undefined && [band.low, band.estimate, band.high].every(Number.isFinite);
+  return { endMs, weight: Math.min(100, Math.max(0, weight || 0)), odds, ...(isDrawable ? { band } : {}) };
 }
 
 /** One shade per weight, the darker the more requests the canary has. */
-function weightSteps(points: readonly PicturePoint[], x: (ms: number) => number, endMs: number): string[] {
+function weightSteps(points: readonly Shown[], x: (ms: number) => number, endMs: number): string[] {
   const turns = points.filter(({ weight }, k) => weight !== points[k - 1]?.weight);
   return turns.flatMap(({ endMs: fromMs, weight }, k) => {
     const [left, right] = [x(fromMs), x(turns[k + 1]?.endMs ?? endMs)];
@@ -105,51 +135,142 @@ function weightSteps(points: readonly PicturePoint[], x: (ms: number) => number,
   });
 }
 
-function bandPanel({ points, failRatio, passRatio }: Picture, x: (ms: number) => number): string[] {
-  const known = points.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.low, ratio.high]));
-  const inside = [...known, failRatio, passRatio, 1].filter((value) => value > 0 && value < Infinity);
+type Drawn = Omit<Picture, 'points'> & { readonly points: readonly Shown[] };
+
+interface Axis {
+  readonly y: (value: number) => number;
+  readonly ticks: readonly number[];
+  readonly write: (value: number) => string;
+  /** Whether a margin can stand on it. */
+  readonly holds: (value: number) => boolean;
+  /** Of its unit; empty for ratios and plain numbers. */
+  readonly name: string;
+}
+
+function ratioAxis({ points, margins }: Drawn): Axis {
+  // Ends of the range that was looked at are not known.
+  const known = points.flatMap(({ band }) => (band === undefined || isOpen(band) ? [] : [band.low, band.high]));
+  const lines = margins.flatMap(({ fail, pass }) => [fail, pass]);
+  const inside = [...known, ...lines, 1].filter((value) => value > 0 && value < Infinity);
   const low = Math.max(LEAST_RATIO, Math.min(0.5, ...inside));
   const high = Math.min(MOST_RATIO, Math.max(2, ...inside));
-  const y = logarithmic(low, high, BAND.bottom, BAND.top);
-  const at = (of: (ratio: NonNullable<PicturePoint['ratio']>) => number): (XY | undefined)[] =>
-    points.map(({ endMs, ratio }) => (ratio === undefined ? undefined : { x: x(endMs), y: y(of(ratio)) }));
-  const [lows, highs] = [at((ratio) => ratio.low), at((ratio) => ratio.high)];
+  return {
+    y: logarithmic(low, high, BAND.bottom, BAND.top),
+    ticks: ticksBetween(low, high),
+    write: (value) => `${value}×`,
+    holds: (value) => value > 0 && value < Infinity,
+    name: '',
+  };
+}
+
+const isOpen = ({ low, high }: Band): boolean => low <= 0.0201 && high >= 99.9;
+
+/** Early intervals are too wide to show beside the margins: they end at the edge. */
+function differenceAxis({ points, margins }: Drawn, { axis }: Quantity): Axis {
+  const holds = (value: number): boolean => Math.abs(value) < MOST_DIFFERENCE;
+  const near = points.flatMap(({ band }) => (band === undefined ? [] : [band.estimate])).filter(holds);
+  const last = points.findLast(({ band }) => band !== undefined && holds(band.low) && holds(band.high))?.band;
+  const lines = margins.flatMap(({ fail, pass }) => [fail, pass]).filter(holds);
+  const inside = [0, ...lines, ...near, ...(last === undefined ? [] : [last.low, last.high])];
+  const [least, most] = [Math.min(...inside), Math.max(...inside)];
+  const room = 0.15 * (most - least) || 1;
+  const [low, high] = [least - room, most + room];
+  const { size, name } = axis(Math.max(-low, high));
+  return {
+    y: linear(low, high, BAND.bottom, BAND.top),
+    ticks: roundTicks(low / size, high / size).map((tick) => tick * size),
+    write: (value) => formatChange(value / size),
+    holds,
+    name,
+  };
+}
+
+/** Beyond it nothing is known. */
+const MOST_DIFFERENCE = 1e100;
+
+function axisOf(picture: Drawn): Axis {
+  const { unit } = picture;
+  return unit === undefined ? ratioAxis(picture) : differenceAxis(picture, quantityOf(unit, unit.largest));
+}
+
+function inUnit(picture: Drawn): string {
+  const { name } = axisOf(picture);
+  return name === '' ? '' : ` in ${name}`;
+}
+
+function bandPanel(picture: Drawn, x: (ms: number) => number): string[] {
+  const { points, margins, unit } = picture;
+  const axis = axisOf(picture);
+  const { y } = axis;
+  const at = (of: (band: Band) => number): (XY | undefined)[] =>
+    points.map(({ endMs, band }) => (band === undefined ? undefined : { x: x(endMs), y: y(of(band)) }));
+  const [lows, highs] = [at((band) => band.low), at((band) => band.high)];
   const bands = pathsOf(highs).map(
     (upper, k) => `M${upper} L${(pathsOf(lows)[k] ?? '').split(' ').toReversed().join(' ')} Z`,
   );
+  const write = unit === undefined ? formatRatio : axis.write;
   return [
-    ...ticksBetween(low, high).flatMap((value) => [
+    ...axis.ticks.flatMap((value) => [
       `  <line class="grid" x1="${BAND.left}" x2="${BAND.right}" y1="${fixed(y(value))}" y2="${fixed(y(value))}"/>`,
-      `  <text class="soft" x="${BAND.left - 8}" y="${fixed(y(value) + 4)}" text-anchor="end">${value}×</text>`,
+      `  <text class="soft" x="${BAND.left - 8}" y="${fixed(y(value) + 4)}" text-anchor="end">${axis.write(value)}</text>`,
     ]),
-    ...between(failRatio, passRatio, y),
+    ...margins.flatMap((margin) => between(margin, axis)),
     ...bands.map((path) => `  <path class="band" d="${path}"/>`),
-    ...pathsOf(at((ratio) => ratio.estimate)).map((path) => `  <path class="estimate" d="M${path}"/>`),
-    ...marginLine('fail', failRatio, y, failRatio > passRatio ? -4 : 13),
-    ...marginLine('pass', passRatio, y, failRatio > passRatio ? 13 : -4),
+    ...pathsOf(at((band) => band.estimate)).map((path) => `  <path class="estimate" d="M${path}"/>`),
+    ...marginLines(margins, axis, write),
     `  <path class="axis" d="M${BAND.left} ${BAND.top} V${BAND.bottom} H${BAND.right}"/>`,
   ];
 }
 
 /** Neither bad enough to abort nor proven good: a canary may be here. */
-function between(failRatio: number, passRatio: number, y: (value: number) => number): string[] {
-  if (![failRatio, passRatio].every((ratio) => ratio > 0 && ratio < Infinity)) return [];
-  const [top, bottom] = [failRatio, passRatio].map(y).toSorted((a, b) => a - b) as [number, number];
+function between({ fail, pass }: MarginLines, { y, holds }: Axis): string[] {
+  if (!holds(fail) || !holds(pass)) return [];
+  const [top, bottom] = [fail, pass].map(y).toSorted((a, b) => a - b) as [number, number];
   const size = `width="${BAND.right - BAND.left}" height="${fixed(bottom - top)}"`;
   return [`  <rect class="between" x="${BAND.left}" y="${fixed(top)}" ${size}/>`];
 }
 
-function marginLine(kind: 'fail' | 'pass', ratio: number, y: (value: number) => number, shift: number): string[] {
-  if (!(ratio > 0 && ratio < Infinity)) return [];
-  const at = y(ratio);
-  const what = kind === 'fail' ? 'healthy to' : 'passes below';
-  return [
-    `  <line class="${kind}" x1="${BAND.left}" x2="${BAND.right}" y1="${fixed(at)}" y2="${fixed(at)}"/>`,
-    `  <text class="soft ${kind}-text" x="${BAND.right + 6}" y="${fixed(at + shift / 2 + 2)}">${what} ${formatRatio(ratio)}</text>`,
-  ];
+interface Line {
+  readonly kind: 'fail' | 'pass';
+  readonly at: number;
+  readonly text: string;
 }
 
-function meterPanel({ points, abortAtOdds, failedAtMs }: Picture, x: (ms: number) => number): string[] {
+function marginLines(margins: readonly MarginLines[], axis: Axis, write: (value: number) => string): string[] {
+  const lines = margins
+    .flatMap(({ isLower, fail, pass }): (Line & { readonly value: number })[] => {
+      const [healthy, passes] = isLower === true ? ['healthy from', 'passes above'] : ['healthy to', 'passes below'];
+      return [
+        { kind: 'fail', value: fail, at: axis.y(fail), text: `${healthy} ${write(fail)}` },
+        { kind: 'pass', value: pass, at: axis.y(pass), text: `${passes} ${write(pass)}` },
+      ];
+    })
+    .filter(({ value }) => axis.holds(value))
+    .toSorted((a, b) => a.at - b.at);
+  const labels = spread(lines.map(({ at }) => at));
+  return lines.flatMap(({ kind, at, text }, k) => [
+    `  <line class="${kind}" x1="${BAND.left}" x2="${BAND.right}" y1="${fixed(at)}" y2="${fixed(at)}"/>`,
+    `  <text class="soft ${kind}-text" x="${BAND.right + 6}" y="${fixed((labels[k] ?? at) + 4)}">${text}</text>`,
+  ]);
+}
+
+/** Heights of labels, in order, at least a line from each other and as near to their places as may be. */
+function spread(places: readonly number[]): readonly number[] {
+  const found = [...places];
+  for (let turn = 0; turn < 20; turn++) {
+    for (let k = 1; k < found.length; k++) {
+      const overlap = LABEL - ((found[k] ?? 0) - (found[k - 1] ?? 0));
+      if (overlap <= 0) continue;
+      found[k - 1] = (found[k - 1] ?? 0) - overlap / 2;
+      found[k] = (found[k] ?? 0) + overlap / 2;
+    }
+  }
+  return found;
+}
+
+const LABEL = 13;
+
+function meterPanel({ points, abortAtOdds, failedAtMs }: Drawn, x: (ms: number) => number): string[] {
   const nats = (odds: number): number => Math.log(Math.max(1, odds));
   const finite = points.filter(({ odds }) => odds >= 0 && odds < Infinity);
   const most = Math.max(

@@ -46,9 +46,10 @@ export function renderEvidence(odds: readonly number[], abortAtOdds: number, wid
 }
 
 export interface IntervalScale {
-  /** Ratios at the two ends; the scale is logarithmic. */
+  /** Values at the two ends; the scale is logarithmic unless it says otherwise. */
   readonly low: number;
   readonly high: number;
+  readonly isLinear?: true;
 }
 
 /**
@@ -61,8 +62,9 @@ export function renderIntervalLine(
   scale: IntervalScale,
   width: number,
 ): string {
-  const at = (value: number): number =>
-    Math.round(((Math.log(value) - Math.log(scale.low)) / (Math.log(scale.high) - Math.log(scale.low))) * (width - 1));
+  const place = scale.isLinear === true ? (value: number): number => value : Math.log;
+  const [start, end] = [place(scale.low), place(scale.high)];
+  const at = (value: number): number => Math.round(((place(value) - start) / (end - start)) * (width - 1));
   const line = Array.from({ length: width }, () => ' ');
   const put = (position: number, character: string): void => {
     if (position >= 0 && position < width) line[position] = character;

@@ -9,6 +9,13 @@ export interface Interval {
   readonly high: number;
 }
 
+/** A healthy canary is at most (`isLower`: at least) `fail`; a Pass needs surely less (more) than `pass`. */
+export interface MarginLines {
+  readonly isLower?: true;
+  readonly fail: number;
+  readonly pass: number;
+}
+
 export interface MetricVerdict {
   readonly name: string;
   readonly outcome: Outcome;
@@ -53,8 +60,18 @@ export interface MetricVerdict {
   readonly isConfirmedAlone: boolean;
   /** Absent: counts or a histogram; `bad` and `total` of a rate are events and what they are per. */
   readonly shape?: 'rate' | 'gauge';
+  /** Rates and gauges: what is counted or measured, e.g. `bytes`; rates are per pod and second where so said, else per what is counted. */
+  readonly unit?: string;
+  readonly isPerSecond?: true;
   /** The numbers ask whether the canary is lower; absent: higher. */
   readonly isLower?: true;
+  /** Both directions are bad; the numbers are those of the one that accuses most. */
+  readonly isEither?: true;
+  /**
+   * Where the canary's value stops being healthy, and what it must stay within to pass, at the control's mean so far and in the
+   * unit of the metric (fractions for proportions). The direction shown comes first; absent while the control is unknown.
+   */
+  readonly lines?: readonly MarginLines[];
   /** Compared with this constant; `ratio` and `difference` then are against it, `stable` is for information. */
   readonly bound?: number;
   /** `stable` is a baseline workload. */
@@ -62,7 +79,13 @@ export interface MetricVerdict {
   /** A step may pass without it. */
   readonly isOptional?: true;
   /** Gauges: means over all used intervals, and paired blocks. `difference` is in the gauge's unit. */
-  readonly gauge?: { readonly canary: number; readonly control: number; readonly blocks: number };
+  readonly gauge?: {
+    readonly canary: number;
+    readonly control: number;
+    readonly blocks: number;
+    /** No block differs from another: the noise is unknown, so no interval is. */
+    readonly isSteady?: true;
+  };
   /** Since when this metric has no usable data, ms since the epoch; absent while data flows. */
   readonly blindSinceMs?: number;
 }

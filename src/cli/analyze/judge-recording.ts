@@ -4,11 +4,12 @@ import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { observe, openEvidence } from '../../judge/evidence.ts';
 import { judgeStep } from '../../judge/judge-step.ts';
 import type { Observation } from '../../judge/observation.ts';
-import { type Preset, presetRule } from '../../judge/preset.ts';
-import type { Picture, PicturePoint } from '../../judge/render-svg.ts';
+import type { Preset } from '../../judge/preset.ts';
+import type { Picture } from '../../judge/render-svg.ts';
 import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import type { Look } from '../replay/replay-run.ts';
 import type { Recording } from './recording.ts';
+import { pictureOfLooks } from '../replay/render.ts';
 import { resolveOneMetric } from './rule.ts';
 
 export interface Rule {
@@ -24,8 +25,6 @@ export interface Analysis {
   readonly verdict: StepVerdict;
   readonly metric: MetricVerdict;
   /** After each interval with a canary; thinned out to at most `MOST_POINTS`. */
-  readonly points: readonly PicturePoint[];
-  /** The same with all that was said. */
   readonly looks: readonly Look[];
   /** Intervals before the first canary request, from which stable's noise was learnt. */
   readonly historyIntervals: number;
@@ -53,7 +52,6 @@ export function analyseRecording(recording: Recording, rule: Rule): Analysis | u
   let evidence = openEvidence(spec, new Map([[rule.metric, history]]));
   let verdict: StepVerdict | undefined;
   let decidedAtMs: number | undefined;
-  const points: PicturePoint[] = [];
   const looks: Look[] = [];
   for (const [k, { endMs, weight, observation }] of judged.entries()) {
     const hadFailed = evidence.failed !== undefined;
@@ -62,21 +60,20 @@ export function analyseRecording(recording: Recording, rule: Rule): Analysis | u
     if (k % every !== 0 && !isTurn && k < judged.length - 1) continue;
     verdict = judgeStep(evidence, spec, { revision: 'canary', attempt: 1, step: 1, weight, sinceMs, nowMs: endMs });
     if (verdict.outcome === 'Pass' || verdict.outcome === 'Fail') decidedAtMs ??= endMs;
-    points.push(pointOf(verdict, endMs, weight));
     looks.push({ endMs, weight, verdict });
   }
   const metric = verdict?.metrics[0];
-  if (verdict === undefined || metric === undefined) return undefined;
+  const picture = pictureOfLooks(looks, rule.metric);
+  if (verdict === undefined || metric === undefined || picture === undefined) return undefined;
   return {
     verdict,
     metric,
-    points,
     looks,
     historyIntervals: first,
     firstMs: sinceMs,
     lastMs: last.endMs,
     ...(decidedAtMs === undefined ? {} : { decidedAtMs }),
-    picture: pictureOf(rule, spec, verdict, metric, points),
+    picture,
   };
 }
 
@@ -108,41 +105,4 @@ function hasCanary(observation: Observation): boolean {
   if (observation.kind === 'skipped' || observation.kind === 'gauge') return observation.kind === 'gauge';
   const counts = observation.kind === 'proportion' ? observation.counts : observation.boundaries[0]?.counts;
   return (counts?.canary.total ?? 0) > 0;
-}
-
-/** The metric's own odds: those of the run stay at what they were when it failed. */
-function pointOf({ metrics, ...run }: StepVerdict, endMs: number, weight: number): PicturePoint {
-  const odds = metrics[0]?.odds ?? run.odds;
-  const ratio = metrics[0]?.ratio;
-  if (ratio === undefined) return { endMs, weight, odds };
-  return {
-    endMs,
-    weight,
-    odds,
-    ratio: { low: ratio.interval.low, estimate: ratio.estimate, high: ratio.interval.high },
-  };
-}
-
-/** Margins as ratios at stable's own rate: `ratio × stable + difference`. */
-function pictureOf(
-  rule: Rule,
-  spec: AnalysisRunSpec,
-  verdict: StepVerdict,
-  metric: MetricVerdict,
-  points: readonly PicturePoint[],
-): Picture {
-  const { pass, fail } = presetRule(rule.preset, rule.isCritical);
-  const rate = metric.stable.total > 0 ? metric.stable.bad / metric.stable.total : 0;
-  const atRate = (ratio: number, difference: number): number =>
-    difference === 0 ? ratio : rate > 0 ? ratio + difference / rate : Infinity;
-  const boundary = metric.boundaryMs === undefined ? '' : ` slower than ${metric.boundaryMs} ms`;
-  return {
-    title: `${rule.metric}${boundary}: ${verdict.outcome}`,
-    says: verdict.says,
-    points,
-    failRatio: atRate(metric.failRatio, fail.difference),
-    passRatio: atRate(pass.ratio, pass.difference),
-    abortAtOdds: 1 / spec.rule.falseAbort,
-    ...(verdict.failedAtMs === undefined ? {} : { failedAtMs: verdict.failedAtMs }),
-  };
 }

@@ -1,7 +1,10 @@
 /** An analysis as text: the verdict in a sentence, a table of both sides, and a plot of the comparison over time. Pure. */
-import { formatCount, formatInterval, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
-import { renderEvidence, renderIntervalLine, renderMeter } from '../../judge/render-terminal.ts';
-import type { Outcome } from '../../judge/verdict.ts';
+import { formatCount, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import type { Quantity } from '../../judge/format-quantity.ts';
+import { quantityFor, sayDifference, sayDirection, sayRatio, saySide } from '../../judge/render-estimate.ts';
+import type { Band, Picture } from '../../judge/render-svg.ts';
+import { type IntervalScale, renderEvidence, renderIntervalLine, renderMeter } from '../../judge/render-terminal.ts';
+import type { MetricVerdict, Outcome } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';
 import type { Analysis } from './judge-recording.ts';
 import type { Recording } from './recording.ts';
@@ -15,22 +18,33 @@ const PLOT_WIDTH = 56;
 const PLOT_LINES = 12;
 
 export function renderReport(analysis: Analysis, recording: Recording, summary: Summary): string {
-  const { verdict, firstMs, lastMs, historyIntervals, metric } = analysis;
+  const { verdict, firstMs, lastMs, historyIntervals } = analysis;
   const length = `${time(firstMs)} to ${time(lastMs)}, intervals of ${formatWait(recording.intervalMs)}`;
   return [
     `${MARKS[verdict.outcome]} ${verdict.outcome}: ${verdict.says}`,
     '',
     `${length}${historyIntervals > 0 ? `, after ${historyIntervals} with stable only` : ''}${decided(analysis)}`,
     '',
-    formatTable(
-      ['SIDE', 'REQUESTS', 'BAD', 'RATE', 'PER INTERVAL', '5 % – 95 %', 'STAND OUT'],
-      [row('stable', metric.stable, summary.stable), row('canary', metric.canary, summary.canary)],
-    ),
+    sides(analysis, summary),
     '',
     ...plot(analysis),
     '',
     ...explain(analysis, recording, summary),
   ].join('\n');
+}
+
+function sides({ metric }: Analysis, summary: Summary): string {
+  if (metric.shape === undefined) {
+    return formatTable(
+      ['SIDE', 'REQUESTS', 'BAD', 'RATE', 'PER INTERVAL', '5 % – 95 %', 'STAND OUT'],
+      [row('stable', metric.stable, summary.stable), row('canary', metric.canary, summary.canary)],
+    );
+  }
+  const estimates = [sayRatio(metric), sayDifference(metric)];
+  return formatTable(
+    ['CANARY', 'STABLE', 'CANARY ÷ STABLE', 'CANARY − STABLE', 'GOOD'],
+    [[saySide(metric, 'canary'), saySide(metric, 'stable'), ...estimates, sayDirection(metric)]],
+  );
 }
 
 function row(name: string, sum: { bad: number; total: number }, side: SideSummary | undefined): string[] {
@@ -46,28 +60,20 @@ function row(name: string, sum: { bad: number; total: number }, side: SideSummar
   return [name, formatCount(sum.total), formatCount(sum.bad), rate, ...per];
 }
 
-/** One line per part of the recording: the interval of canary ÷ stable between the two margins, and below the odds. */
-function plot({ points, picture, verdict, metric }: Analysis): string[] {
-  const shown = thin(points, PLOT_LINES);
-  const known = points.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.estimate]));
-  const low = Math.max(0.1, Math.min(0.5, ...known));
-  const high = Math.min(
-    50,
-    Math.max(2, picture.passRatio < 20 ? picture.passRatio * 1.2 : 2, ...known.map((value) => value * 1.5)),
-  );
-  const scale = { low, high };
-  const marks = [1, picture.failRatio, picture.passRatio].filter((value) => value >= low && value <= high);
-  const ends = `${formatRatio(low)} ${'canary ÷ stable, logarithmic; │ equal, healthy to, passes below'}`.padEnd(
-    PLOT_WIDTH - 6,
-  );
+/** One line per part of the recording: the interval of canary ÷ stable (or − stable) between the margins, and below the odds. */
+function plot({ picture, verdict, metric }: Analysis): string[] {
+  const { points } = picture;
+  const { scale, marks, write, sign } = scaleOf(picture, quantityFor(metric));
+  const what = `canary ${sign} ${picture.control}${scale.isLinear === true ? '' : ', logarithmic'}; │ equal, ${marginWords(picture)}`;
+  const [from, to] = [write(scale.low), write(scale.high)];
+  const ends = `${from} ${what}`.padEnd(PLOT_WIDTH - 1 - to.length);
   return [
-    `${' '.repeat(10)}${ends} ${formatRatio(high)}`,
-    ...shown.map(({ endMs, ratio, odds, weight }) => {
-      const line = ratio === undefined ? ''.padEnd(PLOT_WIDTH) : renderIntervalLine(ratio, marks, scale, PLOT_WIDTH);
-      const numbers =
-        ratio === undefined
-          ? 'nothing known'
-          : `${formatRatio(ratio.estimate)} ${formatInterval(ratio.low, ratio.high)}`;
+    `${' '.repeat(10)}${ends} ${to}`,
+    ...thin(points, PLOT_LINES).map((point) => {
+      const { endMs, odds, weight } = point;
+      const band = picture.unit === undefined ? point.ratio : point.difference;
+      const line = band === undefined ? ''.padEnd(PLOT_WIDTH) : renderIntervalLine(band, marks, scale, PLOT_WIDTH);
+      const numbers = band === undefined ? 'nothing known' : numbersOf(picture, band, metric);
       return `${time(endMs).slice(11, 19)}  ${line}  ${numbers}  ${formatPercent(weight / 100)}  ${formatOdds(odds)}`.trimEnd();
     }),
     '',
@@ -80,6 +86,39 @@ function plot({ points, picture, verdict, metric }: Analysis): string[] {
   ];
 }
 
+function numbersOf(picture: Picture, { low, estimate, high }: Band, metric: MetricVerdict): string {
+  const found = { estimate, interval: { low, high } };
+  return picture.unit === undefined ? sayRatio({ ratio: found }) : sayDifference({ ...metric, difference: found });
+}
+
+function marginWords({ margins }: Picture): string {
+  const isLower = margins[0]?.isLower === true;
+  if (margins.length > 1) return 'healthy and passing between';
+  return `healthy ${isLower ? 'from' : 'to'}, passes ${isLower ? 'above' : 'below'}`;
+}
+
+interface Scale {
+  readonly scale: IntervalScale;
+  readonly marks: readonly number[];
+  readonly write: (value: number) => string;
+  readonly sign: '÷' | '−';
+}
+
+function scaleOf({ points, margins, unit }: Picture, { change }: Quantity): Scale {
+  const lines = margins.flatMap(({ fail, pass }) => [fail, pass]).filter(Number.isFinite);
+  if (unit !== undefined) {
+    const known = points.flatMap(({ difference }) => (difference === undefined ? [] : [difference.estimate]));
+    const most = 1.3 * Math.max(0, ...[...known, ...lines].map(Math.abs)) || 1;
+    return { scale: { low: -most, high: most, isLinear: true }, marks: [0, ...lines], write: change, sign: '−' };
+  }
+  const known = points.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.estimate]));
+  const near = lines.filter((value) => value > 0.05 && value < 20);
+  const low = Math.max(0.05, Math.min(0.5, ...known, ...near.map((value) => value / 1.2)));
+  const high = Math.min(50, Math.max(2, ...near.map((value) => value * 1.2), ...known.map((value) => value * 1.5)));
+  const marks = [1, ...lines].filter((value) => value >= low && value <= high);
+  return { scale: { low, high }, marks, write: formatRatio, sign: '÷' };
+}
+
 function explain({ metric, verdict }: Analysis, { notes }: Recording, summary: Summary): string[] {
   const skipped = Object.entries(metric.skippedIntervals).map(([reason, count]) => `${count} ${reason}`);
   const outliers = [...new Set([...(summary.stable?.outliers ?? []), ...(summary.canary?.outliers ?? [])])].toSorted(
@@ -87,10 +126,12 @@ function explain({ metric, verdict }: Analysis, { notes }: Recording, summary: S
   );
   return [
     `${formatCount(metric.usedIntervals)} intervals used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}.`,
-    `${metric.dispersion.toFixed(1)} bad events count as one (${metric.dispersionSource}); ${formatCount(metric.effectiveRequests)} effective canary requests.`,
+    noise(metric),
     ...(metric.uncalibrated === undefined
       ? []
-      : [`Uncalibrated (${metric.uncalibrated}): up to ${formatRatio(metric.failRatio)} counts as healthy.`]),
+      : [
+          `Uncalibrated (${metric.uncalibrated}): ${metric.isLower === true ? 'down' : 'up'} to ${formatRatio(metric.failRatio)} counts as healthy.`,
+        ]),
     ...(verdict.outcome === 'Fail' && metric.tippedBy.length > 0
       ? [`Tipped by the intervals that end at ${metric.tippedBy.map((ms) => time(ms).slice(11, 19)).join(', ')}.`]
       : []),
@@ -104,6 +145,14 @@ function explain({ metric, verdict }: Analysis, { notes }: Recording, summary: S
         ]),
     ...notes,
   ];
+}
+
+function noise({ shape, gauge, dispersion, dispersionSource, effectiveRequests }: MetricVerdict): string {
+  if (shape === 'gauge') {
+    return `${formatCount(gauge?.blocks ?? 0)} blocks of six intervals, worth ${effectiveRequests.toFixed(1)} independent ones.`;
+  }
+  if (shape === 'rate') return `${dispersion.toFixed(1)} events count as one (${dispersionSource}).`;
+  return `${dispersion.toFixed(1)} bad events count as one (${dispersionSource}); ${formatCount(effectiveRequests)} effective canary requests.`;
 }
 
 function decided({ verdict, decidedAtMs, firstMs }: Analysis): string {

@@ -13,6 +13,8 @@ export interface Measurement {
   readonly weight: number;
   readonly canary: { readonly bad: number; readonly total: number };
   readonly stable: { readonly bad: number; readonly total: number };
+  /** Of a gauge: the means of both sides, instead of the counts. */
+  readonly gauge?: { readonly canary: number; readonly stable: number };
 }
 
 export interface Question {
@@ -108,11 +110,17 @@ function measurementsOf({ status }: AnalysisRun, metric: string): readonly Measu
     const endMs = Date.parse(stringAt(entry, 'end') ?? '');
     const counts = listAt(entry, 'metrics', metric, 'counts').map(Number);
     const [canaryBad, canaryTotal, stableBad, stableTotal] = counts;
+    const [canary = NaN, stable = NaN] = listAt(entry, 'metrics', metric, 'gauge').map(Number);
+    const weight = numberAt(entry, 'weight') ?? 0;
+    if (Number.isFinite(canary) && Number.isFinite(endMs)) {
+      const none = { bad: 0, total: 0 };
+      return [{ endMs, weight, canary: none, stable: none, gauge: { canary, stable } }];
+    }
     if (counts.length < 4 || !counts.every(Number.isFinite) || !Number.isFinite(endMs)) return [];
     return [
       {
         endMs,
-        weight: numberAt(entry, 'weight') ?? 0,
+        weight,
         canary: { bad: canaryBad ?? 0, total: canaryTotal ?? 0 },
         stable: { bad: stableBad ?? 0, total: stableTotal ?? 0 },
       },

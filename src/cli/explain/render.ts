@@ -1,16 +1,9 @@
 /** An explanation as text: the verdict, a table of both sides, and per metric the rule, what tipped it and what to ask Prometheus. Pure. */
 import type { ResolvedMetric } from '../../api/analysis-run.ts';
-import {
-  formatAmount,
-  formatChange,
-  formatCount,
-  formatInterval,
-  formatOdds,
-  formatPercent,
-  formatPoints,
-  formatRatio,
-  formatWait,
-} from '../../judge/format.ts';
+import { formatCount, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import { quantityOf } from '../../judge/format-quantity.ts';
+import { perOf } from '../../judge/query-shape.ts';
+import { quantityFor, sayDifference, sayLines, sayRatio, saySide } from '../../judge/render-estimate.ts';
 import type { MetricVerdict, Outcome } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';
 import { measuredLines } from './measured.ts';
@@ -63,35 +56,25 @@ function verdictLines({ verdict, rule, startedAtMs }: Explanation): readonly str
 
 function tableOf(metrics: readonly ExplainedMetric[]): string {
   const rows = metrics.flatMap(({ name, verdict }) => {
-    if (verdict === undefined) return [[name, 'not judged', '', '', '', '', '']];
-    const { outcome, ratio, odds, share } = verdict;
-    const found =
-      ratio === undefined
-        ? '–'
-        : `${formatRatio(ratio.estimate)} ${formatInterval(ratio.interval.low, ratio.interval.high)}`;
+    if (verdict === undefined) return [[name, 'not judged', '', '', '', '', '', '']];
+    const { outcome, odds, share } = verdict;
     return [
       [
         name,
         `${MARKS[outcome]} ${outcome}`,
-        sideOf(verdict, 'canary'),
-        sideOf(verdict, 'stable'),
-        found,
+        saySide(verdict, 'canary'),
+        saySide(verdict, 'stable'),
+        sayRatio(verdict),
+        sayDifference(verdict),
         formatOdds(odds),
         formatPercent(share),
       ],
     ];
   });
-  return formatTable(['METRIC', 'OUTCOME', 'CANARY', 'STABLE', 'CANARY ÷ STABLE', 'ODDS', 'SHARE'], rows);
-}
-
-function sideOf(verdict: MetricVerdict, side: 'canary' | 'stable'): string {
-  const { shape, gauge, bound } = verdict;
-  const write = shape === undefined ? formatPercent : formatAmount;
-  if (side === 'stable' && bound !== undefined) return `bound ${write(bound)}`;
-  if (shape === 'gauge')
-    return gauge === undefined ? '–' : formatAmount(side === 'canary' ? gauge.canary : gauge.control);
-  const { bad, total } = verdict[side];
-  return total > 0 ? `${formatCount(bad)} of ${formatCount(total)} (${write(bad / total)})` : 'no requests';
+  return formatTable(
+    ['METRIC', 'OUTCOME', 'CANARY', 'STABLE', 'CANARY ÷ STABLE', 'CANARY − STABLE', 'ODDS', 'SHARE'],
+    rows,
+  );
 }
 
 function metricLines(explanation: Explanation, metric: ExplainedMetric, options: RenderOptions): readonly string[] {
@@ -99,11 +82,12 @@ function metricLines(explanation: Explanation, metric: ExplainedMetric, options:
   const source = rule.queryName === undefined ? 'a query of its own' : `MetricQuery ${rule.queryName}`;
   return [
     `${name}${rule.critical ? ' (critical)' : ''}, by ${source}`,
-    `  Healthy up to ${marginOf(rule, rule.fail)}; passes when surely below ${marginOf(rule, rule.pass)}.`,
+    `  ${marginsOf(rule)}`,
+    ...(verdict?.lines === undefined ? [] : [`  Now: ${sayLines(verdict)}.`]),
     ...(verdict === undefined ? [] : evidenceLines(verdict)),
     ...(tipping.length === 0
       ? []
-      : ['  Tipped by the intervals that end at', ...tipping.map((one) => `    ${measurementLine(one)}`)]),
+      : ['  Tipped by the intervals that end at', ...tipping.map((one) => `    ${measurementLine(one, verdict)}`)]),
     `  To see it in Prometheus (${value}):`,
     ...questions.flatMap(({ side, query, graph }) => [
       `    # ${side}`,
@@ -113,40 +97,81 @@ function metricLines(explanation: Explanation, metric: ExplainedMetric, options:
   ];
 }
 
-function marginOf({ query, against }: ResolvedMetric, { ratio, difference }: ResolvedMetric['fail']): string {
-  const control = against?.constant === undefined ? (against?.workload ?? 'stable') : 'the bound';
-  if (difference === 0) return `${formatRatio(ratio)} ${control}`;
-  const isShare = query.counts !== undefined || query.histogram !== undefined;
-  return `${formatRatio(ratio)} ${control} ${isShare ? formatPoints(difference) : formatChange(difference)}`;
+/** The margins as the rule has them, in the direction that is judged. */
+function marginsOf(rule: ResolvedMetric): string {
+  const { fail, pass, direction } = rule;
+  const [high, low] = [
+    (margin: ResolvedMetric['fail']) => marginOf(rule, margin, false),
+    (margin: ResolvedMetric['fail']) => marginOf(rule, margin, true),
+  ];
+  const isPlain = rule.query.counts !== undefined || rule.query.histogram !== undefined;
+  if (direction === 'lower')
+    return `Higher is better: healthy down to ${low(fail)}; passes when surely above ${low(pass)}.`;
+  if (direction === 'either')
+    return `Neither higher nor lower is better: healthy from ${low(fail)} to ${high(fail)}; passes when surely between ${low(pass)} and ${high(pass)}.`;
+  return `${isPlain ? 'Healthy' : 'Lower is better: healthy'} up to ${high(fail)}; passes when surely below ${high(pass)}.`;
+}
+
+function marginOf(
+  { query, against }: ResolvedMetric,
+  { ratio, difference }: ResolvedMetric['fail'],
+  isLower: boolean,
+): string {
+  const shape = query.rate === undefined ? (query.gauge === undefined ? undefined : 'gauge') : 'rate';
+  const quantity = quantityOf({
+    ...(shape === undefined ? {} : { shape }),
+    ...(query.unit === undefined ? {} : { unit: query.unit }),
+    ...(perOf(query) === 'time' ? { isPerSecond: true } : {}),
+  });
+  const constant = against?.constant;
+  const control = constant === undefined ? (against?.workload ?? 'stable') : `the bound of ${quantity.value(constant)}`;
+  const times = constant !== undefined && ratio === 1 ? '' : `${formatRatio(isLower ? 1 / ratio : ratio)} `;
+  return `${times}${control}${difference === 0 ? '' : ` ${quantity.change(isLower ? -difference : difference)}`}`;
 }
 
 function evidenceLines(verdict: MetricVerdict): readonly string[] {
-  const {
-    says,
-    usedIntervals,
-    skippedIntervals,
-    dispersion,
-    dispersionSource,
-    effectiveRequests,
-    uncalibrated,
-    failRatio,
-  } = verdict;
+  const { says, usedIntervals, skippedIntervals, uncalibrated, failRatio, isLower } = verdict;
   const skipped = Object.entries(skippedIntervals).map(([reason, count]) => `${count} ${reason}`);
-  const noise = dispersion < 1.05 ? 'Bad events come one by one' : `${dispersion.toFixed(1)} bad events count as one`;
   return [
     `  ${says}`,
-    `  ${formatCount(usedIntervals)} intervals used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}. ${noise} (${dispersionSource}), so the canary’s requests are worth ${formatCount(effectiveRequests)} independent ones.`,
+    `  ${formatCount(usedIntervals)} intervals used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}. ${noiseOf(verdict)}`,
     ...(uncalibrated === undefined
       ? []
-      : [`  Uncalibrated (${uncalibrated}): up to ${formatRatio(failRatio)} counts as healthy.`]),
+      : [
+          `  Uncalibrated (${uncalibrated}): ${isLower === true ? 'down' : 'up'} to ${formatRatio(failRatio)} counts as healthy.`,
+        ]),
     `  Odds that it is within the pass margin: ${formatOdds(verdict.passOdds)}, passes at ${formatOdds(verdict.passAtOdds)}.`,
   ];
 }
 
-function measurementLine({ endMs, weight, canary, stable }: Measurement): string {
-  const side = ({ bad, total }: Measurement['canary']): string =>
-    `${formatCount(bad)} of ${formatCount(total)}${total > 0 ? ` (${formatPercent(bad / total)})` : ''}`;
-  return `${clock(endMs)}   ${weight} %   canary ${side(canary)}   stable ${side(stable)}`;
+/** How noisy it is, and what that makes of the data. */
+function noiseOf({ shape, gauge, dispersion, dispersionSource, effectiveRequests }: MetricVerdict): string {
+  if (shape === 'gauge') {
+    return `${formatCount(gauge?.blocks ?? 0)} blocks of six intervals, as they follow each other worth ${effectiveRequests.toFixed(1)} independent ones.`;
+  }
+  const what = shape === 'rate' ? 'events' : 'bad events';
+  const noise = dispersion < 1.05 ? `${what} come one by one` : `${dispersion.toFixed(1)} ${what} count as one`;
+  const said = `${noise.charAt(0).toUpperCase()}${noise.slice(1)} (${dispersionSource})`;
+  return shape === 'rate'
+    ? `${said}.`
+    : `${said}, so the canary’s requests are worth ${formatCount(effectiveRequests)} independent ones.`;
+}
+
+/** One interval: counts, or the value of a rate or gauge in its unit. */
+function measurementLine(
+  { endMs, weight, canary, stable, gauge }: Measurement,
+  verdict: MetricVerdict | undefined,
+): string {
+  const { value } = verdict === undefined ? quantityOf({}) : quantityFor(verdict);
+  const isRate = verdict?.shape === 'rate';
+  const counted = ({ bad, total }: Measurement['canary']): string => {
+    const part = total > 0 ? value(bad / total) : 'nothing';
+    if (isRate) return part;
+    return `${formatCount(bad)} of ${formatCount(total)}${total > 0 ? ` (${part})` : ''}`;
+  };
+  const [here, there] =
+    gauge === undefined ? [counted(canary), counted(stable)] : [value(gauge.canary), value(gauge.stable)];
+  return `${clock(endMs)}   ${weight} %   canary ${here}   stable ${there}`;
 }
 
 /** What a person can do now. */

@@ -1,8 +1,16 @@
 /** A replay as text: look by look what was known, and whether it is what the run says. Pure. */
-import { formatInterval, formatOdds, formatPercent, formatRatio } from '../../judge/format.ts';
-import type { Picture } from '../../judge/render-svg.ts';
+import { formatOdds, formatPercent } from '../../judge/format.ts';
+import {
+  canaryValue,
+  controlValue,
+  quantityFor,
+  sayControl,
+  sayDifference,
+  sayRatio,
+} from '../../judge/render-estimate.ts';
+import type { Band, Picture } from '../../judge/render-svg.ts';
 import { renderEvidence, renderMeter } from '../../judge/render-terminal.ts';
-import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
+import type { MarginLines, MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';
 import type { Comparison } from './compare.ts';
 import type { Look } from './replay-run.ts';
@@ -52,27 +60,61 @@ export function renderReplay(
   ].join('\n');
 }
 
-/** The comparison of one metric over all looks, for the SVG. */
+/** The comparison of one metric over all looks. A metric that has no ratio (zero or negative values) is drawn by its difference. */
 export function pictureOfLooks(looks: readonly Look[], name: string): Picture | undefined {
   const last = looks.at(-1)?.verdict;
   const metric = last?.metrics.find((each) => each.name === name);
   if (last === undefined || metric === undefined) return undefined;
+  const { boundaryMs, bound, shape } = metric;
+  const found = looks.map(({ verdict }) => verdict.metrics.find((each) => each.name === name));
+  const isDifference = shape !== undefined && found.every((each) => each?.ratio === undefined);
+  const largest = Math.max(Math.abs(canaryValue(metric) ?? 0), Math.abs(controlValue(metric) ?? 0));
   return {
-    title: `${name}: ${last.outcome}`,
+    title: `${name}${boundaryMs === undefined ? '' : ` slower than ${boundaryMs} ms`}: ${last.outcome}`,
     says: last.says,
-    points: looks.map(({ endMs, weight, verdict }) => {
-      const found = verdict.metrics.find((each) => each.name === name);
-      const ratio = found?.ratio;
-      const odds = found?.odds ?? 1;
-      return ratio === undefined
-        ? { endMs, weight, odds }
-        : { endMs, weight, odds, ratio: { ...ratio.interval, estimate: ratio.estimate } };
-    }),
-    failRatio: metric.failRatio,
-    passRatio: Number.POSITIVE_INFINITY,
+    control: bound === undefined ? sayControl(metric) : `the bound of ${quantityFor(metric).value(bound)}`,
+    points: looks.map(({ endMs, weight }, k) => ({
+      endMs,
+      weight,
+      // The metric's own: those of the run stay at what they were when it failed.
+      odds: found[k]?.odds ?? 1,
+      ...bandOf('ratio', found[k]?.ratio),
+      ...bandOf('difference', found[k]?.difference),
+    })),
+    margins: marginsOf(metric, isDifference),
+    ...(isDifference ? { unit: { ...pick(metric), largest } } : {}),
     abortAtOdds: last.abortAtOdds,
     ...(last.failedAtMs === undefined ? {} : { failedAtMs: last.failedAtMs }),
   };
+}
+
+function pick({ shape, unit, isPerSecond }: MetricVerdict): Pick<MetricVerdict, 'shape' | 'unit' | 'isPerSecond'> {
+  return {
+    ...(shape === undefined ? {} : { shape }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(isPerSecond === undefined ? {} : { isPerSecond }),
+  };
+}
+
+function bandOf(
+  key: 'ratio' | 'difference',
+  found: MetricVerdict['ratio'],
+): { readonly [key in 'ratio' | 'difference']?: Band } {
+  return found === undefined ? {} : { [key]: { ...found.interval, estimate: found.estimate } };
+}
+
+/** The lines of both margins, at the control's mean so far, as ratios to it or as differences from it. */
+function marginsOf(metric: MetricVerdict, isDifference: boolean): readonly MarginLines[] {
+  const control = controlValue(metric);
+  const { lines = [], isLower, failRatio } = metric;
+  if (isDifference)
+    return lines.map((line) => ({ ...line, fail: line.fail - (control ?? 0), pass: line.pass - (control ?? 0) }));
+  if (control !== undefined && control > 0) {
+    return lines.map((line) => ({ ...line, fail: line.fail / control, pass: line.pass / control }));
+  }
+  // Nothing bad on stable's side: only the ratio is known.
+  const pass = isLower === true ? 0 : Number.POSITIVE_INFINITY;
+  return [{ ...(isLower === undefined ? {} : { isLower }), fail: failRatio, pass }];
 }
 
 /** The metric that decided, or the one that speaks most against the canary. */
@@ -90,10 +132,10 @@ function telling(looks: readonly Look[]): readonly Look[] {
   });
 }
 
+/** Ratios, or the difference of a metric that has none. */
 function cellOf(metric: MetricVerdict | undefined): string {
-  if (metric?.ratio === undefined) return '–';
-  const { estimate, interval } = metric.ratio;
-  return `${formatRatio(estimate)} ${formatInterval(interval.low, interval.high)}`;
+  if (metric === undefined) return '–';
+  return metric.ratio === undefined && metric.shape !== undefined ? sayDifference(metric) : sayRatio(metric);
 }
 
 const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19);

@@ -1,6 +1,7 @@
 /** One release on one screen (design: traffic of both sides, estimate with interval, evidence meter, verdict and why). Pure: lines in, lines out. */
 import type { MetricVerdict } from '../../judge/verdict.ts';
 import { formatCount, formatInterval, formatOdds, formatPercent, formatRatio } from '../../judge/format.ts';
+import { canaryValue, controlValue, quantityFor, sayDifference, sayDirection } from '../../judge/render-estimate.ts';
 import { renderEvidence, renderMeter, renderSparkline } from '../../judge/render-terminal.ts';
 import { elapsed, milliseconds } from './numbers.ts';
 import { padEnd, padStart, type Paint, type Tone, wrap } from './style.ts';
@@ -76,21 +77,28 @@ function armTable(view: ReleaseView, width: number, paint: Paint): readonly stri
 }
 
 function metricLine(metric: MetricVerdict, paint: Paint): string {
-  const { ratio } = metric;
+  const { ratio, difference, shape } = metric;
   const estimate =
-    ratio === undefined
-      ? padEnd('–', 22)
-      : padEnd(
-          `${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`,
-          22,
-        );
+    ratio !== undefined
+      ? `${padStart(formatRatio(ratio.estimate), 7)}  ${formatInterval(ratio.interval.low, ratio.interval.high)}`
+      : shape !== undefined && difference !== undefined
+        ? sayDifference(metric)
+        : '–';
   const bar = renderMeter(metric.odds, metric.abortAtOdds, 20);
-  const detail =
-    metric.boundaryMs === undefined
-      ? ''
-      : ` (> ${metric.boundaryMs} ms: ${share(metric.canary.bad, metric.canary.total)} / ${share(metric.stable.bad, metric.stable.total)})`;
+  const what = metric.boundaryMs === undefined ? '' : `> ${metric.boundaryMs} ms: `;
+  const isTold = metric.boundaryMs !== undefined || shape !== undefined || metric.bound !== undefined;
+  const detail = isTold ? ` (${what}${sidesOf(metric)})` : '';
   const mark = paint(toneOf(metric.outcome), MARKS[metric.outcome] ?? metric.outcome);
-  return ` ${padEnd(metric.name, 10)}${estimate} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(formatOdds(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
+  return ` ${padEnd(metric.name, 10)}${padEnd(estimate, 22)} ${paint(metric.outcome === 'Fail' ? 'red' : 'cyan', bar)} ${padStart(formatOdds(metric.odds), 12)}  ${mark}${paint('dim', detail)}`;
+}
+
+/** `4.1 % / 4.0 %`, `612 MiB / 410 MiB`; of a metric that should be high, which way is good. */
+function sidesOf(metric: MetricVerdict): string {
+  const { value } = quantityFor(metric);
+  const [canary, control] = [canaryValue(metric), controlValue(metric)];
+  const one = (found: number | undefined): string => (found === undefined ? '–' : value(found));
+  const way = metric.isLower === true || metric.isEither === true ? `; ${sayDirection(metric)}` : '';
+  return `${one(canary)} / ${metric.bound === undefined ? '' : 'bound '}${one(control)}${way}`;
 }
 
 const share = (bad: number | undefined, total: number | undefined): string =>

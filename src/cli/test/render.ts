@@ -1,6 +1,7 @@
 /** Results of `serin test` as text, JSON and annotations of GitHub workflows. Pure. */
 import { formatDuration } from '../../api/units.ts';
-import { formatAmount, formatCount, formatOdds, formatPercent } from '../../judge/format.ts';
+import { formatOdds } from '../../judge/format.ts';
+import { sayControl, saySide } from '../../judge/render-estimate.ts';
 import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import { annotation } from '../lint/render.ts';
 import type { Checked, TestResult, Turn } from './run-test.ts';
@@ -62,17 +63,7 @@ function metricText(verdict: MetricVerdict): string {
   const { name, outcome, odds, abortAtOdds, usedIntervals, skippedIntervals } = verdict;
   const skipped = Object.entries(skippedIntervals).map(([reason, count]) => `${count} ${reason}`);
   const leftOut = skipped.length === 0 ? '' : `, left out ${skipped.join(', ')}`;
-  return `${name}: ${outcome}; canary ${sideText(verdict, 'canary')}, stable ${sideText(verdict, 'stable')}; odds ${formatOdds(odds)}, aborts at ${formatOdds(abortAtOdds)}; ${usedIntervals} intervals${leftOut}`;
-}
-
-function sideText(verdict: MetricVerdict, side: 'canary' | 'stable'): string {
-  const { shape, gauge } = verdict;
-  if (shape === 'gauge') {
-    return gauge === undefined ? 'no value' : formatAmount(side === 'canary' ? gauge.canary : gauge.control);
-  }
-  const { bad, total } = verdict[side];
-  const share = shape === 'rate' ? formatAmount : formatPercent;
-  return total > 0 ? `${formatCount(bad)} of ${formatCount(total)} (${share(bad / total)})` : 'no requests';
+  return `${name}: ${outcome}; canary ${saySide(verdict, 'canary')}, ${sayControl(verdict).replace(/^the /, '')} ${saySide(verdict, 'stable').replace(/^bound /, '')}; odds ${formatOdds(odds)}, aborts at ${formatOdds(abortAtOdds)}; ${usedIntervals} intervals${leftOut}`;
 }
 
 const turnText = ({ atMs, outcome, weight, metric }: Turn): string =>

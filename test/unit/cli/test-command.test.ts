@@ -384,8 +384,8 @@ describe('a test file', () => {
     });
     const said = renderText(await run(text));
     expect(said).not.toContain('expected  Fail');
-    expect(said).toMatch(/restarts: Fail; canary \d+ of .+, stable 0 of /);
-    expect(said).toMatch(/memory: .+; canary 250, stable 100; /);
+    expect(said).toMatch(/restarts: Fail; canary 2 restarts\/min, stable 0 restarts\/min; /);
+    expect(said).toMatch(/memory: .+; canary 250 B, stable 100 B; /);
   });
 
   test.each([

@@ -19,8 +19,8 @@ const aPicture = (over: Partial<Picture> = {}): Picture => ({
   title: 'errors',
   says: 'errors: canary 1.00 % against stable 0.50 %.',
   points: Array.from({ length: 40 }, (_, k) => aPoint(k)),
-  failRatio: 1.1,
-  passRatio: 1.6,
+  control: 'stable',
+  margins: [{ fail: 1.1, pass: 1.6 }],
   abortAtOdds: 20,
   failedAtMs: START_MS + 36 * 10_000,
   ...over,
@@ -59,9 +59,11 @@ describe('the picture of a comparison', () => {
       ratio: fc.record({ low: anyNumber, estimate: anyNumber, high: anyNumber }),
     });
     fc.assert(
-      fc.property(fc.array(point, { maxLength: 20 }), anyNumber, anyNumber, (points, failRatio, passRatio) => {
+      fc.property(fc.array(point, { maxLength: 20 }), anyNumber, anyNumber, (points, fail, pass) => {
         const sorted = points.toSorted((a, b) => a.endMs - b.endMs);
-        expect(renderSvg(aPicture({ points: sorted, failRatio, passRatio }))).not.toMatch(/NaN|Infinity|undefined/);
+        expect(renderSvg(aPicture({ points: sorted, margins: [{ fail, pass }] }))).not.toMatch(
+          /NaN|Infinity|undefined/,
+        );
       }),
       { numRuns: 200 },
     );

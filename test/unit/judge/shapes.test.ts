@@ -95,7 +95,7 @@ describe('against an absolute bound', () => {
   test('passes a canary below it though stable is far better', () => {
     const { verdict } = judge(runSpec([bounded()]), { m: streaming(2, [500, 0.003], [4500, 0.0001]) });
     expect(verdict).toMatchObject({ outcome: 'Pass' });
-    expect(verdict.says).toMatch(/its error rate is at most −?0?\.?\d.* pp above the bound/);
+    expect(verdict.says).toMatch(/its error rate is at least 0\.\d+ pp below the bound \(best estimate −0\.\d+ pp\)/);
   });
 
   test('needs no stable at all', () => {
@@ -149,7 +149,7 @@ describe('direction', () => {
     const spec = runSpec([orders('lower')]);
     const { verdict } = judge(spec, { m: streaming(5, [500, 0.05], [4500, 0.1]) });
     expect(verdict).toMatchObject({ outcome: 'Fail', reason: 'BelowStable' });
-    expect(verdict.says).toMatch(/at most 0\.\d+×; odds against/);
+    expect(verdict.says).toMatch(/at most 0\.\d+× \(higher is better\); odds against/);
     expect(verdict.metrics[0]).toMatchObject({ isLower: true });
     expect(verdict.metrics[0]?.ratio?.interval.high).toBeLessThan(1);
     expect(verdict.metrics[0]?.failRatio).toBeLessThan(1);
@@ -193,10 +193,14 @@ describe('rates', () => {
   test('may exceed one, and are compared in their own unit', () => {
     const { verdict } = judge(runSpec([exceptions]), { m: streaming(12, [100, 6], [900, 3]) });
     expect(verdict).toMatchObject({ outcome: 'Fail', reason: 'AboveStable' });
-    expect(verdict.says).toMatch(/^m: canary [56]\.?\d* against stable [23]\.?\d* \(\d\.\d+×\)/);
+    expect(verdict.says).toMatch(
+      /^m: canary [56]\.?\d* \/s against stable [23]\.?\d* \/s \(\d\.\d+×\), at least 1\.\d+× and \+\d\.\d+ \/s/,
+    );
     const fine = judge(runSpec([exceptions]), { m: streaming(13, [100, 3], [900, 3]) }).verdict;
     expect(fine.outcome).toBe('Pass');
-    expect(fine.says).toMatch(/its rate is at most \+?0\.\d+ above stable/);
+    expect(fine.says).toMatch(
+      /its rate \(lower is better\) is at most \+0\.\d+ \/s above stable \(best estimate \+0\.\d+ \/s; 1\.0\d×, at most 1\.0\d×\)/,
+    );
   });
 
   test('of proportions are refused where the events exceed the requests', () => {
@@ -230,7 +234,7 @@ describe('gauges', () => {
     expect(verdict).toMatchObject({ outcome: 'Fail', reason: 'AboveStable' });
     expect((decided ?? 0) % 6).toBe(0);
     expect(decided).toBeGreaterThanOrEqual(24);
-    expect(verdict.says).toMatch(/canary 1\d\d.000.000 against stable .* \(1\.[45]\d×\), at least 1\./);
+    expect(verdict.says).toMatch(/canary 1\d\d.000.000 against stable .* \(1\.[45]\d×\); odds/);
   });
 
   test('pass an equal one, whatever the load does', () => {
@@ -255,7 +259,7 @@ describe('gauges', () => {
     expect(judge(runSpec([degrees]), { g: memory(5, 2, 10, -12, 0.02) }).verdict.outcome).toBe('Fail');
     const fine = judge(runSpec([degrees]), { g: memory(6, 1, 10, -12, 0.02) }).verdict;
     expect(fine.outcome).toBe('Pass');
-    expect(fine.says).toMatch(/its mean is at most \+?−?\d.* above stable/);
+    expect(fine.says).toMatch(/its mean \(lower is better\) is at most \+0\.\d+ above stable/);
   });
 
   test('that are zero have no ratio: said as such, never a pass', () => {
