@@ -104,13 +104,14 @@ function pictureOf(input: WorkloadInput): Picture | Refusal {
     return { reason: 'WorkloadNotFound', message: `Deployment ${name} does not exist. Create it, or name another.` };
   }
   const sets = replicaSetsOf(found, objects);
+  const target = revisionOf(at(found, 'spec', 'template'));
   return {
     kind: 'picture',
     deployment: found,
     canary: objects.find(TYPES.deployment, namespace, canaryNameOf(name)),
     sets,
-    stable: stableSetOf(sets, status?.revision),
-    target: revisionOf(at(found, 'spec', 'template')),
+    stable: stableSetOf(sets, status?.revision, target),
+    target,
   };
 }
 

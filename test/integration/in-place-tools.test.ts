@@ -10,11 +10,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { at, listAt, numberAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
-import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf } from '../support/deployment-cluster.ts';
+import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, shareOfNew } from '../support/deployment-cluster.ts';
 import { run, until } from '../support/e2e.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
 import { endOf } from '../support/in-place-stories.ts';
-import type { ReleaseCluster } from '../support/release-cluster.ts';
+import { type ReleaseCluster, releaseCluster } from '../support/release-cluster.ts';
 import { judged, type Stage } from '../support/release-stories.ts';
 import { describeWith, requireTool } from '../support/tools.ts';
 
@@ -283,6 +283,47 @@ for (const hold of ['always', 'by policy'] as const) {
         }
       },
     );
+
+    test('a second template while the first one rolls out: no request meets it unjudged, and it is released from the start', async () => {
+      const slow = (object: KubeObject): KubeObject =>
+        object.kind === 'Deployment'
+          ? { ...object, spec: { ...(object['spec'] as object), minReadySeconds: 2 } }
+          : object;
+      const spec = { ...inPlaceSpec, strategy: { canary: { stepWeights: [25] } } };
+      const now = await scene(inPlaceObjects(spec).map(slow));
+      const { stage, settled } = now;
+      await cluster.kubectl('set', 'image', 'deployment/web', 'web=web:2');
+      await settled();
+      await judged('Pass')(stage, now.worker);
+      // From here on nobody waits until the controllers are done.
+      const worker = releaseCluster(stage.kube, async () => undefined, { clock: stage.clock });
+      const becomes = (what: string, isSo: () => Promise<boolean>): Promise<unknown> =>
+        until(what, async () => {
+          await worker.reconcile();
+          return isSo();
+        });
+      const rolled = async (image: string): Promise<boolean> =>
+        (await podsByImage(stage.kube))
+          .split(', ')
+          .some((each) => each.endsWith(`× ${image}`) && !each.includes('canary'));
+      await becomes('web:2 rolls out', () => rolled('web:2'));
+      await cluster.kubectl('set', 'image', 'deployment/web', 'web=web:3');
+      if (hold === 'always') await until('web:3 rolls past Serin', () => rolled('web:3'));
+      await worker.reconcile();
+      expect(await isPaused()).toBe(true);
+      expect(await routesOf(stage.kube)).toMatch(/^stable 100.*, pinned$/);
+      expect(await shareOfNew(stage.kube, 'web:3')).toBe(0);
+      if (hold === 'by policy') expect(await rolled('web:3')).toBe(false);
+      const status = async () => (await worker.release()).status;
+      expect((await status())?.history).toMatchObject([{ outcome: expect.stringMatching(/Superseded|Promoted/) }]);
+      await becomes('it is judged at 25 %', async () => {
+        const { weight, step } = (await status()) ?? {};
+        return weight === 25 && step?.waitingFor === 'judge';
+      });
+      expect(await shareOfNew(stage.kube, 'web:3')).toBeCloseTo(0.25);
+      await judged('Pass')(stage, worker);
+      await becomes('all is web:3', async () => (await endOf(stage)) === 'Promoted: stable 100; 4 × web:3');
+    });
 
     test('an autoscaler scales the Deployment while it is held, and the canary follows its share', async () => {
       const { seen, settled, ...rest } = await scene([...inPlaceObjects(inPlaceSpec), AUTOSCALER]);

@@ -1,6 +1,8 @@
 /** The workload changed under a release that is under way: a newer revision, the old one back, or another stable. */
 import { isFollowingSteps, isUnderWay, type Rule } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, write } from '../transitions.ts';
+import { isPastReturn } from './in-place.ts';
+import { promoted } from './promotion.ts';
 
 /** Traffic goes to 0 before anything else starts; what was under way is not remembered as rejected. */
 export const supersede: Rule = (s) => {
@@ -8,6 +10,8 @@ export const supersede: Rule = (s) => {
   const present = s.workload.canary?.revision;
   const { canary } = s.status.revision;
   if (present === canary) return undefined;
+  // It passed, and is what users get by now: the next one is compared with it.
+  if (isPastReturn(s) && s.workload.stable.revision === canary) return write(s, promoted(s), 'promoted', NOT_ROUTED);
   const message =
     present === undefined || present === s.status.pair?.idleRevision
       ? `Revision ${canary ?? ''} was taken back before it was judged.`

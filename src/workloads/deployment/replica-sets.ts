@@ -26,22 +26,29 @@ export const hashOf = (set: KubeObject | undefined): string | undefined =>
 const readyOf = (set: KubeObject): number => numberAt(set, 'status', 'readyReplicas') ?? 0;
 
 /**
- * The ReplicaSet that users get: of the known stable revision while it has pods, and at least half as many ready ones as another
- * that was not rejected (somebody rolled past Serin); else the one with most; else, with no pods anywhere, that of the known
- * revision again (scaled to zero).
+ * The ReplicaSet that users get: of the known stable revision; else of another that was not rejected, that of the template as it stands
+ * last, because nobody may have judged it. Each counts while it has at least half as many ready pods as those after it (somebody rolled
+ * past Serin). Else the one with most; else, with no pods anywhere, that of the known revision again (scaled to zero).
  */
 export function stableSetOf(
   sets: readonly KubeObject[],
   known: { readonly stable?: string; readonly rejected: readonly string[] } | undefined,
+  target: string,
 ): KubeObject | undefined {
   const isKnown = (set: KubeObject): boolean => revisionOfSet(set) === known?.stable;
-  const most = (among: readonly KubeObject[]): KubeObject | undefined =>
-    among.filter((set) => podsOf(set) > 0).toSorted((a, b) => readyOf(b) - readyOf(a) || podsOf(b) - podsOf(a))[0];
-  const stable = most(sets.filter(isKnown));
-  const other = most(sets.filter((set) => !isKnown(set) && !known?.rejected.includes(revisionOfSet(set))));
-  if (stable !== undefined && (other === undefined || 2 * readyOf(stable) >= readyOf(other))) return stable;
-  return other ?? most(sets) ?? sets.find(isKnown);
+  const isTarget = (set: KubeObject): boolean => revisionOfSet(set) === target;
+  const others = sets.filter((set) => !isKnown(set) && !known?.rejected.includes(revisionOfSet(set)));
+  const ranked = [sets.filter(isKnown), others.filter((set) => !isTarget(set)), others.filter(isTarget)].flatMap(
+    (among) => mostReady(among) ?? [],
+  );
+  const found = ranked.find((set, index) =>
+    ranked.slice(index + 1).every((later) => 2 * readyOf(set) >= readyOf(later)),
+  );
+  return found ?? mostReady(sets) ?? sets.find(isKnown);
 }
+
+const mostReady = (among: readonly KubeObject[]): KubeObject | undefined =>
+  among.filter((set) => podsOf(set) > 0).toSorted((a, b) => readyOf(b) - readyOf(a) || podsOf(b) - podsOf(a))[0];
 
 /** Of the template exactly as it stands: a restart is another one. */
 export function isExactly(set: KubeObject, deployment: KubeObject): boolean {

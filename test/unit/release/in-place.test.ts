@@ -1,0 +1,114 @@
+/** One Deployment in the middle of its own rollout, when another template comes: whose release it is then, and what users get. */
+import { expect, test } from 'vitest';
+import type { ReleaseSpec, ReleaseStatus } from '../../../src/api/release.ts';
+import { nextAction } from '../../../src/release/decide.ts';
+import type { ArmState, Observed } from '../../../src/release/observed.ts';
+import { inPlaceSpec, inPlaceSwitchSpec } from '../../support/deployment-cluster.ts';
+
+const NOW = '2026-01-01T00:00:00.000Z';
+
+function arm(workload: string, revision: string): ArmState {
+  return { workload, revision, podLabels: {}, desiredReplicas: 4, readyReplicas: 3, isSettled: false, pods: [] };
+}
+
+/** `old` was stable, `passed` rolls out, and now the Deployment's template is `next`. */
+function rolling(spec: ReleaseSpec, most: string, next: string): Observed {
+  const status: ReleaseStatus = {
+    phase: 'Promoting',
+    reason: 'RollingOut',
+    rolling: true,
+    revision: { stable: 'old', canary: 'passed', rejected: [] },
+    attempt: 1,
+    weight: spec.strategy?.blueGreen === undefined ? 50 : 100,
+    step: { index: 4, of: 4, since: NOW, waitingFor: 'pods' },
+    taken: { workload: { deployment: 'web' }, traffic: { router: 'istio' } },
+    conditions: [],
+  };
+  const stable = arm('web', most);
+  const canary = arm('web-canary', next);
+  return {
+    release: {
+      apiVersion: 'serin.dev/v1alpha1',
+      kind: 'Release',
+      metadata: {
+        name: 'web',
+        namespace: 'shop',
+        uid: 'u',
+        resourceVersion: '1',
+        generation: 1,
+        finalizers: ['serin.dev/traffic'],
+      },
+      spec,
+      status,
+    },
+    workload: {
+      kind: 'workload',
+      stable,
+      ...(next === most ? {} : { canary }),
+      isAutoscaled: false,
+      inPlace: {
+        idleCanary: canary,
+        revision: next,
+        isClaimed: true,
+        isHeldByPolicy: false,
+        isHeld: false,
+        isPausedByPerson: false,
+        isUniform: false,
+        isRolledOut: false,
+        canaryPods: 0,
+        strayPods: 2,
+        isHandedBack: false,
+      },
+    },
+    traffic: { kind: 'traffic', canaryWeight: 0, drift: [] },
+    isTrafficWritten: true,
+    isTrafficRestored: false,
+    isWorkloadRestored: true,
+    canScale: false,
+    snapshot: { workload: { deployment: 'web' }, traffic: { router: 'istio' } },
+    nowMs: Date.parse(NOW),
+  };
+}
+
+test.each<{ name: string; most: string; next: string; becomes: object }>([
+  {
+    name: 'users get the old pods still: it is given up, and no fault of the one that passed',
+    most: 'old',
+    next: 'next',
+    becomes: { phase: 'Aborting', reason: 'Superseded', weight: 0, revision: { stable: 'old', rejected: [] } },
+  },
+  {
+    name: 'users get what passed: that is promoted, and the next one is compared with it',
+    most: 'passed',
+    next: 'next',
+    becomes: { phase: 'Promoted', weight: 0, revision: { stable: 'passed', previousStable: 'old' } },
+  },
+  {
+    name: 'the old image comes back while users get it: nothing is left to release',
+    most: 'old',
+    next: 'old',
+    becomes: { phase: 'Aborting', reason: 'Superseded', weight: 0 },
+  },
+  {
+    name: 'the old image comes back while users get what passed: promoted, and then it goes back',
+    most: 'passed',
+    next: 'old',
+    becomes: { phase: 'Promoted', revision: { stable: 'passed', previousStable: 'old' } },
+  },
+  {
+    name: 'it rolled past Serin: given up, as nobody judged what users get',
+    most: 'next',
+    next: 'next',
+    becomes: { phase: 'Aborting', reason: 'Superseded', weight: 0 },
+  },
+])('$name', ({ most, next, becomes }) => {
+  for (const spec of [inPlaceSpec, inPlaceSwitchSpec]) {
+    const action = nextAction(rolling(spec, most, next));
+    expect(action).toMatchObject({ kind: 'writeStatus', status: becomes });
+    if (action.kind !== 'writeStatus') continue;
+    expect(action.status.rolling).toBeUndefined();
+    expect(action.status.conditions).toContainEqual(
+      expect.objectContaining({ type: 'TrafficRouted', status: 'False' }),
+    );
+  }
+});
