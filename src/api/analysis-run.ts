@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { AGE, type KindDefinition } from './kind.ts';
-import { MetricResultSchema, ResolvedMeasure, SecretArgument } from './measure.ts';
+import { MetricResultSchema, ResolvedMeasure, runSummary, SecretArgument } from './measure.ts';
 import { type ObjectMeta, TYPES } from './meta.ts';
 import { MetricQuerySpec } from './metric-query.ts';
 import { literals, name, opaque, rules, text, time, weight } from './schema.ts';
@@ -169,6 +169,12 @@ export const AnalysisRunStatus = Type.Object(
         'x-kubernetes-list-type': 'atomic',
         description: 'What providers measured, as in Argo Rollouts. Written by the measuring job only.',
       }),
+    ),
+    runSummary: Type.Optional(
+      runSummary('Metrics with a provider that decide, by how they ended, as Argo Rollouts counts them.'),
+    ),
+    dryRunSummary: Type.Optional(
+      runSummary('Metrics that run dry, by how they would have ended; absent where there are none.'),
     ),
   },
   { description: 'Written by the analysis job, what was measured by the measuring job.' },

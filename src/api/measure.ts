@@ -103,6 +103,19 @@ const metadata = Type.Optional(
   }),
 );
 
+/** `runSummary` and `dryRunSummary`: metrics, not measurements. */
+export const runSummary = (description: string) =>
+  Type.Object(
+    {
+      count: counter('All of them, also those that have not ended.'),
+      successful: counter('Ended without exceeding a limit.'),
+      failed: counter('Exceeded the limit of failures.'),
+      inconclusive: counter('Exceeded the limit of inconclusive measurements.'),
+      error: counter('Exceeded the limit of Errors in a row.'),
+    },
+    { description },
+  );
+
 /** One entry of `status.metricResults`, in Argo's words. */
 export const MetricResultSchema = Type.Object({
   name: text('Name of the metric.', 253),

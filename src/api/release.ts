@@ -659,6 +659,7 @@ export const ReleaseStatus = Type.Object(
           reason: Type.Optional(text('Why, in CamelCase.', 128)),
           says: Type.Optional(text('Why, in a sentence.', 2048)),
           intervalEnd: Type.Optional(time('End of the newest interval in it.')),
+          run: Type.Optional(text('Name of the AnalysisRun that says so: the release’s own, or that of a step.', 253)),
         },
         { description: 'What the evidence says of this revision at this step.' },
       ),

@@ -1,6 +1,8 @@
 /** `serin explain`: why a verdict is what it is, with numbers, the intervals that tipped it, and queries for Prometheus. */
 import type { Command } from 'commander';
+import type { AnalysisRun } from '../api/analysis-run.ts';
 import { SerinError } from '../errors.ts';
+import type { Siblings } from './explain/explanation.ts';
 import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
 
 interface ExplainFlags extends ConnectionFlags {
@@ -12,9 +14,9 @@ interface ExplainFlags extends ConnectionFlags {
 
 async function explain(name: string | undefined, flags: ExplainFlags): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
-  const run = await find(name, flags);
+  const { run, siblings } = await find(name, flags);
   const { explainRun } = await import('./explain/explanation.ts');
-  const explanation = explainRun(run);
+  const explanation = explainRun(run, siblings);
   if (output === 'json') {
     process.stdout.write(`${JSON.stringify(explanation, null, 2)}\n`);
     return;
@@ -25,8 +27,11 @@ async function explain(name: string | undefined, flags: ExplainFlags): Promise<v
   process.stdout.write(`${renderExplanation(explanation, options)}\n`);
 }
 
-async function find(name: string | undefined, flags: ExplainFlags) {
-  const { runInCluster, runInText } = await import('./explain/find-run.ts');
+async function find(
+  name: string | undefined,
+  flags: ExplainFlags,
+): Promise<{ readonly run: AnalysisRun; readonly siblings?: Siblings }> {
+  const { runInCluster, runInText, siblingsOf } = await import('./explain/find-run.ts');
   if (flags.filename === undefined) {
     if (name === undefined) {
       throw new SerinError(
@@ -34,7 +39,9 @@ async function find(name: string | undefined, flags: ExplainFlags) {
         'Nothing says which run is meant. Name an AnalysisRun or a Release, or give -f FILE.',
       );
     }
-    return runInCluster(await connect(flags), name);
+    const connection = await connect(flags);
+    const run = await runInCluster(connection, name);
+    return { run, siblings: await siblingsOf(connection, run) };
   }
   const { readInput } = await import('./analyze/flags.ts');
   const { parseAllDocuments } = await import('yaml');
@@ -47,12 +54,13 @@ async function find(name: string | undefined, flags: ExplainFlags) {
       `${flags.filename} is no YAML: ${problem.message.split('\n')[0] ?? ''} Correct it there.`,
     );
   }
-  return runInText(
+  const run = runInText(
     text,
     flags.filename,
     documents.map((document): unknown => document.toJS()),
     name,
   );
+  return { run };
 }
 
 export function register(program: Command): void {
@@ -68,7 +76,8 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-RUN is the name of an AnalysisRun, or of a Release: then its newest run is explained.
+RUN is the name of an AnalysisRun, or of a Release: then the run that decided is explained, or is to decide: that of the whole
+release, or that of a step with an analysis of its own (also before and after a switch). The others are named.
 
 Examples:
   serin explain web -n shop

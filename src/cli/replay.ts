@@ -103,7 +103,7 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-RUN is the name of an AnalysisRun, or of a Release: then its newest run is replayed. Prometheus must still have its samples.
+RUN is the name of an AnalysisRun, or of a Release: then the run that decided is replayed. Prometheus must still have its samples.
 Exits with 0 if the run ends as it did, with 5 if not. Scrapes that came late, and restarts, which runs do not keep, may make
 single intervals differ; they are named.
 

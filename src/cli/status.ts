@@ -13,9 +13,14 @@ interface StatusFlags extends ConnectionFlags {
 }
 
 const HEADER = ['NAME', 'PHASE', 'WEIGHT', 'STEP', 'VERDICT', 'REASON', 'AGE'];
-const WIDE = ['STABLE', 'CANARY', 'ODDS', 'MESSAGE'];
+const WIDE = ['STABLE', 'CANARY', 'ODDS', 'RUN', 'MESSAGE'];
 
-/** One row per release; `wide` adds revisions, odds and the sentence. */
+/** The run whose verdict is shown; before there is one, the one that is judging. */
+export function decidingRun(status: Release['status']): string | undefined {
+  return status?.verdict?.run ?? status?.stepRuns?.at(-1) ?? status?.analysisRun;
+}
+
+/** One row per release; `wide` adds revisions, odds, which run decided and the sentence. */
 export function statusTable(
   releases: readonly Release[],
   nowMs: number,
@@ -37,6 +42,7 @@ export function statusTable(
       status?.revision.stable ?? '',
       status?.revision.canary ?? '',
       status?.verdict?.odds ?? '',
+      decidingRun(status) ?? '',
       status?.message ?? '',
     ];
     return [...(options.namespaces ? [release.metadata.namespace] : []), ...cells, ...(options.wide ? wide : [])];

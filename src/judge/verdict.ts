@@ -114,4 +114,6 @@ export interface StepVerdict {
   /** End of the interval at which the abort line was crossed, ms since the epoch. */
   readonly failedAtMs?: number;
   readonly metrics: readonly MetricVerdict[];
+  /** Name of the AnalysisRun that says so; known to who reads it there. */
+  readonly run?: string;
 }

@@ -98,14 +98,14 @@ function acceptedVerdict(
   name: string | undefined,
 ): StepVerdict | undefined {
   const verdict = run?.verdict;
-  if (verdict === undefined || run?.name !== name || status.step === undefined) return undefined;
+  if (run === undefined || verdict === undefined || run.name !== name || status.step === undefined) return undefined;
   const isThisOne =
     verdict.revision === status.revision.canary &&
     verdict.attempt === status.attempt &&
     verdict.step === status.step.index &&
     verdict.weight === status.weight;
   return isThisOne && (verdict.intervalEndMs > Date.parse(status.step.since) || isBlindOnly(verdict))
-    ? verdict
+    ? { ...verdict, run: run.name }
     : undefined;
 }
 

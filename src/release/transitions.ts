@@ -333,7 +333,10 @@ export function shownVerdict({ status, verdict, observed }: Situation): Pick<Sta
   if (verdict === undefined) return status.verdict === undefined ? {} : { verdict: status.verdict };
   const next = verdictShown(verdict);
   const shown = status.verdict;
-  const isSame = shown?.outcome === next.outcome && shown.reason === next.reason && shown.metric === next.metric;
+  // A server with older definitions keeps no `run`; that must not make it write at every look.
+  const isOfRun = shown?.run === undefined || shown.run === next.run;
+  const isSame =
+    isOfRun && shown?.outcome === next.outcome && shown.reason === next.reason && shown.metric === next.metric;
   const ageMs = verdict.intervalEndMs - Date.parse(shown?.intervalEnd ?? '1970-01-01T00:00:00Z');
   const jitterMs = Number.parseInt(observed.release.metadata.uid.slice(0, 4), 16) % 10_000 || 0;
   return { verdict: isSame && ageMs < REFRESH_MS + jitterMs ? shown : next };
@@ -348,6 +351,7 @@ export function verdictShown(verdict: StepVerdict): NonNullable<StatusDraft['ver
     reason: verdict.reason,
     says: verdict.says.slice(0, 2048),
     intervalEnd: new Date(verdict.intervalEndMs).toISOString(),
+    ...(verdict.run === undefined ? {} : { run: verdict.run }),
   };
 }
 

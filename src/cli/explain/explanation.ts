@@ -37,6 +37,21 @@ export interface ExplainedMetric {
   readonly questions: readonly Question[];
 }
 
+/** Runs beside the one that is explained: those of other steps, or the whole release's. */
+export interface Siblings {
+  /** The run that the Release's verdict is of, and the run of the whole release. */
+  readonly decided?: string;
+  readonly whole?: string;
+  /** Oldest first. */
+  readonly others: readonly {
+    readonly name: string;
+    readonly startedAt: string;
+    readonly phase: string;
+    readonly outcome?: string;
+    readonly says?: string;
+  }[];
+}
+
 export interface Explanation {
   readonly run: string;
   readonly namespace: string;
@@ -53,9 +68,11 @@ export interface Explanation {
   readonly measured: readonly MeasuredMetric[];
   /** The queries of the newest poll, word for word. */
   readonly asked: readonly string[];
+  /** From the cluster only. */
+  readonly siblings?: Siblings;
 }
 
-export function explainRun(run: AnalysisRun): Explanation {
+export function explainRun(run: AnalysisRun, siblings?: Siblings): Explanation {
   const { spec, status, metadata } = run;
   const verdict = readVerdict(status?.verdict);
   const startedAtMs = Date.parse(spec.startedAt);
@@ -88,6 +105,7 @@ export function explainRun(run: AnalysisRun): Explanation {
     }),
     measured: measuredOf(run, lastMs),
     asked: status?.queries ?? [],
+    ...(siblings === undefined ? {} : { siblings }),
   };
 }
 

@@ -22,6 +22,7 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
   const { verdict, metrics, measured } = explanation;
   return [
     headOf(explanation),
+    ...siblingLines(explanation),
     '',
     ...(verdict === undefined
       ? [explanation.message ?? 'Nothing was judged yet: no interval has data of both sides.']
@@ -40,6 +41,22 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
 function headOf({ namespace, run, release, revision, attempt, phase, startedAtMs }: Explanation): string {
   const tries = attempt === 1 ? '' : `, attempt ${attempt}`;
   return `${namespace}/${run}: ${phase}. Release ${release}, revision ${revision}${tries}, since ${clock(startedAtMs)}.`;
+}
+
+/** Which run decided, and what the others say. */
+function siblingLines({ run, siblings }: Explanation): readonly string[] {
+  if (siblings === undefined) return [];
+  const { decided, whole, others } = siblings;
+  if (others.length === 0 && decided !== run) return [];
+  const kind = (name: string): string => (name === whole ? 'the whole release' : 'a step with an analysis of its own');
+  const own = decided === run ? `It decided (${kind(run)}).` : `It is of ${kind(run)}; ${decided ?? 'none'} decided.`;
+  return [
+    own,
+    ...others.map(
+      ({ name, phase, outcome, says }) =>
+        `Beside it ${name} (${kind(name)}): ${outcome ?? phase}${says === undefined ? '' : `; ${says.slice(0, 200)}`}`,
+    ),
+  ];
 }
 
 function verdictLines({ verdict, rule, startedAtMs }: Explanation): readonly string[] {

@@ -9,7 +9,7 @@ import { FIELD_MANAGERS, type JsonPatchOperation, type KubeObject, type ObjectRe
 import { SerinError } from '../../errors.ts';
 import { isCompleted, type MetricResult } from '../../judge/argo/measure.ts';
 import { recordMeasurement } from '../../judge/argo/record.ts';
-import { assessRun, isTerminating } from '../../judge/argo/run-phase.ts';
+import { type AssessedRun, assessRun, isTerminating } from '../../judge/argo/run-phase.ts';
 import { dueMeasurements, type MeasureTask, nextStartMs } from '../../judge/argo/schedule.ts';
 import type { KubeClient } from '../../kube/port.ts';
 import type { Log } from '../../logger.ts';
@@ -69,9 +69,10 @@ async function look(
   });
   if (isOver && tasks.length === 0) return 'done';
   const taken = tasks.length === 0 ? before : await takeAll(deps, run, tasks, before, signal);
-  const results = fitted(assessRun(measures, taken, isOver).results);
+  const assessed = assessRun(measures, taken, isOver);
+  const results = fitted(assessed.results);
   if (!sameJson(results, before)) {
-    const written = await write(deps, ref, run, results, signal);
+    const written = await write(deps, ref, run, { ...assessed, results }, signal);
     if (written === 'lost') return LEAST_WAIT_MS;
     if (written === undefined) return 'done';
     return written;
@@ -122,13 +123,13 @@ async function write(
   { kube }: MeasuringDeps,
   ref: ObjectRef,
   first: AnalysisRun,
-  results: readonly MetricResult[],
+  assessed: AssessedRun,
   signal: AbortSignal,
 ): Promise<AnalysisRun | 'lost' | undefined> {
   let run = first;
   for (let conflicts = 0; ; conflicts++) {
     try {
-      const operations = operationsOf(run, results);
+      const operations = operationsOf(run, assessed);
       const patch = { kind: 'json', target: ref, subresource: 'status', operations } as const;
       return parseRun(await kube.patch({ ...patch, fieldManager: FIELD_MANAGERS.measurements }, signal));
     } catch (thrown) {
@@ -146,16 +147,25 @@ async function write(
 /** Where nothing was measured before there is nothing to hold it against but the version. */
 function operationsOf(
   { metadata, status }: AnalysisRun,
-  results: readonly MetricResult[],
+  { results, runSummary, dryRunSummary }: AssessedRun,
 ): readonly JsonPatchOperation[] {
+  // As in Argo, without metrics that run dry there is no summary of them.
+  const summaries = { runSummary, ...(dryRunSummary.count === 0 ? {} : { dryRunSummary }) };
   const version = { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion } as const;
   const uid = { op: 'test', path: '/metadata/uid', value: metadata.uid } as const;
   if (status === undefined) {
-    return [version, uid, { op: 'add', path: '/status', value: { phase: 'Running', metricResults: results } }];
+    return [
+      version,
+      uid,
+      { op: 'add', path: '/status', value: { phase: 'Running', metricResults: results, ...summaries } },
+    ];
   }
   const path = '/status/metricResults';
-  if (status.metricResults === undefined) return [version, uid, { op: 'add', path, value: results }];
-  return [uid, { op: 'test', path, value: status.metricResults }, { op: 'replace', path, value: results }];
+  const sums = Object.entries(summaries).map(
+    ([name, value]) => ({ op: 'add', path: `/status/${name}`, value: { ...value } }) as const,
+  );
+  if (status.metricResults === undefined) return [version, uid, { op: 'add', path, value: results }, ...sums];
+  return [uid, { op: 'test', path, value: status.metricResults }, { op: 'replace', path, value: results }, ...sums];
 }
 
 /** Until the next measurement; `undefined` when none will follow. */

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import { explainRun } from '../../../src/cli/explain/explanation.ts';
-import { runInCluster, runInText } from '../../../src/cli/explain/find-run.ts';
+import { runInCluster, runInText, siblingsOf } from '../../../src/cli/explain/find-run.ts';
 import { renderExplanation } from '../../../src/cli/explain/render.ts';
 import { statusPatch } from '../../../src/controller/analysis/status.ts';
 import { observe, openEvidence } from '../../../src/judge/evidence.ts';
@@ -10,7 +10,7 @@ import { judgeStep } from '../../../src/judge/judge-step.ts';
 import type { Observation } from '../../../src/judge/observation.ts';
 import { parseQuery } from '../../../src/cli/lint/promql.ts';
 import { createMemoryKube } from '../../support/memory-kube.ts';
-import type { KubeObject } from '../../../src/api/meta.ts';
+import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import { labRun } from '../../support/library.ts';
 import { seeded } from '../../support/random.ts';
 import { histogram, proportion } from '../judge/traffic.ts';
@@ -179,6 +179,64 @@ describe('in a cluster', () => {
     }) as unknown as KubeObject;
   kube.put(release('web', { analysisRun: 'web-abc-1' }));
   kube.put(release('idle', {}));
+
+  const other = (name: string, over: object, status: object): AnalysisRun =>
+    ({
+      ...fresh,
+      metadata: { ...fresh.metadata, name },
+      spec: { ...spec, ...over },
+      status: { phase: 'Running', ...status },
+    }) as AnalysisRun;
+  const stepRun = other(
+    'web-abc-1-3-1a2b3',
+    { startedAt: '2026-11-21T09:10:00Z' },
+    { verdict: { outcome: 'Fail', odds: 40, metrics: [] } },
+  );
+  for (const run of [
+    stepRun,
+    other('web-abc-2', { attempt: 2 }, {}),
+    other('else', { release: { name: 'x', uid: 'x' } }, {}),
+  ])
+    kube.put(run as unknown as KubeObject);
+  const stepped = release(spec.release.name, {
+    analysisRun: 'web-abc-1',
+    stepRuns: ['web-abc-1-3-1a2b3'],
+    verdict: { outcome: 'Fail', run: 'web-abc-1-3-1a2b3' },
+  });
+  kube.put({ ...stepped, metadata: { ...stepped.metadata, name: 'stepped' } });
+  kube.put(release('before', { analysisRun: 'web-abc-1', stepRuns: ['gone', 'web-abc-1-3-1a2b3'] }));
+  kube.put(
+    release('after', {
+      analysisRun: 'web-abc-1',
+      verdict: { outcome: 'Fail', run: 'web-abc-1' },
+      stepRuns: ['web-abc-1-3-1a2b3'],
+    }),
+  );
+
+  test.each([
+    { name: 'stepped', what: 'the run of the step that decided', found: 'web-abc-1-3-1a2b3' },
+    { name: 'before', what: 'the newest run of a step, while none has decided', found: 'web-abc-1-3-1a2b3' },
+    { name: 'after', what: 'the run of the whole release, where it decided though a step has one', found: 'web-abc-1' },
+  ])('of a Release $what is explained', async ({ name, found }) => {
+    expect((await runInCluster(connection, name)).metadata.name).toBe(found);
+  });
+
+  test('the other runs of the same attempt are named, and which decided', async () => {
+    const own = createMemoryKube();
+    own.put(stepped);
+    const ref = { type: TYPES.release, namespace: 'shop', name: spec.release.name };
+    const owned = { name: spec.release.name, uid: (await own.get(ref))?.metadata.uid ?? '' };
+    const of = (run: AnalysisRun): AnalysisRun => ({ ...run, spec: { ...run.spec, release: owned } });
+    for (const run of [fresh, stepRun, other('web-abc-2', { attempt: 2 }, {})])
+      own.put(of(run) as unknown as KubeObject);
+    const siblings = await siblingsOf({ kube: own }, of(stepRun));
+    expect(siblings.others.map(({ name }) => name)).toEqual(['web-abc-1']);
+    const text = renderExplanation(explainRun(stepRun, siblings), { hasAsked: false });
+    expect(text).toContain('It decided (a step with an analysis of its own).');
+    expect(text).toContain('Beside it web-abc-1 (the whole release): Running');
+    const whole = renderExplanation(explainRun(fresh, await siblingsOf({ kube: own }, of(fresh))), { hasAsked: false });
+    expect(whole).toContain('It is of the whole release; web-abc-1-3-1a2b3 decided.');
+  });
 
   test.each(['web-abc-1', 'web'])('%s is found', async (name) => {
     expect((await runInCluster(connection, name)).metadata.name).toBe('web-abc-1');

@@ -168,6 +168,25 @@ describe('a metric', () => {
     expect(await seen(lab)).toMatchObject([{ phase: 'Failed', dryRun: true }, { phase: 'Running' }]);
   });
 
+  test('is counted in the summaries of the run by how it ended, dry ones apart', async () => {
+    const none = { count: 0, successful: 0, failed: 0, inconclusive: 0, error: 0 };
+    const lab = startLab([web('good'), web('slow', { count: 2, intervalMs: 60_000 }), web('dry', { isDryRun: true })]);
+    lab.answer = ({ metric }) => number(metric === 'dry' ? 0 : 1);
+    await lab.measure();
+    const first = (await runOf(lab)).status;
+    expect(first?.runSummary).toEqual({ ...none, count: 2, successful: 1 });
+    expect(first?.dryRunSummary).toEqual({ ...none, count: 1, failed: 1 });
+    lab.answer = () => number(0);
+    await lab.clock.advance(61_000);
+    await lab.measure();
+    expect((await runOf(lab)).status?.runSummary).toEqual({ ...none, count: 2, successful: 1, failed: 1 });
+    const plain = startLab([web('bad')]);
+    plain.answer = () => number(0);
+    await plain.measure();
+    expect((await runOf(plain)).status?.runSummary).toEqual({ ...none, count: 1, failed: 1 });
+    expect((await runOf(plain)).status?.dryRunSummary).toBeUndefined();
+  });
+
   test.for<{ shown: string; measured: Measured; condition: string; real: number }>([
     { shown: '0', measured: { kind: 'number', value: 0 }, condition: 'result > 5', real: 1 },
     { shown: 'NaN', measured: { kind: 'number', value: Number.NaN }, condition: 'result > 5', real: 0 },
