@@ -7,6 +7,7 @@ import { type ResourceNeed, TYPES } from '../api/meta.ts';
 import { isGateOrder } from '../release/gated/orders.ts';
 import { patchesFor } from './kruise/patches.ts';
 import { findRollout, stateOf } from './kruise/state.ts';
+import { ownersOf } from './kruise/workload.ts';
 import type { WorkloadAdapter } from './port.ts';
 
 /** A new version is taken back by the workload's own template. */
@@ -52,6 +53,11 @@ export const kruiseRollout: WorkloadAdapter = {
       { kind: 'object', ref: { type: TYPES.kruiseRollout, namespace, name } },
       ...KINDS.map((type) => ({ kind: 'all' as const, type, namespace })),
     ];
+  },
+
+  owners({ namespace, spec, objects }) {
+    const rollout = objects.find(TYPES.kruiseRollout, namespace, spec.workload.kruiseRollout?.name ?? '');
+    return rollout === undefined ? [] : ownersOf(rollout, objects).flatMap(({ metadata }) => metadata.uid ?? []);
   },
 
   read(input) {

@@ -34,6 +34,11 @@ export interface WorkloadAdapter {
   readonly name: 'pair' | 'deployment' | 'argoRollout' | 'kruiseRollout';
   readonly needs: readonly ResourceNeed[];
   queries(input: Pick<WorkloadInput, 'namespace' | 'spec' | 'status'>): readonly ObjectQuery[];
+  /**
+   * Uids of the objects that own the ReplicaSets and pods it reads, so that they are found by owner and not among all of a namespace.
+   * Absent: the objects that `queries` names.
+   */
+  owners?(input: Pick<WorkloadInput, 'namespace' | 'spec' | 'objects'>): readonly string[];
   read(input: WorkloadInput): WorkloadState | Finding;
   /** What must be remembered in `status.taken` before the first write, so that it can be given back exactly. */
   snapshot(input: WorkloadInput): TakenState['workload'];

@@ -111,15 +111,19 @@ function objectsFor(
   adapter: WorkloadAdapter,
   input: Parameters<WorkloadAdapter['queries']>[0],
 ): ObjectSet {
-  const uids = adapter.queries(input).flatMap((query) => {
-    if (query.kind !== 'object') return [];
-    const uid = stringAt(cache.get(query.ref), 'metadata', 'uid');
-    return uid === undefined ? [] : [uid];
-  });
+  const find: ObjectSet['find'] = (type, namespace, name) => cache.get({ type, namespace, name });
+  const named = (): readonly string[] =>
+    adapter.queries(input).flatMap((query) => {
+      if (query.kind !== 'object') return [];
+      const uid = stringAt(cache.get(query.ref), 'metadata', 'uid');
+      return uid === undefined ? [] : [uid];
+    });
+  const all: ObjectSet['all'] = (type, namespace) => cache.list(type, namespace);
+  const uids = adapter.owners?.({ ...input, objects: { find, all } }) ?? named();
   return {
-    find: (type, namespace, name) => cache.get({ type, namespace, name }),
+    find,
     all: (type, namespace) => {
-      if (type.kind !== TYPES.replicaSet.kind && type.kind !== TYPES.pod.kind) return cache.list(type, namespace);
+      if (type.kind !== TYPES.replicaSet.kind && type.kind !== TYPES.pod.kind) return all(type, namespace);
       const sets = uids.flatMap((uid) => owned('replicaSet', namespace, uid));
       if (type.kind === TYPES.replicaSet.kind) return sets;
       const owners = [...uids, ...sets.flatMap((set) => set.metadata.uid ?? [])];

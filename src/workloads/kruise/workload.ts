@@ -61,11 +61,8 @@ export function versionsOf(
   objects: ObjectSet,
   knownStable: string | undefined,
 ): Versions | Refusal {
-  const apiVersion = stringAt(rollout, 'spec', 'workloadRef', 'apiVersion') ?? '';
-  const kind = stringAt(rollout, 'spec', 'workloadRef', 'kind') ?? '';
-  const name = stringAt(rollout, 'spec', 'workloadRef', 'name') ?? '';
+  const { apiVersion, kind, name, type } = referenceOf(rollout);
   const { namespace = '' } = rollout.metadata;
-  const type = KINDS.find((each) => each.kind === kind && apiVersion.split('/')[0] === each.group);
   if (type === undefined) {
     return {
       reason: 'InvalidSpec',
@@ -96,6 +93,27 @@ export function versionsOf(
   }
   if (stable.revision !== newest.revision) return { ...found, isInProgress, stable, canary: newest };
   return { ...found, isInProgress, stable };
+}
+
+/** The workload that a Rollout names, as it stands there. */
+function referenceOf(rollout: KubeObject) {
+  const [apiVersion = '', kind = '', name = ''] = ['apiVersion', 'kind', 'name'].map((field) =>
+    stringAt(rollout, 'spec', 'workloadRef', field),
+  );
+  const type = KINDS.find((each) => each.kind === kind && apiVersion.split('/')[0] === each.group);
+  return { apiVersion, kind, name, type };
+}
+
+/** The workload, and Deployments of canaries beside it: whose ReplicaSets and pods a Rollout is about. */
+export function ownersOf(rollout: KubeObject, objects: ObjectSet): readonly KubeObject[] {
+  const { name, type } = referenceOf(rollout);
+  const { namespace = '' } = rollout.metadata;
+  const workload = type === undefined ? undefined : objects.find(type, namespace, name);
+  if (workload === undefined) return [];
+  const beside = objects
+    .all(TYPES.deployment, namespace)
+    .filter(({ metadata }) => metadata.labels?.[CANARY_OF] === name);
+  return [workload, ...beside];
 }
 
 /** Only a rollout that is through, or never began, has none. */

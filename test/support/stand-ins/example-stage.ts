@@ -6,9 +6,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { at, fieldsAt } from '../../../src/api/fields.ts';
-import { ANNOTATIONS, type KubeObject, type ResourceType, TYPES } from '../../../src/api/meta.ts';
+import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
+import { ANNOTATIONS, type KubeObject, type ObjectRef, type ResourceType, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseStatus } from '../../../src/api/release.ts';
+import { createPodReader } from '../../../src/controller/analysis/pods.ts';
 import type { KubeClient } from '../../../src/kube/port.ts';
+import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
+import { objectSet } from '../objects.ts';
 import { createMemoryKube, type MemoryKube } from '../memory-kube.ts';
 import { type ReleaseCluster, releaseCluster } from '../release-cluster.ts';
 import { lookAtRollouts } from './argo.ts';
@@ -44,6 +48,8 @@ export interface ExampleStage {
   /** What users own, without the pod template: by kind and name. */
   users(): Promise<Readonly<Record<string, unknown>>>;
   template(): Promise<unknown>;
+  /** How many pods the analysis counts for each side, once the canary is judged. */
+  judgedPods(): Promise<{ readonly stable: number; readonly canary: number }>;
 }
 
 /** Objects that `example` leaves to others come from `besides`, another example of the same folder. */
@@ -116,6 +122,23 @@ export async function stagedExample(controller: Controller, example: string, bes
           await annotated((revision) => ({ [ANNOTATIONS.request]: `promote/${revision}/${round}` }));
       }
       throw new Error(`${example}: no end; ${JSON.stringify(await rest())}`);
+    },
+    judgedPods: async () => {
+      for (let round = 0; (await rest()).step?.waitingFor !== 'judge'; round++) {
+        if (round > 5) throw new Error(`${example}: is not judged; ${JSON.stringify(await rest())}`);
+        await annotated((revision) => ({ [ANNOTATIONS.request]: `promote/${revision}/${round}` }));
+      }
+      const release = await worker.release();
+      const run = await worker.get(TYPES.analysisRun, release.status?.analysisRun ?? '');
+      const all = await Promise.all(Object.values(TYPES).map(async (type) => (await memory.list(type)).items));
+      const objects = objectSet(all.flat());
+      const cache = {
+        get: ({ type, namespace, name }: ObjectRef) => objects.find(type, namespace ?? '', name),
+        list: (type: ResourceType, namespace?: string) => objects.all(type, namespace ?? ''),
+        subscribe: () => () => undefined,
+      };
+      const read = createPodReader(cache, workloadAdapterOf)(release, (run as unknown as AnalysisRun).spec, nowMs);
+      return { stable: read?.stable.length ?? 0, canary: read?.canary.length ?? 0 };
     },
     users: async () => {
       const kinds = Object.values(TYPES);

@@ -75,6 +75,20 @@ describe('carried out', () => {
   );
 });
 
+/** At the first step that is judged. The whole of the workload is five pods, or ten, or four. */
+test.each([
+  ['argo-rollouts', 'canary', undefined, { stable: 4, canary: 1 }],
+  ['argo-rollouts', 'workload-ref', undefined, { stable: 3, canary: 1 }],
+  ['kruise-rollouts', 'blue-green', undefined, { stable: 5, canary: 5 }],
+  ['kruise-rollouts', 'canary', undefined, { stable: 5, canary: 1 }],
+  ['kruise-rollouts', 'git', 'canary', { stable: 5, canary: 1 }],
+  ['kruise-rollouts', 'partition', undefined, { stable: 9, canary: 1 }],
+] as const)('%s/%s: the analysis knows whose pods are whose', async (controller, name, besides, counts) => {
+  const stage = await stagedExample(controller, name, besides);
+  await stage.deploy('2');
+  expect(await stage.judgedPods()).toEqual(counts);
+});
+
 /** Which pods a Service selects, and which revision was stable, are their controllers' own notes. */
 function withoutTheirs(users: Readonly<Record<string, unknown>>): unknown {
   return Object.fromEntries(
