@@ -242,7 +242,8 @@ function withCanarySubset(object: KubeObject): KubeObject {
   return { ...object, spec: { host, subsets } };
 }
 
-function appOf(stand: Stand, name: string): App {
+/** A Release of this name, with objects that are there. */
+export function appOf(stand: Stand, name: string): App {
   const { sandbox, namespace } = stand;
   const get = (type: ResourceType, each: string) => sandbox.kube.get({ type, namespace, name: each });
   const release = async (): Promise<Release> => {

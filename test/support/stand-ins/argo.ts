@@ -5,8 +5,18 @@
  */
 import { at, type Fields, fieldsAt, labelsAt, listAt, numberAt, sameJson, stringAt } from '../../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import type { KubeClient } from '../../../src/kube/port.ts';
 import { canonicalJson, shortHash } from '../../../src/release/revision.ts';
-import { type Cluster, edited, isAvailable, objectOf, scaled, timeOf, writtenStatus } from './cluster.ts';
+import {
+  type Cluster,
+  controllerLoop,
+  edited,
+  isAvailable,
+  objectOf,
+  scaled,
+  timeOf,
+  writtenStatus,
+} from './cluster.ts';
 
 const HASH = 'rollouts-pod-template-hash';
 
@@ -14,6 +24,14 @@ const HASH = 'rollouts-pod-template-hash';
 export type HashOf = (template: unknown) => string;
 
 const ownHash: HashOf = (template) => shortHash(canonicalJson(template)).slice(0, 10);
+
+/** Looks at every Rollout of a namespace again and again until the signal ends it. */
+export const runArgo = (kube: KubeClient, namespace: string, signal: AbortSignal): Promise<void> =>
+  controllerLoop(
+    async () => (await kube.list(TYPES.argoRollout, { namespace })).items,
+    (rollout, nowMs) => lookAt({ kube, namespace, nowMs, rollout, hashOf: ownHash }),
+    signal,
+  );
 
 /** One look at each Rollout: at most one write of its status. */
 export async function lookAtRollouts(cluster: Cluster, hashOf: HashOf = ownHash): Promise<void> {

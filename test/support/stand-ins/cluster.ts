@@ -10,7 +10,33 @@ export interface Cluster {
   readonly nowMs: number;
 }
 
+const LOOK_EVERY_MS = 100;
 const FIELD_MANAGER = 'rollouts-controller';
+
+/**
+ * Again and again until the signal ends it, each object for itself. Somebody who wrote in between, or something that goes away, is
+ * seen at the next look.
+ */
+export async function controllerLoop(
+  list: () => Promise<readonly KubeObject[]>,
+  look: (object: KubeObject, nowMs: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const tried = async (work: Promise<void>): Promise<void> => {
+    try {
+      await work;
+    } catch (thrown) {
+      if (!signal.aborted && !(thrown instanceof SerinError)) throw thrown;
+    }
+  };
+  while (!signal.aborted) {
+    const looks = list().then(async (objects) => {
+      for (const object of objects) await tried(look(object, Date.now()));
+    });
+    await tried(looks);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
 
 /** Seconds, as Kubernetes writes times. */
 export const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

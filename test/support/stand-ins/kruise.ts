@@ -5,9 +5,20 @@
  */
 import { at, type Fields, fieldsAt, labelsAt, listAt, numberAt, sameJson, stringAt } from '../../../src/api/fields.ts';
 import { type JsonPatchOperation, type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import type { KubeClient } from '../../../src/kube/port.ts';
 import { canonicalJson, shortHash } from '../../../src/release/revision.ts';
 import { isOwnedBy, withoutHash } from '../../../src/workloads/deployment-arm.ts';
-import { changed, type Cluster, edited, isAvailable, objectOf, scaled, timeOf, writtenStatus } from './cluster.ts';
+import {
+  changed,
+  type Cluster,
+  controllerLoop,
+  edited,
+  isAvailable,
+  objectOf,
+  scaled,
+  timeOf,
+  writtenStatus,
+} from './cluster.ts';
 import { setOf } from './memory-pods.ts';
 
 const IN_PROGRESS = 'rollouts.kruise.io/in-progressing';
@@ -17,6 +28,14 @@ const CANARY_OF = 'rollouts.kruise.io/canary-deployment';
 const ADVANCED = 'rollouts.kruise.io/controlled-by-advanced-deployment-controller';
 const POD_HASH = 'pod-template-hash';
 const NEVER_SECONDS = 2_147_483_646;
+
+/** Looks at every Rollout of a namespace again and again until the signal ends it. */
+export const runKruise = (kube: KubeClient, namespace: string, signal: AbortSignal): Promise<void> =>
+  controllerLoop(
+    async () => (await kube.list(TYPES.kruiseRollout, { namespace })).items,
+    (rollout, nowMs) => lookAt({ kube, namespace, nowMs }, rollout),
+    signal,
+  );
 
 /** One look at each Rollout: at most one write of its status. */
 export async function lookAtKruise(cluster: Cluster): Promise<void> {

@@ -1,0 +1,205 @@
+/** An app whose pods a rollout controller moves, with real pods, routes of the mesh, requests, and a Release of it. */
+import { at, fieldsAt } from '../../../src/api/fields.ts';
+import type { KubeObject, ResourceType } from '../../../src/api/meta.ts';
+import { TYPES } from '../../../src/api/meta.ts';
+import { type App, appOf, type Behaviour, HEALTHY, releaseFor, type Stand, until } from '../e2e.ts';
+import { restingHash, throughWebhook } from './kruise.ts';
+
+export type Kind = 'argo canary' | 'argo blue-green' | 'kruise canary';
+
+export interface GatedApp extends App {
+  /** Somebody changes the pod template. */
+  deploy(build: string, behaviour: Behaviour): Promise<void>;
+  get(type: ResourceType, name?: string): Promise<KubeObject>;
+  /** The Rollout as its controller has it. */
+  rollout(): Promise<KubeObject>;
+}
+
+const REPLICAS = 3;
+const ISTIO = 'networking.istio.io/v1';
+
+/** Definitions of both controllers, with any fields and status as a subresource. */
+export function definitions(): readonly KubeObject[] {
+  const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  return [TYPES.argoRollout, TYPES.kruiseRollout].map(({ group, version, kind, plural }) => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: 'rollout' },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec: anything, status: anything } } },
+          subresources: { status: {} },
+        },
+      ],
+    },
+  }));
+}
+
+const behaving = (build: string, behaviour: Behaviour): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries({ ...behaviour, build, version: build }).map(([key, value]) => [`sandbox.serin.dev/${key}`, value]),
+  );
+
+/** What people have in Git. */
+function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeObject[] {
+  const metadata = { name, namespace };
+  const template = {
+    metadata: { labels: { app: name }, annotations: behaving('0', HEALTHY) },
+    spec: {
+      terminationGracePeriodSeconds: 5,
+      containers: [
+        { name: 'app', image: `sandbox.serin.dev/${name}:1`, ports: [{ name: 'http', containerPort: 8080 }] },
+      ],
+    },
+  };
+  const pods = { replicas: REPLICAS, selector: { matchLabels: { app: name } }, template };
+  const service = (called: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: called, namespace },
+    spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+  });
+  const routes = (...hosts: readonly string[]): readonly KubeObject[] => [
+    {
+      apiVersion: ISTIO,
+      kind: 'Gateway',
+      metadata: { name: 'public', namespace },
+      spec: {
+        selector: { istio: 'ingressgateway' },
+        servers: [{ hosts: ['*'], port: { name: 'http', number: 80, protocol: 'HTTP' } }],
+      },
+    },
+    {
+      apiVersion: ISTIO,
+      kind: 'VirtualService',
+      metadata,
+      spec: {
+        hosts: [`${name}.${namespace}.example`],
+        gateways: ['public'],
+        http: [
+          {
+            name: 'main',
+            route: hosts.map((host, index) => ({ destination: { host }, weight: index === 0 ? 100 : 0 })),
+          },
+        ],
+      },
+    },
+  ];
+  const argo = (strategy: object): KubeObject => ({
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata,
+    spec: { ...pods, strategy },
+  });
+  switch (kind) {
+    case 'argo canary':
+      return [
+        service(`${name}-stable`),
+        service(`${name}-canary`),
+        ...routes(`${name}-stable`, `${name}-canary`),
+        argo({
+          canary: {
+            stableService: `${name}-stable`,
+            canaryService: `${name}-canary`,
+            trafficRouting: { istio: { virtualService: { name, routes: ['main'] } } },
+            steps: [{ setWeight: 40 }, { pause: {} }, { setWeight: 60 }, { pause: {} }],
+          },
+        }),
+      ];
+    case 'argo blue-green':
+      return [
+        service(name),
+        service(`${name}-preview`),
+        ...routes(name),
+        argo({ blueGreen: { activeService: name, previewService: `${name}-preview`, autoPromotionEnabled: false } }),
+      ];
+    case 'kruise canary':
+      return [
+        service(name),
+        ...routes(name),
+        { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { team: 'shop' } }, spec: pods },
+        {
+          apiVersion: 'rollouts.kruise.io/v1beta1',
+          kind: 'Rollout',
+          metadata,
+          spec: {
+            workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+            strategy: {
+              canary: {
+                enableExtraWorkloadForCanary: true,
+                trafficRoutings: [
+                  { service: name, customNetworkRefs: [{ apiVersion: ISTIO, kind: 'VirtualService', name }] },
+                ],
+                steps: [
+                  { replicas: '40%', traffic: '40%', pause: {} },
+                  { replicas: '60%', traffic: '60%', pause: {} },
+                ],
+              },
+            },
+          },
+        },
+      ];
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Up, with requests, and a Release that Serin has taken notice of. Its controller must be there. */
+export async function startGated(stand: Stand, kind: Kind, name: string): Promise<GatedApp> {
+  const { sandbox, namespace } = stand;
+  const isKruise = kind === 'kruise canary';
+  const rolloutType = isKruise ? TYPES.kruiseRollout : TYPES.argoRollout;
+  const get = async (type: ResourceType, called = name): Promise<KubeObject> => {
+    const found = await sandbox.kube.get({ type, namespace, name: called });
+    if (found === undefined) throw new Error(`${type.kind} ${called} is gone`);
+    return found;
+  };
+  const rollout = (): Promise<KubeObject> => get(rolloutType);
+  await sandbox.apply(objectsFor(kind, name, namespace));
+  await until(
+    `${name} is at rest`,
+    async () => at(await rollout(), 'status', 'phase') === 'Healthy',
+    () => kind,
+  );
+  await sandbox.startLoad({ name, rps: 80, host: `${name}.${namespace}.example` });
+  const workload = isKruise ? { kruiseRollout: { name } } : { argoRollout: { name } };
+  const spec = { workload, traffic: undefined, strategy: undefined };
+  await sandbox.apply([releaseFor(name, namespace, { spec })]);
+  const app = appOf(stand, name);
+  await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
+  const type = isKruise ? TYPES.deployment : TYPES.argoRollout;
+  return {
+    ...app,
+    get,
+    rollout,
+    deploy: async (build, behaviour) => {
+      const before = await get(type);
+      const template = fieldsAt(before, 'spec', 'template');
+      const annotations = behaving(build, behaviour);
+      const changed = { ...template, metadata: { ...fieldsAt(template, 'metadata'), annotations } };
+      const next = { ...before, spec: { ...fieldsAt(before, 'spec'), template: changed } };
+      const hash = isKruise ? await restingHash({ kube: sandbox.kube, namespace }, before) : '';
+      // There is no webhook on this API server, so the write has what it adds to it already.
+      const { metadata, spec: admitted } = isKruise
+        ? throughWebhook(before, next, hash)
+        : { ...next, metadata: before.metadata };
+      await sandbox.kube.patch({
+        kind: 'json',
+        target: { type, namespace, name },
+        operations: [
+          { op: 'add', path: '/metadata/labels', value: metadata.labels ?? {} },
+          { op: 'add', path: '/metadata/annotations', value: metadata.annotations ?? {} },
+          { op: 'add', path: '/spec', value: admitted },
+        ],
+        fieldManager: 'kubectl-edit',
+      });
+    },
+  };
+}
