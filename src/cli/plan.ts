@@ -16,6 +16,7 @@ interface Flags extends PlanFlags {
   readonly slo?: string;
   readonly from: string;
   readonly output?: string;
+  readonly bound?: string;
 }
 
 async function plan(flags: Flags): Promise<void> {
@@ -24,14 +25,23 @@ async function plan(flags: Flags): Promise<void> {
   const { forecastPlan } = await import('../stats/planner.ts');
   const release = flags.filename === undefined ? undefined : await readRelease(flags.filename);
   const traffic = flags.prometheus === undefined ? undefined : await trafficFrom(flags, flags.prometheus);
-  const input = planInputOf(traffic === undefined ? flags : withTraffic(flags, traffic), release);
+  const known = traffic === undefined ? flags : withTraffic(flags, traffic);
+  const notes = (traffic?.notes ?? []).map((note) => `${note}\n`).join('');
+  const { renderSwitchPlan, switchPlanOf } = await import('./plan-switch.ts');
+  const switched = release === undefined || flags.weights !== undefined ? undefined : switchPlanOf(known, release);
+  if (switched !== undefined && release !== undefined) {
+    const text =
+      output === 'json' ? JSON.stringify({ steps: switched }, null, 2) : renderSwitchPlan(release.name, switched);
+    process.stdout.write(`${text}\n${output === 'json' ? '' : notes}`);
+    return;
+  }
+  const input = planInputOf(known, release);
   const forecast = forecastPlan(input);
   if (output === 'json') {
     process.stdout.write(`${JSON.stringify({ input, ...forecast }, null, 2)}\n`);
     return;
   }
   const { renderPlan } = await import('./plan-table.ts');
-  const notes = (traffic?.notes ?? []).map((note) => `${note}\n`).join('');
   process.stdout.write(`${renderPlan(input, forecast, release?.name)}\n${notes}`);
 }
 
@@ -110,6 +120,7 @@ export function register(program: Command): void {
     .option('--from <time>', 'since when, as a time or a duration (ago)', '1h')
     .option('--weights <list>', 'percent for the canary in each step, such as 5,25,50')
     .option('--step <duration>', 'longest time of each step, or a list of them (default: 15m, as in a release)')
+    .option('--bound <percent>', 'blueGreen and recreate: the bound of the metric that is judged after the switch')
     .option('--dispersion <number>', 'so many bad requests come together; `serin analyze` says how many', '1')
     .option('--interval <duration>', 'length of one poll interval (default: 10s)')
     .option('--preset <name>', 'sharp, recommended or tolerant')

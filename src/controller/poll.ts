@@ -16,7 +16,7 @@ import type { ObjectCache } from '../kube/cache.ts';
 import type { KubeWriter } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
 import type { MetricSource } from '../metrics/port.ts';
-import { type Asked, askAll, type Question } from '../metrics/asking.ts';
+import { type Asked, askAll, NOTHING_ASKED, type Question } from '../metrics/asking.ts';
 import { divide, fullPace, workOff } from './analysis/backlog.ts';
 import { conclude, type ObservedRun, type RunConcluded, urgentFirst } from './analysis/concluding.ts';
 import { type Candidate, lateQuestionsOf, observeDue, questionsOf, readDue, type ReadRun } from './analysis/due.ts';
@@ -123,9 +123,8 @@ export function createPoll(
       countingCuts(notes, batch, () => judge(batch, intervals, askSignal)),
     );
     const isRead = new Set(judged.flatMap(({ uids }) => uids));
-    const nothing = await askAll(deps.source, [], concurrentQueries, signal);
-    const starved = starvedRuns(notes, candidates, isRead, isCut).map((run) => readDue(run, nothing));
-    await concludeAll(deps, memory, observeAll(deps.log, starved, nothing), signal);
+    const starved = starvedRuns(notes, candidates, isRead, isCut).map((run) => readDue(run, NOTHING_ASKED));
+    await concludeAll(deps, memory, observeAll(deps.log, starved, NOTHING_ASKED), signal);
 
     deps.onPoll?.({ instantMs, latenessMs: startMs - instantMs, durationMs: promptMs, ...measureOf(judged) });
     return undefined;

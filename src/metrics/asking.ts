@@ -92,6 +92,15 @@ export async function askAll(
   };
 }
 
+/** Where nothing was asked, because nothing could be. */
+export const NOTHING_ASKED: Asked = {
+  answer: (question) => answerOf(undefined, question),
+  expression: () => '',
+  queries: 0,
+  failed: 0,
+  series: 0,
+};
+
 interface Group {
   readonly query: MetricQuerySpec;
   readonly intervalMs: number;

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { type PlanFlags, planInputOf } from '../../../src/cli/plan-input.ts';
+import { renderSwitchPlan, switchPlanOf } from '../../../src/cli/plan-switch.ts';
 import { renderPlan } from '../../../src/cli/plan-table.ts';
+import { addInterval, oddsOf, openComparison, passOddsOf } from '../../../src/judge/comparison.ts';
+import { type BoundedPlan, forecastBound } from '../../../src/judge/forecast-bound.ts';
+import { type SeededRandom, seeded } from '../../support/random.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
 import { forecastPlan } from '../../../src/stats/planner.ts';
 
@@ -75,6 +79,102 @@ describe('a plan', () => {
     });
     expect(planInputOf(numbers, tested(50)).steps).toEqual([{ weight: 50, durationMs: 7_200_000 }]);
     expect(() => planInputOf(numbers, tested())).toThrow('nothing can be compared with stable');
+  });
+
+  describe('of a switch', () => {
+    const where = 'web.yaml: Release web';
+    const switched: ReleaseSpec = {
+      workload: { pair: { members: ['web-a', 'web-b'] } },
+      traffic: { service: { name: 'web' } },
+      strategy: {
+        blueGreen: {
+          pause: {},
+          analysis: {
+            before: { templates: [{ name: 'self-test' }] },
+            after: { templates: [{ name: 'few-errors' }], atMost: '10m' },
+          },
+        },
+      },
+    };
+    const { weights: _weights, ...numbers } = flags({ baseline: '0.6%', dispersion: '1' });
+
+    test('says what is judged when, and how long a bound takes', async () => {
+      const steps = switchPlanOf({ ...numbers, bound: '1%' }, { where, spec: switched }) ?? [];
+      await expect(`${renderSwitchPlan('web', steps)}\n`).toMatchFileSnapshot('golden/plan-switch.txt');
+    });
+
+    test('without numbers says what is judged when, and what to give', () => {
+      const bare = { dispersion: '1', share: '1' };
+      const text = renderSwitchPlan('web', switchPlanOf(bare, { where, spec: switched }) ?? []);
+      expect(text).toContain('give --bound 1%, --rps and --baseline');
+      expect(text).not.toContain('Typical times');
+      const { blueGreen: _blueGreen, ...none } = switched.strategy ?? {};
+      const unjudged = switchPlanOf(bare, { where, spec: { ...switched, strategy: { ...none, recreate: {} } } });
+      expect(renderSwitchPlan('web', unjudged ?? [])).toContain('Nothing is judged: there is no analysis.');
+    });
+
+    test('is none for a canary, whose shares can be compared', () => {
+      expect(switchPlanOf(numbers, { where, spec: spec({ stepWeights: [5] }) })).toBeUndefined();
+    });
+
+    test.each([
+      { badShare: 0.004, kind: 'passes' },
+      { badShare: 0.007, kind: 'passes' },
+      { badShare: 0.015, kind: 'fails' },
+      { badShare: 0.03, kind: 'fails' },
+    ] as const)('$badShare bad against 1 % $kind when simulated runs typically do', ({ badShare, kind }) => {
+      const forecast = forecastBound(bounded, badShare);
+      expect(forecast.kind).toBe(kind);
+      const random = seeded(17);
+      const times = Array.from({ length: 61 }, () => simulated(random, badShare, kind)).toSorted((a, b) => a - b);
+      const median = times[30] ?? 0;
+      const forecastMs = forecast.kind === 'never' ? NaN : forecast.afterMs;
+      expect(forecastMs / median).toBeGreaterThan(0.66);
+      expect(forecastMs / median).toBeLessThan(1.5);
+    });
+
+    const margin = { ratio: 1, difference: 0 };
+    const bounded: BoundedPlan = {
+      requestsPerSecond: 40,
+      dispersion: 1,
+      bound: 0.01,
+      fail: margin,
+      pass: margin,
+      falseAbort: 0.015,
+      share: 1,
+      falsePass: 0.05,
+      intervalMs: 10_000,
+      horizonMs: 21_600_000,
+      minRequests: 200,
+      atLeastMs: 30_000,
+      atMostMs: 900_000,
+    };
+
+    /** The judge itself on random counts of pods that do not differ. */
+    function simulated(random: SeededRandom, badShare: number, until: 'passes' | 'fails'): number {
+      const pods = (total: number) =>
+        Array.from({ length: 4 }, (_, k) => ({
+          pod: `p${k}`,
+          bad: random.poisson((total * badShare) / 4),
+          total: total / 4,
+        }));
+      const none = { bad: 0, total: 0 };
+      const past = Array.from({ length: 60 }, () => {
+        const stablePods = pods(400);
+        const bad = stablePods.reduce((sum, pod) => sum + pod.bad, 0);
+        return { canary: none, stable: { bad, total: 400 }, stablePods };
+      });
+      const comparison = openComparison({ share: 1, mustPass: true }, past);
+      const terms = { fail: margin, pass: margin, constant: 0.01, threshold: 1 / 0.015, horizon: 2160, weight: 100 };
+      for (let index = 0; index < 1000; index++) {
+        const counts = { canary: { bad: random.poisson(400 * badShare), total: 400 }, stable: none, stablePods: [] };
+        addInterval(comparison, counts, 4, { ...terms, index });
+        const isProven = passOddsOf(comparison, { pass: margin, constant: 0.01 }) >= Math.log(20);
+        if (index < 2) continue;
+        if (until === 'fails' ? oddsOf(comparison) >= 1 / 0.015 : isProven) return (index + 1) * 10_000;
+      }
+      return 1e9;
+    }
   });
 
   test('a Release of a Rollout has no steps of its own: they are to be given', () => {
