@@ -178,3 +178,6 @@ export function printConfig(config: Config): string {
     return `${key}: ${JSON.stringify(SECRET_URLS.includes(key) ? redactUrl(String(value)) : value)}`;
   }).join('\n');
 }
+
+/** Folders in which programs are looked for, as the shell writes them. */
+export const searchPath = (): string => process.env['PATH'] ?? '';

@@ -2,12 +2,13 @@
  * Metrics with a provider, whose answers stand in the test: conditions, counters and limits by the same code as in a release. One
  * measurement takes no time here; values are taken in their order, and the last one goes on. Pure.
  */
+import { sameJson } from '../../api/fields.ts';
 import type { ResolvedMeasure } from '../../api/measure.ts';
 import { assessMeasured, type Measured } from '../../expression/condition.ts';
 import type { Measurement, MetricResult } from '../../judge/argo/measure.ts';
 import { recordMeasurement, type Taken } from '../../judge/argo/record.ts';
 import { assessRun, isTerminating } from '../../judge/argo/run-phase.ts';
-import { dueMeasurements } from '../../judge/argo/schedule.ts';
+import { dueMeasurements, type MeasureTask } from '../../judge/argo/schedule.ts';
 
 export interface WrittenMeasured {
   readonly metric: string;
@@ -19,38 +20,100 @@ export interface WrittenMeasured {
 const TICK_MS = 1000;
 
 /** Results as they are at a moment, which must not go back. */
+export type ResultsAt = (atMs: number) => readonly MetricResult[];
+
+/** Answers out of the test's `measured`. */
 export function replayMeasures(
   measures: readonly ResolvedMeasure[],
   written: readonly WrittenMeasured[],
   startedAtMs: number,
-): (atMs: number) => readonly MetricResult[] {
-  let results: readonly MetricResult[] = [];
+): ResultsAt {
+  const replay = openReplay(measures, startedAtMs);
   let nextMs = startedAtMs;
-  const taken = new Map<string, number>();
-  const tick = (nowMs: number): void => {
-    const due = dueMeasurements({
-      measures,
-      results,
-      startedAtMs,
-      nowMs,
-      isTerminating: isTerminating(results, false),
-    });
-    for (const { measure } of due) {
-      const number = taken.get(measure.name) ?? 0;
-      taken.set(measure.name, number + 1);
-      const values = written.find(({ metric }) => metric === measure.name)?.values ?? [];
-      const given = values[Math.min(number, values.length - 1)];
-      const before = results.find(({ name }) => name === measure.name);
-      const provider = measures.find(({ name }) => name === measure.name)?.provider ?? {};
-      const after = recordMeasurement(measure, before, takenOf(given, Object.keys(provider)[0] ?? '', measure, nowMs));
-      results = [...results.filter((each) => each !== before), after];
-    }
-    results = assessRun(measures, results, false).results;
-  };
   return (atMs) => {
-    for (; nextMs <= atMs; nextMs += TICK_MS) tick(nextMs);
-    return results;
+    for (; nextMs <= atMs; nextMs += TICK_MS) {
+      for (const due of replay.due(nextMs)) replay.record(due, writtenAnswer(measures, written, due, nextMs));
+      replay.assess();
+    }
+    return replay.results();
   };
+}
+
+/** Whoever can ask what the test does not write; `undefined` for what it cannot. */
+export type Ask = (
+  measure: ResolvedMeasure,
+  task: MeasureTask,
+  before: MetricResult | undefined,
+  nowMs: number,
+) => Promise<Taken>;
+
+/** The same with answers that are asked for, up to `lastMs`; `measured` of the test goes before. */
+export async function askMeasures(
+  measures: readonly ResolvedMeasure[],
+  written: readonly WrittenMeasured[],
+  { startedAtMs, lastMs }: { readonly startedAtMs: number; readonly lastMs: number },
+  ask: Ask,
+): Promise<ResultsAt> {
+  const replay = openReplay(measures, startedAtMs);
+  const history: { readonly atMs: number; readonly results: readonly MetricResult[] }[] = [];
+  for (let nowMs = startedAtMs; nowMs <= lastMs; nowMs += TICK_MS) {
+    const before = replay.results();
+    for (const due of replay.due(nowMs)) {
+      const measure = measures.find(({ name }) => name === due.task.measure.name);
+      const isWritten = written.some(({ metric }) => metric === measure?.name);
+      const taken =
+        measure === undefined || isWritten
+          ? writtenAnswer(measures, written, due, nowMs)
+          : await ask(measure, due.task, due.before, nowMs);
+      replay.record(due, taken);
+    }
+    replay.assess();
+    if (replay.results() !== before) history.push({ atMs: nowMs, results: replay.results() });
+  }
+  return (atMs) => history.findLast((each) => each.atMs <= atMs)?.results ?? [];
+}
+
+interface Due {
+  readonly task: MeasureTask;
+  readonly before: MetricResult | undefined;
+  /** From 0. */
+  readonly number: number;
+}
+
+function openReplay(measures: readonly ResolvedMeasure[], startedAtMs: number) {
+  let results: readonly MetricResult[] = [];
+  const taken = new Map<string, number>();
+  return {
+    results: () => results,
+    due: (nowMs: number): readonly Due[] =>
+      dueMeasurements({ measures, results, startedAtMs, nowMs, isTerminating: isTerminating(results, false) }).map(
+        (task) => {
+          const { name } = task.measure;
+          return { task, before: results.find((each) => each.name === name), number: taken.get(name) ?? 0 };
+        },
+      ),
+    record: ({ task, before, number }: Due, answer: Taken): void => {
+      taken.set(task.measure.name, number + 1);
+      results = [...results.filter((each) => each !== before), recordMeasurement(task.measure, before, answer)];
+    },
+    assess: (): void => {
+      const assessed = assessRun(measures, results, false).results;
+      if (!sameJson(assessed, results)) results = assessed;
+    },
+  };
+}
+
+function writtenAnswer(
+  measures: readonly ResolvedMeasure[],
+  written: readonly WrittenMeasured[],
+  { task, number }: Due,
+  nowMs: number,
+): Taken {
+  const { measure } = task;
+  const values = written.find(({ metric }) => metric === measure.name)?.values ?? [];
+  const given = values[Math.min(number, values.length - 1)];
+  const provider = measures.find(({ name }) => name === measure.name)?.provider ?? {};
+  return takenOf(given, Object.keys(provider)[0] ?? '', measure, nowMs);
 }
 
 type Conditions = Pick<ResolvedMeasure, 'successCondition' | 'failureCondition'>;

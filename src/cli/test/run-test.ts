@@ -18,7 +18,7 @@ import type { PodLedger } from '../../metrics/ledger.ts';
 import { observeRun, readRun } from '../../metrics/observing.ts';
 import type { Series } from '../../metrics/port.ts';
 import type { IntervalRows } from '../../metrics/rows.ts';
-import { replayMeasures } from './measured.ts';
+import { type Ask, askMeasures, replayMeasures, type ResultsAt } from './measured.ts';
 import { type LeftOut, leftOutNotes, unreadNotes } from './notes.ts';
 import { podsOfSeries } from './pods-of-series.ts';
 import { rowsOfSeries } from './rows-of-series.ts';
@@ -64,7 +64,56 @@ export type TestResult =
 const FIRST_MS = Date.UTC(2026, 0, 1);
 const SIDES = { stable: 'stable', canary: 'canary' } as const;
 
+/** Evaluates queries on the series of a test, from its first sample to its last verdict. */
+export interface Evaluator {
+  open(series: readonly Series[]): Promise<{ readonly ask: Ask; close(): Promise<void> }>;
+}
+
+/** Queries of the provider `prometheus` have their values from `evaluator`, where there is one, unless the test writes them. */
+export async function runTestWith(
+  test: WrittenTest,
+  usualInterval: string,
+  specs: Specs,
+  evaluator: Evaluator | undefined,
+): Promise<TestResult> {
+  if (evaluator === undefined) return runTest(test, usualInterval, specs);
+  const prepared = prepare(test, usualInterval, specs, (provider) => provider === 'prometheus');
+  if ('message' in prepared) return prepared;
+  const { series, measured, run, lastMs } = prepared;
+  const isWritten = ({ name }: ResolvedMeasure): boolean => (test.measured ?? []).some(({ metric }) => metric === name);
+  if (measured.measures.every(isWritten)) return judgePrepared(test, prepared);
+  const opened = await evaluator.open(series);
+  try {
+    const span = { startedAtMs: Date.parse(run.startedAt), lastMs };
+    return judgePrepared(test, prepared, await askMeasures(measured.measures, test.measured ?? [], span, opened.ask));
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Without any program: values of providers stand in the test, or their metrics are left out. */
 export function runTest(test: WrittenTest, usualInterval: string, specs: Specs): TestResult {
+  const prepared = prepare(test, usualInterval, specs, () => false);
+  return 'message' in prepared ? prepared : judgePrepared(test, prepared);
+}
+
+interface Prepared {
+  readonly run: AnalysisRunSpec;
+  readonly weights: Weights['list'];
+  readonly series: readonly Series[];
+  readonly measured: Exclude<ReturnType<typeof measuredOf>, Broken>;
+  readonly rowsOf: RowsAt;
+  readonly podsAtMs: (atMs: number) => RunPods;
+  readonly lastMs: number;
+  readonly notes: readonly string[];
+}
+
+function prepare(
+  test: WrittenTest,
+  usualInterval: string,
+  specs: Specs,
+  isAsked: (provider: string) => boolean,
+): Prepared | Broken {
   const scrapeMs = readDurationMs(test.interval ?? usualInterval) ?? 0;
   if (scrapeMs < 1000)
     return broken(['interval'], 'interval is below 1s. Write how often Prometheus scrapes, e.g. 15s.');
@@ -83,12 +132,12 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   const spec = resolve(test.name, namespace, analysis.spec, arms, specs, FIRST_MS + (weights.list[0]?.fromMs ?? 0));
   if ('reason' in spec)
     return broken(['analysis'], spec.message.replaceAll(`Release ${namespace}/${test.name}: spec.`, ''));
-  const measured = measuredOf(test, spec.measures ?? []);
+  const measured = measuredOf(test, spec.measures ?? [], isAsked);
   if ('message' in measured) return measured;
   if (spec.metrics.length === 0 && measured.measures.length === 0) {
     return broken(
       ['analysis'],
-      `Only providers are asked here (${measured.leftOut.join(', ')}), and no test asks one. Give their values as measured.`,
+      `Only providers are asked here (${measured.leftOut.join(', ')}), and no test asks one. Give their values as measured, or a Prometheus that evaluates its queries: --prometheus-binary.`,
     );
   }
   const intervalMs = spec.rule.intervalMs * Math.max(1, Math.ceil((scrapeMs * 0.98) / spec.rule.intervalMs));
@@ -99,17 +148,32 @@ export function runTest(test: WrittenTest, usualInterval: string, specs: Specs):
   if (typeof reading === 'string') return broken(['input_series'], reading);
   const ledgerAt = podsOfSeries(run.metrics, series, sides, { firstMs: FIRST_MS, scrapeMs });
   const notes = [
-    ...unreadNotes(series, run, sides),
+    // Who evaluates queries may read any series.
+    ...(measured.measures.some(({ provider }) => isAsked(Object.keys(provider)[0] ?? ''))
+      ? []
+      : unreadNotes(series, run, sides)),
     ...(measured.leftOut.length === 0
       ? []
       : [`Left out, because no measured gives their values: ${measured.leftOut.join(', ')}.`]),
   ];
-  const judged = judge(run, weights.list, {
+  return {
+    run,
+    weights: weights.list,
+    series,
+    measured,
     rowsOf: reading,
     podsAtMs: (atMs) => podsAt(run, namespace, ledgerAt(atMs)),
-    measures: measured.measures,
-    resultsAt: replayMeasures(measured.measures, test.measured ?? [], Date.parse(run.startedAt)),
     lastMs,
+    notes,
+  };
+}
+
+function judgePrepared(test: WrittenTest, prepared: Prepared, asked?: ResultsAt): TestResult {
+  const { run, measured, notes } = prepared;
+  const judged = judge(run, prepared.weights, {
+    ...prepared,
+    measures: measured.measures,
+    resultsAt: asked ?? replayMeasures(measured.measures, test.measured ?? [], Date.parse(run.startedAt)),
   });
   const checks: Checked[] = [];
   for (const [index, expected] of test.verdict_test.entries()) {

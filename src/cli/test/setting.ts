@@ -99,9 +99,11 @@ interface GivenMeasures {
   readonly leftOut: readonly string[];
 }
 
+/** `isAsked`: whether somebody evaluates the queries of this provider, so that nothing needs to be written. */
 export function measuredOf(
   { measured = [] }: WrittenTest,
   measures: readonly ResolvedMeasure[],
+  isAsked: (provider: string) => boolean,
 ): GivenMeasures | Broken {
   for (const [index, written] of measured.entries()) {
     const measure = measures.find(({ name }) => name === written.metric);
@@ -117,7 +119,8 @@ export function measuredOf(
       return broken(['measured', index, 'values'], `measured[${index}].values hold ${problem}.`);
     }
   }
-  const isGiven = ({ name }: ResolvedMeasure): boolean => measured.some(({ metric }) => metric === name);
+  const isGiven = ({ name, provider }: ResolvedMeasure): boolean =>
+    measured.some(({ metric }) => metric === name) || isAsked(Object.keys(provider)[0] ?? '');
   return {
     measures: measures.filter(isGiven),
     leftOut: measures.filter((each) => !isGiven(each)).map(({ name }) => name),

@@ -12,6 +12,8 @@ export interface PrometheusOptions {
   /** An empty folder; removing it is the caller's part. */
   readonly dir: string;
   readonly scrapeIntervalMs: number;
+  /** How long data is kept, by its newest; default 6h. */
+  readonly retention?: string;
   /** Its configuration; absent: one is written that scrapes what `setTargets` names. */
   readonly configFile?: string;
   readonly clock: Clock;
@@ -80,7 +82,7 @@ export async function createPrometheus(options: PrometheusOptions): Promise<Prom
           `--config.file=${configFile}`,
           `--storage.tsdb.path=${join(dir, 'tsdb')}`,
           `--web.listen-address=127.0.0.1:${port}`,
-          '--storage.tsdb.retention.time=6h',
+          `--storage.tsdb.retention.time=${options.retention ?? '6h'}`,
           '--log.level=warn',
         ],
         { stdio: ['ignore', 'ignore', 'pipe'], env: { GOMAXPROCS: '2' } },

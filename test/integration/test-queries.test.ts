@@ -1,0 +1,109 @@
+/** `serin test` with a real Prometheus: queries of the provider are evaluated on the series of the test, and nothing is left behind. */
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fields } from '../../src/api/fields.ts';
+import { runTestWith, type TestResult } from '../../src/cli/test/run-test.ts';
+import type { WrittenTest } from '../../src/cli/test/test-file.ts';
+import { throwAwayPrometheus } from '../../src/cli/test/throw-away.ts';
+import { describeWith, requireTool } from '../support/tools.ts';
+
+const RATE =
+  'sum(rate(requests_total{workload="canary",code=~"5.."}[2m])) / sum(rate(requests_total{workload="canary"}[2m]))';
+
+const aTest = (prometheus: Fields, over: Partial<WrittenTest> = {}, metric: Fields = {}): [WrittenTest, Fields] => [
+  {
+    name: 'a test',
+    analysis: { templates: [{ name: 'share' }] },
+    weights: [{ from: '2m', weight: 50 }],
+    input_series: [
+      { series: 'requests_total{workload="canary",code="200"}', values: '0+100x80' },
+      { series: 'requests_total{workload="canary",code="500"}', values: '0x20 10+50x60' },
+    ],
+    verdict_test: [
+      { eval_time: '5m', outcome: 'Continue' },
+      { eval_time: '9m', outcome: 'Fail', metric: 'share' },
+    ],
+    ...over,
+  } as WrittenTest,
+  {
+    metrics: [
+      {
+        name: 'share',
+        interval: '1m',
+        count: 8,
+        successCondition: 'result[0] < 0.05',
+        ...metric,
+        provider: { prometheus },
+      },
+    ],
+  },
+];
+
+describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
+  let programs = { prometheus: '', promtool: '' };
+  let before: readonly string[] = [];
+  const folders = async (): Promise<readonly string[]> =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith('serin-test-'));
+  const run = async ([written, template]: [WrittenTest, Fields], signal = new AbortController().signal) => {
+    const specs = { get: (key: string) => (key === 'AnalysisTemplate/share' ? template : undefined) };
+    return runTestWith(written, '15s', specs, throwAwayPrometheus(programs, signal));
+  };
+  const shown = (result: TestResult): unknown =>
+    result.kind === 'broken' ? result.message : result.checks.map(({ isMet, got }) => (isMet ? 'met' : got.says));
+
+  beforeAll(async () => {
+    programs = { prometheus: requireTool('prometheus'), promtool: requireTool('promtool') };
+    before = await folders();
+  });
+  afterAll(async () => expect(await folders()).toEqual(before));
+
+  test('are evaluated at the time of each measurement, whatever address the template names', async () => {
+    const result = await run(aTest({ address: 'http://nobody.example:9090', query: RATE }));
+    expect(shown(result)).toEqual(['met', 'met']);
+    expect(result).toMatchObject({ kind: 'judged', notes: [] });
+  });
+
+  test('may be range queries and scalars', async () => {
+    const rangeQuery = { start: 'now() - duration("2m")', end: 'now()', step: '30s' };
+    const range = aTest(
+      { query: 'requests_total{code="200"}', rangeQuery },
+      {},
+      { successCondition: 'len(result) == 5 && result[4] - result[0] == 800' },
+    );
+    expect(
+      shown(await run([{ ...range[0], verdict_test: [{ eval_time: '12m', outcome: 'Pass' }] }, range[1]])),
+    ).toEqual(['met']);
+    const scalar = aTest({ query: 'scalar(sum(requests_total))' }, {}, { count: 1, successCondition: 'result == 800' });
+    expect(
+      shown(await run([{ ...scalar[0], verdict_test: [{ eval_time: '8m', outcome: 'Pass' }] }, scalar[1]])),
+    ).toEqual(['met']);
+  });
+
+  test('that Prometheus refuses are Errors with its words, and measured goes before', async () => {
+    const wrong = aTest({ query: 'sum(rate(requests_total[5m]' });
+    const refused = await run([{ ...wrong[0], verdict_test: [{ eval_time: '9m', outcome: 'Pass' }] }, wrong[1]]);
+    expect(shown(refused)).toEqual([expect.stringMatching(/bad_data: .*parse error/)]);
+    const written = { ...wrong[0], measured: [{ metric: 'share', values: [0.01] }] };
+    expect(shown(await run([{ ...written, verdict_test: [{ eval_time: '12m', outcome: 'Pass' }] }, wrong[1]]))).toEqual(
+      ['met'],
+    );
+  });
+
+  test('interrupted, it leaves no process and no folder', async () => {
+    const stop = new AbortController();
+    const written = aTest({ query: RATE });
+    const running = run(written, stop.signal);
+    for (let found = before.length; found === before.length; found = (await folders()).length)
+      await new Promise(setImmediate);
+    stop.abort(new Error('stopped'));
+    await expect(running).rejects.toThrow();
+    expect(await folders()).toEqual(before);
+  });
+
+  test('a program that is no promtool is told by its name', async () => {
+    programs = { ...programs, promtool: '/bin/false' };
+    await expect(run(aTest({ query: RATE }))).rejects.toThrow(/promtool \(\/bin\/false\) could not load the series/);
+    programs = { ...programs, promtool: requireTool('promtool') };
+  });
+});
