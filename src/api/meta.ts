@@ -82,6 +82,8 @@ export interface ResourceNeed {
   readonly subresource?: 'status' | 'scale';
   /** Why, in words; printed beside the RBAC rule. */
   readonly because: string;
+  /** Read straight from the API server, and only where its adapter is in use: granted with what that may change. */
+  readonly isOnDemand?: true;
 }
 
 export type JsonPatchOperation =
@@ -183,6 +185,13 @@ export const TYPES = {
   job: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true },
   pod: { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
   service: { group: '', version: 'v1', kind: 'Service', plural: 'services', namespaced: true },
+  endpointSlice: {
+    group: 'discovery.k8s.io',
+    version: 'v1',
+    kind: 'EndpointSlice',
+    plural: 'endpointslices',
+    namespaced: true,
+  },
   secret: { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
   namespace: { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
   event: { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true },

@@ -28,6 +28,8 @@ export const reasons = {
   WaitingForGate: 'A gate has not said yes.',
   Noted: 'A step of the strategy tells people something.',
   WaitingForTraffic: 'The routes do not carry the intended weight yet.',
+  WaitingForEndpoints: 'The endpoints of a Service do not show the pods yet that it leads to.',
+  EndpointsBehind: 'The endpoints of a Service did not follow its switch; users got the old version back.',
   Advanced: 'The weight was raised after a Pass.',
   Paused: 'A step or the spec says to wait.',
   OutsideWindow: 'None of the release windows is open; weights stay as they are.',

@@ -10,6 +10,8 @@ export interface ObjectReader {
   get(ref: ObjectRef): Promise<KubeObject | undefined>;
   /** All of a kind, in one namespace where it is namespaced. */
   list(type: ResourceType, namespace?: string): Promise<readonly KubeObject[]>;
+  /** What is not watched, from the API server; `undefined` where only the cache is read. */
+  listOnDemand?(type: ResourceType, namespace: string, labelSelector: string): Promise<readonly KubeObject[]>;
 }
 
 /** Costs nothing; may be a little behind. Good enough to find out that there is nothing to do. */
@@ -28,6 +30,8 @@ export function freshReader(
 ): ObjectReader {
   return {
     get: (ref) => kube.get(ref, signal),
+    listOnDemand: async (type, namespace, labelSelector) =>
+      (await kube.list(type, { namespace, labelSelector }, signal)).items,
     list: async (type, namespace) => {
       if (cache !== undefined) return cache.list(type, namespace);
       try {
@@ -51,6 +55,7 @@ export async function fetchObjects(
     return objectSet(
       fetched.flatMap(({ named }) => named),
       fetched.flatMap(({ listed }) => listed),
+      fetched.flatMap(({ unknown }) => unknown ?? []),
     );
   } catch (thrown) {
     const finding = findingOf(thrown);
@@ -75,16 +80,35 @@ const REFUSALS: Readonly<Record<string, string>> = {
 interface Fetched {
   readonly named: readonly KubeObject[];
   readonly listed: readonly KubeObject[];
+  /** Kinds that were not asked for. */
+  readonly unknown?: string;
 }
 
 async function fetchOne(reader: ObjectReader, query: ObjectQuery): Promise<Fetched> {
+  if (query.kind === 'onDemand') {
+    const found = await listOnDemand(reader, query);
+    return { named: [], listed: found ?? [], ...(found === undefined ? { unknown: query.type.kind } : {}) };
+  }
   if (query.kind === 'all') return { named: [], listed: await reader.list(query.type, query.namespace) };
   const object = await reader.get(query.ref);
   return { named: object === undefined ? [] : [object], listed: [] };
 }
 
+/** Nothing depends on it but how long something is waited for: without the right to see it, it is not known. */
+async function listOnDemand(
+  { listOnDemand: list }: ObjectReader,
+  { type, namespace, labelSelector }: Extract<ObjectQuery, { kind: 'onDemand' }>,
+): Promise<readonly KubeObject[] | undefined> {
+  try {
+    return await list?.(type, namespace, labelSelector);
+  } catch (thrown) {
+    if (thrown instanceof SerinError && thrown.code === 'SERIN_E_FORBIDDEN') return undefined;
+    throw thrown;
+  }
+}
+
 /** What was read by name is newer than what was listed. */
-function objectSet(named: readonly KubeObject[], listed: readonly KubeObject[]): ObjectSet {
+function objectSet(named: readonly KubeObject[], listed: readonly KubeObject[], unknown: readonly string[]): ObjectSet {
   const byKey = new Map<string, KubeObject>();
   for (const object of [...listed, ...named])
     byKey.set(keyOf(object.kind, object.metadata.namespace, object.metadata.name), object);
@@ -94,6 +118,7 @@ function objectSet(named: readonly KubeObject[], listed: readonly KubeObject[]):
       [...byKey.values()].filter(
         ({ kind, metadata }) => kind === type.kind && (!type.namespaced || metadata.namespace === namespace),
       ),
+    isKnown: (type) => !unknown.includes(type.kind),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { ordersOf } from '../release/gated/orders.ts';
 import { isGatedSpec } from '../release/gated/plan.ts';
 import { routesOf } from '../release/in-place.ts';
+import { wasRouted } from '../release/situation.ts';
 import type { GateState, Observed, TrafficIntent, TrafficState, WorkloadState } from '../release/observed.ts';
 import type { Router, TrafficInput } from '../traffic/port.ts';
 import type { ObjectSet, WorkloadAdapter, WorkloadInput } from '../workloads/port.ts';
@@ -37,6 +38,7 @@ export interface Targets {
     | 'traffic'
     | 'isTrafficWritten'
     | 'isTrafficWaiting'
+    | 'awaited'
     | 'isTrafficRestored'
     | 'isWorkloadRestored'
     | 'canScale'
@@ -55,7 +57,9 @@ export async function readTargets(deps: TargetDeps, release: Release): Promise<T
   const router = deps.routerOf(spec);
   const [workloadObjects, trafficObjects] = await Promise.all([
     fetchObjects(deps.reader, adapter.queries({ namespace, spec, status })),
-    isFinding(router) ? router : fetchObjects(deps.reader, router.queries({ namespace, spec })),
+    isFinding(router)
+      ? router
+      : fetchObjects(deps.reader, router.queries({ namespace, spec, isOnTheWay: isOnTheWay(status) })),
   ]);
   if (isFinding(workloadObjects)) return unreachable(workloadObjects, workloadObjects);
   const { name, uid } = release.metadata;
@@ -74,6 +78,9 @@ export async function readTargets(deps: TargetDeps, release: Release): Promise<T
   const { input, state } = hinted(deps, adapter, plain, first, router, trafficObjects);
   return withTraffic(deps, { adapter, input, state }, router, trafficInputOf(release, state, trafficObjects));
 }
+
+/** Only then is it looked at where requests go; what pods do later is their controllers' business. */
+const isOnTheWay = (status: Release['status']): boolean => status?.taken !== undefined && !wasRouted(status);
 
 /** Another controller moves pods and traffic: there are no routes to read, but perhaps something to ask it for. */
 async function readGated(
@@ -178,9 +185,18 @@ function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, i
   const isTrafficWritten = isDone(router, input, weight);
   const isTrafficWaiting = router.isWaiting?.(input, weight) === true;
   const snapshot = snapshotOf(workload, router, input);
+  const isLed = isTrafficWritten || (weight.canaryWeight === 0 && common.isTrafficRestored);
+  const awaited = isLed && isOnTheWay(status) ? router.awaits?.(input, weight) : undefined;
   return {
     ...targets,
-    observed: { ...common, traffic, isTrafficWritten, ...(isTrafficWaiting ? { isTrafficWaiting } : {}), snapshot },
+    observed: {
+      ...common,
+      traffic,
+      isTrafficWritten,
+      ...(isTrafficWaiting ? { isTrafficWaiting } : {}),
+      ...(awaited === undefined ? {} : { awaited }),
+      snapshot,
+    },
   };
 }
 

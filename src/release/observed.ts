@@ -159,6 +159,8 @@ export interface Observed {
   readonly isTrafficWritten: boolean;
   /** What status says of the routes cannot be written now: pods have to go first, or labels to come back. */
   readonly isTrafficWaiting?: boolean;
+  /** The routes are written, and requests do not go where they lead yet: what is lacking, as a sentence. */
+  readonly awaited?: string;
   /** The routes hold what they held before Serin, with all weight on stable, i.e. `router.write(restore)` is empty. */
   readonly isTrafficRestored: boolean;
   /** The workload holds what was taken, i.e. `workload.write(restore)` is empty. */

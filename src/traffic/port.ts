@@ -27,13 +27,16 @@ export interface TrafficInput {
 export interface Router {
   readonly name: 'istio' | 'replicas' | 'gatewayAPI' | 'ingress' | 'service';
   readonly needs: readonly ResourceNeed[];
-  queries(input: Pick<TrafficInput, 'namespace' | 'spec'>): readonly ObjectQuery[];
+  /** `isOnTheWay`: status says that requests do not go yet where they should. */
+  queries(input: Pick<TrafficInput, 'namespace' | 'spec'> & { readonly isOnTheWay?: boolean }): readonly ObjectQuery[];
   /** A `Finding` when the routes cannot be steered as the spec says; its message names the field and the fix. */
   read(input: TrafficInput): TrafficState | Finding;
   /** What the user's objects hold now, to be stored in `status.taken.traffic` before the first write. */
   snapshot(input: TrafficInput): TakenState['traffic'];
   /** Nothing can be written now, and still the intent is not carried out: pods have to go first, or a person to come. Absent: never. */
   isWaiting?(input: TrafficInput, intent: TrafficIntent): boolean;
+  /** What is still to happen before requests go where the routes lead, as a sentence; asked once they are written. Absent: nothing that could be seen. */
+  awaits?(input: TrafficInput, intent: TrafficIntent): string | undefined;
   /** Guarded patches that make the routes carry the intent; empty when they do already. */
   write(input: TrafficInput, intent: TrafficIntent): readonly Patch[];
 }

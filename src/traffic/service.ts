@@ -11,6 +11,7 @@ import type { TrafficIntent, TrafficState } from '../release/observed.ts';
 import { lastChangedBy } from './istio/choose.ts';
 import { isInPlace } from './istio/pin.ts';
 import type { Router, TrafficInput } from './port.ts';
+import { endpointsLacking, slicesOf } from './service/endpoints.ts';
 import { ledInPlace, problemInPlace, weightInPlace } from './service/in-place.ts';
 import { aimed, difference, foundBy, type Labels, written } from './service/selector.ts';
 
@@ -37,11 +38,20 @@ export const service: Router = {
       verbs: ['get', 'list', 'watch', 'patch'],
       because: 'blueGreen switches the selector of the Services that it names',
     },
+    {
+      type: TYPES.endpointSlice,
+      verbs: ['list'],
+      because: 'a switch has arrived once the endpoints of the Service show the new pods and none of the old',
+      isOnDemand: true,
+    },
   ],
 
-  queries({ namespace, spec }) {
+  queries({ namespace, spec, isOnTheWay = false }) {
+    const name = spec.traffic?.service?.name;
+    if (name === undefined) return [];
     // Also what was taken under another name: listing them is what the other routers do.
-    return spec.traffic?.service === undefined ? [] : [{ kind: 'all', type: TYPES.service, namespace }];
+    const services = { kind: 'all' as const, type: TYPES.service, namespace };
+    return isOnTheWay ? [services, slicesOf(namespace, name)] : [services];
   },
 
   read(input) {
@@ -62,6 +72,8 @@ export const service: Router = {
     // Where no key leads to stable any more, users may be left with the version that is given up: nobody says that they are not.
     return switches.some((each) => each.role === 'active' && isLost(input, each, intent));
   },
+
+  awaits: endpointsLacking,
 
   write(input, intent) {
     const switches = intent.kind === 'restore' ? takenSwitches(input) : switchesOf(input);

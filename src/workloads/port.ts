@@ -9,12 +9,21 @@ import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
 /** What to fetch: named objects and selections, all in the Release's namespace. */
 export type ObjectQuery =
   | { readonly kind: 'object'; readonly ref: ObjectRef }
-  | { readonly kind: 'all'; readonly type: ResourceType; readonly namespace: string; readonly labelSelector?: string };
+  | { readonly kind: 'all'; readonly type: ResourceType; readonly namespace: string }
+  /** Not watched: asked for at the API server, so a glance at the cache does not know them. */
+  | {
+      readonly kind: 'onDemand';
+      readonly type: ResourceType;
+      readonly namespace: string;
+      readonly labelSelector: string;
+    };
 
 /** What was fetched; `find` by type, namespace and name, `all` by type. */
 export interface ObjectSet {
   find(type: ResourceType, namespace: string, name: string): KubeObject | undefined;
   all(type: ResourceType, namespace: string): readonly KubeObject[];
+  /** Absent, or true: what is not there does not exist. False: nobody asked for this type. */
+  isKnown?(type: ResourceType): boolean;
 }
 
 export interface WorkloadInput {

@@ -84,6 +84,11 @@ describeWith(['helm'], 'the chart, rendered by the real helm', () => {
     expect(await writers()).toEqual(expect.arrayContaining(['deployments', 'statefulsets', 'virtualservices']));
     const off = ['deployment', 'argoRollout', 'kruiseRollout', 'service'].map((name) => `rbac.writes.${name}=false`);
     const left = await writers(...off);
+    // What a switch waits for is read only where switches are on.
+    const readers = async (...sets: string[]): Promise<readonly string[]> =>
+      (await template(PROMETHEUS, ...sets)).flatMap(({ rules }) => rules ?? []).flatMap(({ resources }) => resources);
+    expect(await readers()).toContain('endpointslices');
+    expect(await readers(...off)).not.toContain('endpointslices');
     expect(left).toEqual(expect.arrayContaining(['deployments/scale', 'virtualservices', 'releases/status']));
     for (const gone of ['deployments', 'statefulsets', 'rollouts', 'services']) expect(left).not.toContain(gone);
     await expect(template(PROMETHEUS, 'rbac.writes.paris=true')).rejects.toThrow('paris');

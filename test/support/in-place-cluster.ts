@@ -5,10 +5,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { at, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
+import { at, labelsAt, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, type ObjectRef, type ResourceType, TYPES } from '../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
 import type { KubeClient } from '../../src/kube/port.ts';
+import { hasLabels } from '../../src/workloads/selectors.ts';
 import { meshDefinitions } from '../../src/sandbox/cluster/definitions.ts';
 import { type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 import { inPlaceObjects } from './deployment-cluster.ts';
@@ -38,6 +39,7 @@ export async function startInPlaceCluster(options: ControlPlaneOptions = {}): Pr
   const cluster = await startWorkloadCluster({
     kubeconfig,
     startsControllers: false,
+    hidesLoopback: true,
     stopApiServer: () => plane.stop(),
   });
   const { kube, apply } = cluster;
@@ -127,13 +129,41 @@ export const settleForReal: Settle = async (kube) => {
       ),
     );
     const all = [...(deployments ?? []), ...(sets ?? []), ...(pods ?? [])];
+    const isFollowed = await areEndpointsThere(kube, pods ?? []);
     const now = all.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`).join();
     if (now !== before) stillSinceMs = Date.now();
-    else if (isSettled(deployments ?? [], sets ?? [], pods ?? []) || Date.now() - stillSinceMs > STILL_MS) return;
+    else if (
+      (isFollowed && isSettled(deployments ?? [], sets ?? [], pods ?? [])) ||
+      Date.now() - stillSinceMs > STILL_MS
+    )
+      return;
     before = now;
   }
   throw new Error('The cluster does not settle.');
 };
+
+/** The slices of every Service show the ready pods that it selects, and no others. */
+async function areEndpointsThere(kube: KubeClient, pods: readonly KubeObject[]): Promise<boolean> {
+  const [services, slices] = await Promise.all(
+    [TYPES.service, TYPES.endpointSlice].map(async (type) => (await kube.list(type, { namespace: NAMESPACE })).items),
+  );
+  return (services ?? []).every((service) => {
+    const wanted = pods
+      .filter((pod) => isReady(pod) && hasLabels(pod.metadata.labels ?? {}, labelsAt(service, 'spec', 'selector')))
+      .map(({ metadata }) => metadata.name);
+    const found = (slices ?? [])
+      .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name)
+      .flatMap((slice) => listAt(slice, 'endpoints'))
+      .filter((endpoint) => at(endpoint, 'conditions', 'ready') === true)
+      .map((endpoint) => stringAt(endpoint, 'targetRef', 'name'));
+    return wanted.toSorted().join() === found.toSorted().join();
+  });
+}
+
+const isReady = (pod: KubeObject): boolean =>
+  listAt(pod, 'status', 'conditions').some(
+    (condition) => stringAt(condition, 'type') === 'Ready' && stringAt(condition, 'status') === 'True',
+  );
 
 function isSettled(
   deployments: readonly KubeObject[],
@@ -144,10 +174,6 @@ function isSettled(
   const isOrphan = ({ metadata }: KubeObject): boolean => !uids.has(metadata.ownerReferences?.[0]?.uid ?? '');
   if ([...sets, ...pods].some(isOrphan)) return false;
   if ([...deployments, ...sets, ...pods].some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return false;
-  const isReady = (pod: KubeObject): boolean =>
-    listAt(pod, 'status', 'conditions').some(
-      (condition) => stringAt(condition, 'type') === 'Ready' && stringAt(condition, 'status') === 'True',
-    );
   return pods.every(isReady) && sets.every(isSetSettled) && deployments.every((each) => isRolledOut(each, sets));
 }
 

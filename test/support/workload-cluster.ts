@@ -24,10 +24,12 @@ export interface WorkloadClusterOptions {
   /** False where kube-controller-manager runs. */
   readonly startsControllers: boolean;
   readonly stopApiServer: () => Promise<void>;
+  /** Pods listen on loopback addresses, which real endpoint controllers may not write: their status shows others, where nobody sends requests to them. */
+  readonly hidesLoopback?: boolean;
 }
 
 export async function startWorkloadCluster(options: WorkloadClusterOptions): Promise<WorkloadCluster> {
-  const { kubeconfig, startsControllers, stopApiServer } = options;
+  const { kubeconfig, startsControllers, stopApiServer, hidesLoopback = false } = options;
   const clock = systemClock;
   const life = new AbortController();
   const { signal } = life;
@@ -39,7 +41,7 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
   }
   const mesh = startMesh({ kube, clock, signal });
   const kubelet = await startKubelet({
-    kube,
+    kube: hidesLoopback ? withoutLoopback(kube) : kube,
     clock,
     mesh,
     seed: 'workloads',
@@ -69,5 +71,20 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
       transport.close();
       await stopApiServer();
     },
+  };
+}
+
+/** `127.182.1.1` is shown as `10.182.1.1`. */
+function withoutLoopback(kube: KubeClient): KubeClient {
+  const shown = <T>(value: T): T =>
+    JSON.parse(JSON.stringify(value).replaceAll(/"127\.(\d+\.\d+\.\d+)"/g, '"10.$1"')) as T;
+  return {
+    get: (ref, signal) => kube.get(ref, signal),
+    list: (type, options, signal) => kube.list(type, options, signal),
+    watch: (type, options, signal) => kube.watch(type, options, signal),
+    create: (object, manager, signal) => kube.create(object, manager, signal),
+    delete: (ref, preconditions, signal) => kube.delete(ref, preconditions, signal),
+    patch: (patch, signal) =>
+      kube.patch(patch.target.type.kind === 'Pod' && patch.subresource === 'status' ? shown(patch) : patch, signal),
   };
 }

@@ -13,6 +13,7 @@ import {
   type Situation,
 } from '../situation.ts';
 import { isServingUsers } from './readiness.ts';
+import { isOverdue, overdueMs, untilArrived } from './traffic.ts';
 import {
   aborting,
   draftOf,
@@ -37,7 +38,9 @@ interface Cause {
 
 /** Why the release must be given up now, if it must. The order is the order of precedence. */
 function abortCause(s: Situation): Cause | undefined {
-  return abortedByPerson(s) ?? crashLooping(s) ?? judgedFail(s) ?? notReady(s) ?? inconclusivePolicy(s);
+  return (
+    abortedByPerson(s) ?? crashLooping(s) ?? judgedFail(s) ?? notReady(s) ?? notReached(s) ?? inconclusivePolicy(s)
+  );
 }
 
 export const startAborting: Rule = (s) => {
@@ -71,7 +74,7 @@ export const SUPERSEDED: ReadonlySet<string> = new Set(['Superseded', 'StableCha
 export const UNTIL_PODS_ARE_GONE: Action = { kind: 'wait', requeueAfterMs: 5_000 };
 
 function trafficToZero(s: Situation): Action | undefined {
-  if (s.observed.isTrafficWritten) return undefined;
+  if (s.observed.isTrafficWritten) return untilArrived(s);
   if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;
   return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: s.status.reason ?? 'Aborted' };
 }
@@ -84,7 +87,9 @@ function restoreAll(s: Situation): Action | undefined {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
   }
   if (s.observed.isWorkloadRestored) return undefined;
-  return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
+  return (
+    untilArrived(s) ?? { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because }
+  );
 }
 
 export function aborted(s: Situation): Action | undefined {
@@ -147,6 +152,13 @@ function notReady(s: Situation): Cause | undefined {
     reason: 'CanaryNotReady',
     message: `${workload} has ${readyReplicas} of ${desiredReplicas} pods ready, for ${formatDuration(s.nowMs - Date.parse(unreadySince))} now.`,
   };
+}
+
+/** Users may get neither version, or both: stable is what they had. */
+function notReached(s: Situation): Cause | undefined {
+  if (s.status.weight === 0 || s.status.phase === 'Aborting' || !isOverdue(s)) return undefined;
+  const message = `${s.observed.awaited ?? ''} That is so for ${formatDuration(overdueMs(s))} now. See to its endpoints (kubectl get endpointslices), then retry.`;
+  return { reason: 'EndpointsBehind', message };
 }
 
 function inconclusivePolicy(s: Situation): Cause | undefined {

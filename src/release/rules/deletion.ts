@@ -5,6 +5,7 @@ import { handBack } from './in-place.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
+import { untilArrived } from './traffic.ts';
 
 /** After this long the finalizer goes, whatever could not be given back: a stuck namespace helps nobody. */
 const DELETION_DEADLINE_MS = 10 * 60_000;
@@ -29,6 +30,8 @@ export const giveBackOnDeletion: Rule = (s) => {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
   }
   if (s.workload !== undefined && !s.observed.isWorkloadRestored) {
+    const arriving = untilArrived(s);
+    if (arriving !== undefined) return arriving;
     return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because: 'deletion' };
   }
   if (s.workload === undefined) return { kind: 'wait', requeueAfterMs: 5_000 };

@@ -20,6 +20,7 @@ import {
 } from '../situation.ts';
 import { draftOf, NOT_ROUTED, type StatusDraft, told, withBeside, withWeight, write } from '../transitions.ts';
 import { specFinding } from './obstacles.ts';
+import { untilArrived } from './traffic.ts';
 
 const order = (what: InPlaceOrder, because: string): Action => ({
   kind: 'writeWorkload',
@@ -191,7 +192,9 @@ export function leaveInPlace(s: Situation, because: string): Action | undefined 
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
   }
   if (s.observed.isWorkloadRestored) return undefined;
-  return { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because };
+  return (
+    untilArrived(s) ?? { kind: 'writeWorkload', intent: { kind: 'restore', taken: s.status.taken?.workload }, because }
+  );
 }
 
 /** Everything of Serin off the Deployment and its routes. A rollout that is under way is not stopped for it. */

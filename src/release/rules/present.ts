@@ -35,6 +35,9 @@ interface Waiting {
 function waitsFor(s: Situation, draft: StatusDraft): Waiting {
   const at = `step ${draft.step?.index ?? 0} of ${draft.step?.of ?? 0}`;
   if (!wasRouted(s.status)) {
+    const { awaited } = s.observed;
+    if (awaited !== undefined)
+      return { waitingFor: 'traffic', reason: 'WaitingForEndpoints', message: `${awaited} (${at})` };
     return {
       waitingFor: 'traffic',
       reason: 'WaitingForTraffic',

@@ -3,7 +3,7 @@ import { FINALIZER } from '../../api/meta.ts';
 import { candidateOf, isByReplicas, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
 import { draftOf, NOT_ROUTED, ROUTED, started, write } from '../transitions.ts';
 import { specFinding } from './obstacles.ts';
-import { contest, MAX_DRIFT_REPAIRS, noteDrift } from './traffic.ts';
+import { contest, MAX_DRIFT_REPAIRS, noteDrift, untilArrived } from './traffic.ts';
 
 export const start: Rule = (s) => {
   if (isUnderWay(s.status) || s.status.revision.stable === undefined || specFinding(s) !== undefined) return undefined;
@@ -29,7 +29,7 @@ export const keepRoutes: Rule = (s) => {
     return undefined;
   if (s.observed.isTrafficWaiting === true) return undefined;
   const isSteady = s.observed.isTrafficWritten || s.observed.isTrafficRestored;
-  if (isSteady) return wasRouted(s.status) ? undefined : write(s, draftOf(s), 'routed', ROUTED);
+  if (isSteady) return wasRouted(s.status) ? undefined : (untilArrived(s) ?? write(s, draftOf(s), 'routed', ROUTED));
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
   if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);
   return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because: 'TrafficDrift' };

@@ -3,6 +3,7 @@
  * release, and after that only towards stable.
  */
 import { routesOf } from '../in-place.ts';
+import type { Action } from '../action.ts';
 import type { TrafficIntent } from '../observed.ts';
 import {
   isFollowingSteps,
@@ -29,7 +30,8 @@ export const steerTraffic: Rule = (s) => {
   if (isObserving(s) || s.traffic === undefined || s.status.taken === undefined) return undefined;
   if (!isFollowingSteps(s) && s.status.phase !== 'Promoting') return undefined;
   if (s.observed.isTrafficWritten) {
-    return wasRouted(s.status) || !isInForce(s) ? undefined : write(s, arrived(s), 'routed', ROUTED);
+    if (wasRouted(s.status) || !isInForce(s) || s.observed.awaited !== undefined) return undefined;
+    return write(s, arrived(s), 'routed', ROUTED);
   }
   if (s.observed.isTrafficWaiting === true) return undefined;
   if ((s.status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS) return contest(s);
@@ -37,6 +39,27 @@ export const steerTraffic: Rule = (s) => {
   if (wasRouted(s.status) && s.traffic.drift.length > 0) return noteDrift(s);
   return { kind: 'writeTraffic', intent: intended(s), because: s.status.reason ?? 'weight' };
 };
+
+/** Endpoints follow within seconds. After this long they are not waited for: towards the canary it is given up, towards stable it goes on. */
+const ARRIVAL_MS = 120_000;
+export const ARRIVAL_CHECK_MS = 1_000;
+
+/** Since when requests should go elsewhere than they do, in ms; 0 where they do. */
+export function overdueMs({ observed, status, nowMs }: Situation): number {
+  if (observed.awaited === undefined) return 0;
+  const routed = status.conditions.find(({ type }) => type === 'TrafficRouted')?.lastTransitionTime;
+  const since = [routed, status.step?.since].map((time) => Date.parse(time ?? '')).filter(Number.isFinite);
+  return Math.max(0, nowMs - Math.max(...since, 0));
+}
+
+export const isOverdue = (s: Situation): boolean => overdueMs(s) >= ARRIVAL_MS;
+
+/** On the way to stable nothing is taken from the canary before requests have left it. */
+export function untilArrived(s: Situation): Action | undefined {
+  return s.observed.awaited === undefined || isOverdue(s)
+    ? undefined
+    : { kind: 'wait', requeueAfterMs: ARRIVAL_CHECK_MS };
+}
 
 /** What status says. */
 const intended = ({ spec, status, workload }: Situation): TrafficIntent => routesOf(spec, status, workload);

@@ -4,7 +4,7 @@ import { NOT_READY_MS, NOT_SERVING_MS } from './aborting.ts';
 import { blindSince } from './holds.ts';
 import { rollingDueMs } from './in-place.ts';
 import { retryDueMs } from './retrying.ts';
-import { CONTEST_PERIOD_MS } from './traffic.ts';
+import { ARRIVAL_CHECK_MS, CONTEST_PERIOD_MS } from './traffic.ts';
 
 /** While a release is under way somebody looks at least so often, whatever the queue lost. */
 const HEARTBEAT_MS = 30_000;
@@ -41,6 +41,7 @@ function dueTimes(s: Situation): readonly number[] {
   if (step?.kind === 'judge' && step.atLeastMs !== undefined) due.push(since + step.atLeastMs);
   if (plan?.progressDeadlineMs !== undefined && status.startedAt !== undefined)
     due.push(Date.parse(status.startedAt) + plan.progressDeadlineMs);
+  if (s.observed.awaited !== undefined) due.push(s.nowMs + ARRIVAL_CHECK_MS);
   const rolling = rollingDueMs(s);
   if (rolling !== undefined) due.push(rolling);
   const blind = blindSince(s);

@@ -227,6 +227,53 @@ describe('a switch', () => {
     expect(canaryShare(world)).toBe(100);
   });
 
+  test('counts from when the endpoints follow it', () => {
+    const world = released({ spec: switched() });
+    world.awaited = '2 of 4 pods are not there yet.';
+    says(world, 'Pass');
+    expect([at(world), canaryShare(world), world.status?.step?.waitingFor]).toEqual([
+      'Progressing 100 2/3',
+      100,
+      'traffic',
+    ]);
+    expect(world.status).toMatchObject({
+      reason: 'WaitingForEndpoints',
+      message: '2 of 4 pods are not there yet. (step 2 of 3)',
+    });
+    expect(conditionOf(world, 'TrafficRouted')).toMatch(/^False/);
+    expect(nextAction(observe(world))).toEqual({ kind: 'wait', requeueAfterMs: 1_000 });
+    pass(world, 119_000);
+    world.awaited = undefined;
+    settle(world);
+    expect([at(world), conditionOf(world, 'TrafficRouted')]).toEqual(['Progressing 100 3/3', 'True Routed']);
+  });
+
+  test('is taken back when the endpoints do not follow it for two minutes', () => {
+    const world = released({ spec: switched() });
+    world.awaited = '2 of 4 pods are not there yet.';
+    says(world, 'Pass');
+    pass(world, 119_999);
+    settle(world);
+    expect(canaryShare(world)).toBe(100);
+    pass(world, 1);
+    settle(world);
+    expect([world.status?.reason, canaryShare(world)]).toEqual(['EndpointsBehind', 0]);
+  });
+
+  test('that is given up takes no pod away before requests have left it, but for two minutes at most', () => {
+    const world = aWorld({ spec: switched() });
+    settle(world);
+    Object.assign(world.members['web-v2'], { revision: 'ccc', replicas: 0 });
+    settle(world);
+    says(world, 'Pass');
+    world.awaited = '4 of web-v2 still are.';
+    says(world, 'Fail');
+    expect([world.status?.phase, canaryShare(world), world.members['web-v2'].replicas]).toEqual(['Aborting', 0, 4]);
+    pass(world, 120_000);
+    settle(world);
+    expect([world.status?.phase, world.members['web-v2'].replicas]).toEqual(['Aborted', 0]);
+  });
+
   test('back to what was stable before needs no analysis', () => {
     const world = released({ spec: switched() });
     says(world, 'Pass');

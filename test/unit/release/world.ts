@@ -9,6 +9,7 @@ import type { Beside } from '../../../src/release/steps.ts';
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import type { Action, Announcement } from '../../../src/release/action.ts';
 import { nextAction } from '../../../src/release/decide.ts';
+import { wasRouted } from '../../../src/release/situation.ts';
 import { stepRunNameOf } from '../../../src/release/step-run.ts';
 import type { ArmState, Observed, PersonRequest } from '../../../src/release/observed.ts';
 
@@ -38,6 +39,8 @@ export interface World {
   isRouteMissing: boolean;
   runs: Map<string, { isFinished: boolean; verdict?: StepVerdict }>;
   gateAnswer: Observed['gateAnswer'];
+  /** What requests are waited for, while the routes are not said to carry the weight. */
+  awaited: string | undefined;
   stepFinding: Observed['stepAnalysis'];
   abortRevision: string | undefined;
   request: PersonRequest | undefined;
@@ -74,6 +77,7 @@ export const aWorld = (change: Partial<World> = {}): World => ({
   isRouteMissing: false,
   runs: new Map(),
   gateAnswer: undefined,
+  awaited: undefined,
   stepFinding: undefined,
   abortRevision: undefined,
   request: undefined,
@@ -122,6 +126,9 @@ export function observe(world: World): Observed {
     },
     ...(run === undefined ? {} : { run }),
     ...stepRunsOf(world),
+    ...(world.awaited === undefined || world.status === undefined || wasRouted(world.status)
+      ? {}
+      : { awaited: world.awaited }),
     ...(world.stepFinding === undefined || world.status?.step === undefined ? {} : { stepAnalysis: world.stepFinding }),
     ...(world.spec.analysis === undefined ? {} : { analysis: { kind: 'resolved', digest: 'x' } }),
     ...(world.gateAnswer === undefined ? {} : { gateAnswer: world.gateAnswer }),

@@ -130,6 +130,51 @@ describe('on the way', () => {
     ]);
   });
 
+  test('a switch counts when the endpoints show the canary alone, and nothing of it goes before they show the old pods again', async () => {
+    const stage = await aStage(
+      IN_PLACE_STORIES['a version that fails after its switch: users are back on the old pods']?.spec,
+    );
+    const worker = stage.worker();
+    const show = async (isWanted: (pod: KubeObject) => boolean): Promise<void> => {
+      const pods = (await stage.kube.list(TYPES.pod, { namespace: 'shop' })).items.filter(isWanted);
+      stage.kube.put({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: 'web-x', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
+        endpoints: pods.map(({ metadata: { name } }) => ({
+          targetRef: { kind: 'Pod', name },
+          conditions: { ready: true },
+        })),
+      });
+    };
+    const isCanary = (pod: KubeObject): boolean => pod.metadata.labels?.['serin.dev/role'] === 'canary';
+    const seen = async (): Promise<string> =>
+      `${(await worker.release()).status?.reason}: ${await routesOf(stage.kube)} | ${await podsByImage(stage.kube)}`;
+    await worker.reconcile();
+    await show(() => true);
+    await worker.deploy('web', 'web:2');
+    await worker.reconcile();
+    await judgedStep('Pass')(stage, worker);
+    expect(await worker.reconcile()).toBe(1_000);
+    const switched = 'stable 100, web to canary, web-preview to canary | 4 × canary web:2, 4 × web:1';
+    expect(await seen()).toBe(`WaitingForEndpoints: ${switched}`);
+    await show(() => true);
+    expect(await worker.reconcile()).toBe(1_000);
+    expect((await worker.release()).status?.message).toBe(
+      'The endpoints of Service "web" do not follow its selector: 4 of web still are. (step 2 of 3)',
+    );
+    await show(isCanary);
+    await worker.reconcile();
+    expect(await seen()).toBe(`Judging: ${switched}`);
+    await judgedStep('Fail')(stage, worker);
+    expect(await worker.reconcile()).toBe(1_000);
+    const back = 'stable 100, web to stable, web-preview to canary | 4 × canary web:2, 4 × web:1';
+    expect(await seen()).toBe(`ErrorsAboveStable: ${back}`);
+    await show((pod) => !isCanary(pod));
+    await worker.reconcile();
+    expect(await seen()).toBe('ErrorsAboveStable: stable 100 | 4 × web:1');
+  });
+
   test('a template that comes while a person’s pause is on waits for them', async () => {
     const stage = await aStage();
     stage.kube.put(policyMarked(await web(stage)));
