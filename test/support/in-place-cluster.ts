@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { at, labelsAt, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
+import { at, labelsAt, listAt, numberAt, sameJson, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, type ObjectRef, type ResourceType, TYPES } from '../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../src/api/release.ts';
 import type { KubeClient } from '../../src/kube/port.ts';
@@ -142,6 +142,8 @@ export const settleForReal: Settle = async (kube) => {
   throw new Error('The cluster does not settle.');
 };
 
+const byName = (a: string, b: string): number => (a < b ? -1 : 1);
+
 /** The slices of every Service show the ready pods that it selects, and no others. */
 async function areEndpointsThere(kube: KubeClient, pods: readonly KubeObject[]): Promise<boolean> {
   const [services, slices] = await Promise.all(
@@ -155,8 +157,8 @@ async function areEndpointsThere(kube: KubeClient, pods: readonly KubeObject[]):
       .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service.metadata.name)
       .flatMap((slice) => listAt(slice, 'endpoints'))
       .filter((endpoint) => at(endpoint, 'conditions', 'ready') === true)
-      .map((endpoint) => stringAt(endpoint, 'targetRef', 'name'));
-    return wanted.toSorted().join() === found.toSorted().join();
+      .map((endpoint) => stringAt(endpoint, 'targetRef', 'name') ?? '');
+    return sameJson(wanted.toSorted(byName), found.toSorted(byName));
   });
 }
 
