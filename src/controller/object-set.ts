@@ -96,11 +96,11 @@ async function fetchOne(reader: ObjectReader, query: ObjectQuery): Promise<Fetch
 
 /** Nothing depends on it but how long something is waited for: without the right to see it, it is not known. */
 async function listOnDemand(
-  { listOnDemand: list }: ObjectReader,
+  reader: ObjectReader,
   { type, namespace, labelSelector }: Extract<ObjectQuery, { kind: 'onDemand' }>,
 ): Promise<readonly KubeObject[] | undefined> {
   try {
-    return await list?.(type, namespace, labelSelector);
+    return await reader.listOnDemand?.(type, namespace, labelSelector);
   } catch (thrown) {
     if (thrown instanceof SerinError && thrown.code === 'SERIN_E_FORBIDDEN') return undefined;
     throw thrown;
