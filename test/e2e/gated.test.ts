@@ -5,26 +5,26 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { at, fieldsAt, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
+import type { ReleaseStatus } from '../../src/api/release.ts';
 import { BROKEN, HEALTHY, isAborted, isJudging, isPromoted, type Stand, startStand, until } from '../support/e2e.ts';
 import { runArgo } from '../support/stand-ins/argo.ts';
 import { definitions, type GatedApp, startGated } from '../support/stand-ins/gated-app.ts';
 import { runKruise } from '../support/stand-ins/kruise.ts';
+import type { ServeProcess } from '../support/serve.ts';
 import { describeWith } from '../support/tools.ts';
 
 describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   let stand: Stand;
-  const life = new AbortController();
-  const controllers: Promise<void>[] = [];
+  let service: ServeProcess;
+  let controllers: Controllers;
   beforeAll(async () => {
     stand = await startStand({ seed: 'gated' });
     await stand.sandbox.apply(definitions());
-    const { kube } = stand.sandbox;
-    controllers.push(runArgo(kube, stand.namespace, life.signal), runKruise(kube, stand.namespace, life.signal));
-    await stand.startService();
+    controllers = startControllers(stand);
+    service = await stand.startService();
   });
   afterAll(async () => {
-    life.abort();
-    await Promise.all(controllers);
+    await controllers?.stop();
     await stand?.stop();
   });
 
@@ -118,7 +118,76 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     expect(JSON.stringify(at(await ads.get(TYPES.deployment), 'spec', 'template'))).toBe(template);
     expect(await usersOf(ads)).toEqual(before);
   });
+
+  test('comes to the same end when Prometheus, its controller and Serin are away one after the other', async () => {
+    const [shop, mail] = await Promise.all([
+      startGated(stand, 'argo canary', 'shop'),
+      startGated(stand, 'kruise canary', 'mail'),
+    ]);
+    const both = [shop, mail] as const;
+    await stand.sandbox.stopPrometheus();
+    await Promise.all(both.map((app) => app.deploy('1', HEALTHY)));
+    const isBlind = ({ phase, weight }: ReleaseStatus): boolean => phase === 'Held' && weight === 40;
+    await Promise.all(both.map((app) => app.until('held for want of data', isBlind)));
+    const whileBlind = await Promise.all(both.map(waitsOf));
+    expect(whileBlind).toEqual(['1 CanaryPauseStep', '1 StepPaused']);
+    await controllers.stop();
+    await stand.sandbox.startPrometheus();
+    await Promise.all(
+      both.map((app, index) =>
+        until(`${app.name}: its pause is opened`, async () => (await waitsOf(app)) !== whileBlind[index]),
+      ),
+    );
+    // Opened once, and nobody there to see it.
+    expect(await Promise.all(both.map(waitsOf))).toEqual(['1 opened', '1 StepReady']);
+    service.signal('SIGKILL');
+    await service.exit;
+    service = await stand.startService();
+    await Promise.all(both.map((app) => app.until('followed again', ({ phase }) => phase === 'Progressing')));
+    expect(await Promise.all(both.map(waitsOf))).toEqual(['1 opened', '1 StepReady']);
+
+    controllers = startControllers(stand);
+    for (const app of both) {
+      await app.until(
+        'the second pause is judged',
+        ({ step, weight }) => weight === 60 && step?.waitingFor === 'judge',
+      );
+    }
+    service.signal('SIGKILL');
+    await service.exit;
+    service = await stand.startService();
+    for (const app of both) {
+      const { history, attempt } = await app.until('promoted', isPromoted);
+      expect(history).toMatchObject([{ outcome: 'Promoted', reason: 'Promoted', attempt: 1 }]);
+      expect(attempt).toBe(1);
+      await pods(app.name, '1', '1', '1');
+    }
+  });
 });
+
+interface Controllers {
+  stop(): Promise<void>;
+}
+
+function startControllers({ sandbox: { kube }, namespace }: Stand): Controllers {
+  const life = new AbortController();
+  const running = [runArgo(kube, namespace, life.signal), runKruise(kube, namespace, life.signal)];
+  return {
+    stop: async () => {
+      life.abort();
+      await Promise.all(running);
+    },
+  };
+}
+
+/** The step that it is at, and what it waits for there. */
+async function waitsOf(app: GatedApp): Promise<string> {
+  const status = (await app.rollout())['status'];
+  const kruise = at(status, 'canaryStatus');
+  if (kruise !== undefined) return `${numberAt(kruise, 'currentStepIndex')} ${stringAt(kruise, 'currentStepState')}`;
+  const reasons = listAt(status, 'pauseConditions').map((each) => stringAt(each, 'reason') ?? '');
+  return `${numberAt(status, 'currentStepIndex')} ${reasons.join('+') || 'opened'}`;
+}
 
 /** Percent of the requests by host. */
 function sharesOf(routes: KubeObject): Readonly<Record<string, number>> {
