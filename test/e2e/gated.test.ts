@@ -86,8 +86,10 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     expect(status).toMatchObject({ reason: 'CanaryCrashLooping', history: [{ outcome: 'Aborted', weight: 0 }] });
     await pods('pay', '0', '0', '0');
     expect(at(await pay.rollout(), 'status', 'blueGreen', 'activeSelector')).toBe(status.revision.stable);
-    const counts = (await stand.sandbox.loadCounts())['pay'];
-    expect(Object.keys(counts?.byVersion ?? {})).toEqual(['0']);
+    const byVersion = async (): Promise<Readonly<Record<string, number>>> =>
+      (await stand.sandbox.loadCounts())['pay']?.byVersion ?? {};
+    await until('users are served', async () => ((await byVersion())['0'] ?? 0) > 20);
+    expect(Object.keys(await byVersion())).toEqual(['0']);
   });
 
   test.concurrent('of Kruise Rollouts: a good version is approved twice, and the Deployment is the user’s again', async () => {
@@ -120,6 +122,8 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   });
 
   test('comes to the same end when Prometheus, its controller and Serin are away one after the other', async () => {
+    // What the other stories leave running.
+    for (const name of Object.keys(await stand.sandbox.loadCounts())) await stand.sandbox.stopLoad(name);
     const [shop, mail] = await Promise.all([
       startGated(stand, 'argo canary', 'shop'),
       startGated(stand, 'kruise canary', 'mail'),
@@ -147,15 +151,6 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     expect(await Promise.all(both.map(waitsOf))).toEqual(['1 opened', '1 StepReady']);
 
     controllers = startControllers(stand);
-    for (const app of both) {
-      await app.until(
-        'the second pause is judged',
-        ({ step, weight }) => weight === 60 && step?.waitingFor === 'judge',
-      );
-    }
-    service.signal('SIGKILL');
-    await service.exit;
-    service = await stand.startService();
     for (const app of both) {
       const { history, attempt } = await app.until('promoted', isPromoted);
       expect(history).toMatchObject([{ outcome: 'Promoted', reason: 'Promoted', attempt: 1 }]);
