@@ -158,6 +158,7 @@ function kubeOptions(config: Config): { kubeconfig?: string; context?: string } 
 
 function openInformers(parts: Pick<Parts, 'config' | 'kube' | 'clock' | 'random' | 'log' | 'telemetry'>): Informers {
   const { config, telemetry, ...deps } = parts;
+  const { always, onDemand } = watchedTypes();
   return startInformers(
     {
       ...deps,
@@ -167,7 +168,9 @@ function openInformers(parts: Pick<Parts, 'config' | 'kube' | 'clock' | 'random'
         heard: (kind, timeMs) => telemetry.set('serin_watch_last_event_timestamp_seconds', { kind }, timeMs / 1_000),
       },
     },
-    watchedTypes(),
+    always,
+    undefined,
+    onDemand,
   );
 }
 

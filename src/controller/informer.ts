@@ -53,48 +53,74 @@ const TIMES: InformerTimes = {
 };
 
 export interface Informers extends ObjectCache {
-  /** Resolves when every type was listed once (a type that the server does not know counts as empty). */
+  /** A type that is watched on demand begins to be watched when it is asked for. */
+  covers(type: ResourceType): boolean;
+  /** Resolves when every type but those on demand was listed once (a type that the server does not know counts as empty). */
   synced(): Promise<void>;
-  /** Types that were not listed yet, and why. */
+  /** Types that were not listed yet, and why; without those on demand, which may be refused without harm to other Releases. */
   unsynced(): readonly { readonly kind: string; readonly because: string }[];
   /** Kinds that the server does not know. */
   missing(): readonly string[];
-  /** The longest time, over all types, since the server was last heard. */
+  /** The longest time, over all types that were listed, since the server was last heard. */
   stalenessMs(): number;
   stop(): Promise<void>;
 }
 
-/** Watches start at once; `stop` (or the signal) ends them. */
-export function startInformers(deps: InformerDeps, types: readonly ResourceType[], signal?: AbortSignal): Informers {
+/** Watches start at once, those of `onDemand` when somebody asks; `stop` (or the signal) ends them. */
+export function startInformers(
+  deps: InformerDeps,
+  types: readonly ResourceType[],
+  signal?: AbortSignal,
+  onDemand: readonly ResourceType[] = [],
+): Informers {
   const stopping = new AbortController();
   const ended = signal === undefined ? stopping.signal : AbortSignal.any([stopping.signal, signal]);
   const store = new ObjectStore((err) => deps.log.error({ err }, 'A listener of the object cache failed.'));
-  const informers = types.flatMap((type) => {
+  const runs: Promise<void>[] = [];
+  const start = (type: ResourceType): readonly Informer[] => {
     const namespaces = type.namespaced && deps.namespaces !== undefined ? deps.namespaces : [];
     const scopes: readonly (string | undefined)[] = namespaces.length === 0 ? [undefined] : namespaces;
-    return scopes.map((namespace) => new Informer(deps, store, type, namespace, ended));
-  });
-  const runs = informers.map((informer) => informer.run());
+    const started = scopes.map((namespace) => new Informer(deps, store, type, namespace, ended));
+    runs.push(...started.map((informer) => informer.run()));
+    return started;
+  };
+  const always = types.flatMap(start);
+  const asked = new Map<string, readonly Informer[]>();
+  const waiting = new Set(onDemand.map(keyOf));
+  const all = (): readonly Informer[] => [...always, ...[...asked.values()].flat()];
 
   return {
     get: (ref) => store.get(ref),
     list: (type, namespace) => store.list(type, namespace),
+    covers: (type) => {
+      const key = keyOf(type);
+      if (waiting.delete(key)) {
+        deps.log.info({ kind: type.kind, group: type.group }, 'A kind is watched from now on: a Release is about it.');
+        asked.set(key, start(type));
+      }
+      return asked.get(key)?.every((informer) => informer.hasSynced) ?? true;
+    },
     subscribe: (listener) => store.subscribe(listener),
     synced: async () => {
-      await Promise.all(informers.map((informer) => informer.synced));
+      await Promise.all(always.map((informer) => informer.synced));
     },
     unsynced: () =>
-      informers
+      always
         .filter((informer) => !informer.hasSynced)
         .map((informer) => ({ kind: informer.kind, because: informer.trouble ?? 'not listed yet' })),
-    missing: () => informers.filter((informer) => informer.isMissing).map((informer) => informer.kind),
-    stalenessMs: () => Math.max(0, ...informers.map((informer) => deps.clock.nowMs() - informer.lastHeardMs)),
+    missing: () => all().flatMap((informer) => (informer.isMissing ? informer.kind : [])),
+    stalenessMs: () => {
+      const heard = all().filter((informer) => always.includes(informer) || informer.hasSynced);
+      return Math.max(0, ...heard.map((informer) => deps.clock.nowMs() - informer.lastHeardMs));
+    },
     stop: async () => {
       stopping.abort(new SerinError('SERIN_E_ABORTED', 'The informers are stopping. Nothing has to be done.'));
       await Promise.all(runs);
     },
   };
 }
+
+const keyOf = ({ group, kind }: ResourceType): string => `${group}/${kind}`;
 
 type WatchEnd = 'ended' | 'silent' | 'relist';
 

@@ -14,15 +14,31 @@ export interface ObjectReader {
   listOnDemand?(type: ResourceType, namespace: string, labelSelector: string): Promise<readonly KubeObject[]>;
 }
 
+/** Also says whether it was asked for something that the cache does not hold yet: then what was read is not the whole truth. */
+export interface CachedReader extends ObjectReader {
+  hasGaps(): boolean;
+}
+
 /** Costs nothing; may be a little behind. Good enough to find out that there is nothing to do. */
-export function cachedReader(cache: ObjectCache): ObjectReader {
+export function cachedReader(cache: ObjectCache): CachedReader {
+  let hasGaps = false;
+  const ask = (type: ResourceType): void => {
+    if (cache.covers?.(type) === false) hasGaps = true;
+  };
   return {
-    get: async (ref) => cache.get(ref),
-    list: async (type, namespace) => cache.list(type, namespace),
+    hasGaps: () => hasGaps,
+    get: async (ref) => {
+      ask(ref.type);
+      return cache.get(ref);
+    },
+    list: async (type, namespace) => {
+      ask(type);
+      return cache.list(type, namespace);
+    },
   };
 }
 
-/** Named objects as they are now. Lists come from the cache where there is one: they only say who is ready. */
+/** Named objects as they are now. Lists come from the cache where it holds the type: they only say who is ready. */
 export function freshReader(
   kube: Pick<KubeReader, 'get' | 'list'>,
   cache: ObjectCache | undefined,
@@ -33,7 +49,7 @@ export function freshReader(
     listOnDemand: async (type, namespace, labelSelector) =>
       (await kube.list(type, { namespace, labelSelector }, signal)).items,
     list: async (type, namespace) => {
-      if (cache !== undefined) return cache.list(type, namespace);
+      if (cache !== undefined && cache.covers?.(type) !== false) return cache.list(type, namespace);
       try {
         return (await kube.list(type, namespace === undefined ? {} : { namespace }, signal)).items;
       } catch (thrown) {

@@ -49,8 +49,9 @@ export function createReconcileRelease(
   return async (key, signal, look = 'glance') => {
     const { cache } = deps;
     if (cache !== undefined && look === 'glance') {
-      const seen = await gather({ ...deps, ...deps.adapters, reader: cachedReader(cache) }, key);
-      const action = seen === undefined ? undefined : nextAction(seen.observed);
+      const reader = cachedReader(cache);
+      const seen = await gather({ ...deps, ...deps.adapters, reader }, key);
+      const action = seen === undefined || reader.hasGaps() ? undefined : nextAction(seen.observed);
       if (action?.kind === 'wait') return action.requeueAfterMs;
     }
     return actUntilWaiting(deps, key, signal);

@@ -1,7 +1,7 @@
 /** Which pods the arms of a run have now, from the informers' cache; indexed once per poll, because many runs share a namespace. */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import { listAt, numberAt, stringAt, timeAt } from '../../api/fields.ts';
-import { type KubeObject, TYPES } from '../../api/meta.ts';
+import { type KubeObject, type ResourceType, TYPES } from '../../api/meta.ts';
 import type { Release, ReleaseSpec } from '../../api/release.ts';
 import type { Finding } from '../../api/meta.ts';
 import type { ObjectCache } from '../../kube/cache.ts';
@@ -22,9 +22,9 @@ export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): Pod
     if (!('read' in adapter)) return undefined;
     const { namespace, name, uid } = release.metadata;
     const common = { namespace, spec: release.spec, status: release.status, release: { name, uid } };
-    const objects = objectsFor(cache, owned, adapter, common);
+    const { objects, hasGaps } = objectsFor(cache, owned, adapter, common);
     const state = adapter.read({ ...common, objects, nowMs });
-    if (!('stable' in state)) return undefined;
+    if (hasGaps() || !('stable' in state)) return undefined;
     const live = (arm: ArmState | undefined): readonly LivePod[] =>
       (arm?.pods ?? []).map((pod) => ({
         name: pod.name,
@@ -104,30 +104,41 @@ function createOwnerIndex(cache: ObjectCache): OwnerIndex {
   };
 }
 
-/** The cache as an adapter sees it: of ReplicaSets and pods only those that hang on the objects it named. */
+/**
+ * The cache as an adapter sees it: of ReplicaSets and pods only those that hang on the objects it named. It has gaps until all kinds are
+ * held that are watched on demand.
+ */
 function objectsFor(
   cache: ObjectCache,
   owned: OwnerIndex,
   adapter: WorkloadAdapter,
   input: Parameters<WorkloadAdapter['queries']>[0],
-): ObjectSet {
-  const find: ObjectSet['find'] = (type, namespace, name) => cache.get({ type, namespace, name });
+): { readonly objects: ObjectSet; readonly hasGaps: () => boolean } {
+  const gaps = new Set<string>();
+  const ask = (type: ResourceType): void => {
+    if (cache.covers?.(type) === false) gaps.add(type.kind);
+  };
+  const find: ObjectSet['find'] = (type, namespace, name) => {
+    ask(type);
+    return cache.get({ type, namespace, name });
+  };
   const named = (): readonly string[] =>
     adapter.queries(input).flatMap((query) => {
       if (query.kind !== 'object') return [];
       const uid = stringAt(cache.get(query.ref), 'metadata', 'uid');
       return uid === undefined ? [] : [uid];
     });
-  const all: ObjectSet['all'] = (type, namespace) => cache.list(type, namespace);
-  const uids = adapter.owners?.({ ...input, objects: { find, all } }) ?? named();
-  return {
-    find,
-    all: (type, namespace) => {
-      if (type.kind !== TYPES.replicaSet.kind && type.kind !== TYPES.pod.kind) return all(type, namespace);
-      const sets = uids.flatMap((uid) => owned('replicaSet', namespace, uid));
-      if (type.kind === TYPES.replicaSet.kind) return sets;
-      const owners = [...uids, ...sets.flatMap((set) => set.metadata.uid ?? [])];
-      return owners.flatMap((uid) => owned('pod', namespace, uid));
-    },
+  const all: ObjectSet['all'] = (type, namespace) => {
+    ask(type);
+    return cache.list(type, namespace);
   };
+  const uids = adapter.owners?.({ ...input, objects: { find, all } }) ?? named();
+  const ofOwners: ObjectSet['all'] = (type, namespace) => {
+    if (type.kind !== TYPES.replicaSet.kind && type.kind !== TYPES.pod.kind) return all(type, namespace);
+    const sets = uids.flatMap((uid) => owned('replicaSet', namespace, uid));
+    if (type.kind === TYPES.replicaSet.kind) return sets;
+    const holders = [...uids, ...sets.flatMap((set) => set.metadata.uid ?? [])];
+    return holders.flatMap((uid) => owned('pod', namespace, uid));
+  };
+  return { objects: { find, all: ofOwners }, hasGaps: () => gaps.size > 0 };
 }
