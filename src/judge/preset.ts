@@ -31,9 +31,9 @@ export function presetRule(preset: Preset, isCritical: boolean): PresetNumbers {
 }
 
 /**
- * Error probability of attempt k of one revision: 0.6·α·0.4^(k−1), which sums to α over all attempts, so retrying can
+ * Error probability of attempt k of one revision: 0.63·α·0.37^(k−1), which sums to α over all attempts, so retrying can
  * never add up to more false aborts than were allowed for the release.
  */
 export function levelOfAttempt(alpha: number, attempt: number): number {
-  return alpha * 0.6 * 0.4 ** (attempt - 1);
+  return alpha * 0.63 * 0.37 ** (attempt - 1);
 }

@@ -48,7 +48,7 @@ describe('a plan', () => {
       { weight: 50, durationMs: 1_200_000 },
     ]);
     expect(short.fail.ratio).toBe(1.25);
-    expect(short.falseAbort).toBeCloseTo(0.05 * 0.6, 12);
+    expect(short.falseAbort).toBeCloseTo(0.05 * 0.63, 12);
     const long = planInputOf(
       { rps: '120', baseline: '0.5%', dispersion: '1', share: '1' },
       { where, spec: spec({ steps: [{ setWeight: 20 }, { judge: { atMost: '5m' } }, { pause: { duration: '2m' } }] }) },
@@ -60,7 +60,7 @@ describe('a plan', () => {
     const numbers = { rps: '120', baseline: '0.5%', dispersion: '1', share: '1' };
     const analysis = { templates: [{ name: 'smoke' }] };
     const release = { where: 'web.yaml: Release web', spec: spec({ steps: [{ setWeight: 20 }, { analysis }] }) };
-    expect(planInputOf(numbers, release).falseAbort).toBeCloseTo(0.8 * 0.05 * 0.6, 12);
+    expect(planInputOf(numbers, release).falseAbort).toBeCloseTo(0.8 * 0.05 * 0.63, 12);
   });
 
   test('an A/B test is planned by its share of the requests that match, and not without one', () => {
