@@ -99,6 +99,11 @@ export const AnalysisRunSpec = Type.Object(
         falseAbort: Type.Number({
           description: 'Probability of a false abort of this attempt, after the split over attempts.',
         }),
+        share: Type.Optional(
+          Type.Number({
+            description: 'Part of the release’s error probability that this run has, 0–1; absent: all of it.',
+          }),
+        ),
         falsePass: Type.Number({ description: 'Probability of a false pass.' }),
         intervalMs: ms('Length of one poll interval, ms.', 1),
         warmUpMs: ms('Pods younger than this are not compared, ms.', 0),

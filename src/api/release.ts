@@ -672,6 +672,19 @@ export const ReleaseStatus = Type.Object(
         'x-kubernetes-list-type': 'atomic',
       }),
     ),
+    stepShares: Type.Optional(
+      Type.Object(
+        {
+          revision: text('Revision that the numbers are of.', 253),
+          attempt: Type.Integer({ minimum: 1, description: 'Attempt that they are of.' }),
+          given: Type.Number({
+            description: 'Part of its error probability that analysis steps have had so far, 0–1.',
+          }),
+          present: Type.Number({ description: 'Part of it that the newest of them has.' }),
+        },
+        { description: 'So that steps that are added, or begin again, never spend more than was promised.' },
+      ),
+    ),
     taken: Type.Optional(Taken),
     handledRequest: Type.Optional(
       Type.Object(

@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly gridMs: number;
   /** The analysis step that it is for; absent: the whole release. */
   readonly step?: number;
+  /** Of the attempt's error probability; absent: as the plan says. */
+  readonly share?: number;
 }
 
 /** Reads every template and query that might be meant; they are few, and come from the cache where there is one. Argo's by name. */
@@ -60,6 +62,7 @@ export async function analysisSpecOf(reader: ObjectReader, request: RunRequest):
     startedAtMs: request.nowMs,
     gridMs: request.gridMs,
     ...partOf(release, request.step),
+    ...(request.share === undefined ? {} : { share: request.share }),
   });
 }
 

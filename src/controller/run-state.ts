@@ -14,10 +14,12 @@ export function runStateOf(run: KubeObject | undefined, release: Release): RunSt
   const startedAtMs = timeAt(run, 'spec', 'startedAt') ?? 0;
   const isLeftOver = startedAtMs < Date.parse(release.status?.startedAt ?? '1970-01-01T00:00:00Z');
   const verdict = parseVerdict(at(run, 'status', 'verdict'));
+  const share = numberAt(run, 'spec', 'rule', 'share');
   return {
     name: run.metadata.name,
     isFinished:
       isLeftOver || (phase !== undefined && phase !== 'Running') || run.metadata.deletionTimestamp !== undefined,
+    ...(share === undefined ? {} : { share }),
     ...(verdict === undefined ? {} : { verdict }),
   };
 }

@@ -277,6 +277,7 @@ function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: stri
   return {
     preset: analysis.preset ?? 'recommended',
     falseAbort: levelOfAttempt(falseAbort, input.attempt) * (input.share ?? 1),
+    ...(input.share === undefined || input.share === 1 ? {} : { share: input.share }),
     falsePass: RULE_DEFAULTS.falsePass,
     intervalMs: Math.round(intervalMs),
     warmUpMs: Math.round(warmUpMs),

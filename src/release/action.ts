@@ -28,6 +28,8 @@ export type Action =
       readonly attempt: number;
       /** The analysis step that it is for; absent: the whole release. */
       readonly step?: number;
+      /** Part of the attempt's error probability that it may have; absent: as the plan says. */
+      readonly share?: number;
     }
   /** Mark the run terminated: its evidence is kept, it polls no more. */
   | { readonly kind: 'finishRun'; readonly name: string }

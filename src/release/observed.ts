@@ -148,6 +148,8 @@ export interface RunState {
   readonly name: string;
   /** It takes no more evidence: terminated, or left over from an earlier release of the same revision. */
   readonly isFinished: boolean;
+  /** Part of the attempt's error probability that it was made with, 0–1; absent: all of it. */
+  readonly share?: number;
   readonly verdict?: StepVerdict;
 }
 

@@ -68,6 +68,7 @@ export function started(
     beside: _be,
     closedSince: _cs,
     closedSeconds: _c,
+    stepShares: _s,
     ...kept
   } = draftOf(s);
   const attempt = nextAttempt(s, revision);

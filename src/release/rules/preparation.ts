@@ -2,6 +2,7 @@
 import { FINALIZER } from '../../api/meta.ts';
 import type { TakenState } from '../../api/release.ts';
 import { isFollowingSteps, isGoingBack, isObserving, isUnderWay, type Rule, type Situation } from '../situation.ts';
+import { givenOf, shareLeft, sharesOf } from '../step-run.ts';
 import { draftOf, nextAttempt, NOT_ROUTED, runName, type StatusDraft, withWeight, write } from '../transitions.ts';
 
 /** Remembered before the first write on a user's object, and the finalizer before that: a crash cannot lose it. */
@@ -32,8 +33,14 @@ export const prepareRun: Rule = (s) => {
   const { run } = s.observed;
   if (run?.isFinished === true || (run === undefined && analysisRun !== undefined))
     return freshAttempt(s, revision.canary);
-  if (run === undefined)
-    return { kind: 'createRun', name: runName(s, revision.canary, attempt), revision: revision.canary, attempt };
+  if (run === undefined) {
+    const name = runName(s, revision.canary, attempt);
+    const made = { kind: 'createRun', name, revision: revision.canary, attempt } as const;
+    // Analysis steps went before: `analysis` was written when the release was under way.
+    const given = givenOf(s.status);
+    const share = given > 0 && s.plan !== undefined ? shareLeft(sharesOf(s.plan).whole, given) : undefined;
+    return share === undefined ? made : { ...made, share };
+  }
   return write(s, { ...draftOf(s), analysisRun: run.name }, 'analysis run made');
 };
 

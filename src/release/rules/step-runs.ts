@@ -1,6 +1,7 @@
 /** The runs of analysis steps: named in status before they are made, and ended when their step is over, however it ended. */
+import type { ReleaseStatus } from '../../api/release.ts';
 import { isFollowingSteps, isGoingBack, isObserving, type Rule, type Situation, wasRouted } from '../situation.ts';
-import { stepRunNameOf } from '../step-run.ts';
+import { givenOf, shareLeft, sharesOf, stepRunNameOf } from '../step-run.ts';
 import { draftOf, NOT_ROUTED, withWeight, write } from '../transitions.ts';
 import { blindSince } from './holds.ts';
 
@@ -20,12 +21,28 @@ export const prepareStepRun: Rule = (s) => {
   if (name === undefined || canary === undefined || step === undefined || attempt === undefined) return undefined;
   if (isGoingBack(s) || !wasRouted(s.status)) return undefined;
   const runs = s.status.stepRuns ?? [];
-  if (runs.at(-1) !== name)
-    return write(s, { ...draftOf(s), stepRuns: [...runs, name].slice(-MOST_RUNS) }, 'analysis run of the step');
+  if (runs.at(-1) !== name) {
+    const stepRuns = [...runs, name].slice(-MOST_RUNS);
+    return write(s, { ...draftOf(s), stepRuns, stepShares: sharesNow(s, canary, attempt) }, 'analysis run of the step');
+  }
   const run = s.observed.stepRun;
-  if (run === undefined) return { kind: 'createRun', name, revision: canary, attempt, step: step.index };
+  const share = givenOf(s.status) > 0 ? s.status.stepShares?.present : undefined;
+  if (run === undefined) {
+    const made = { kind: 'createRun', name, revision: canary, attempt, step: step.index } as const;
+    return share === undefined ? made : { ...made, share };
+  }
   return run.isFinished && !hasDecided(s) ? beginAgain(s, run.name) : undefined;
 };
+
+/** The release's own run has what it was made with, whatever the plan says now. */
+function sharesNow(s: Situation, revision: string, attempt: number): NonNullable<ReleaseStatus['stepShares']> {
+  const given = givenOf(s.status);
+  const { run } = s.observed;
+  const whole = run === undefined ? 0 : (run.share ?? 1);
+  const planned = s.plan === undefined ? 0 : sharesOf(s.plan).step;
+  const present = shareLeft(planned, whole + given);
+  return { revision, attempt, given: given + present, present };
+}
 
 const hasDecided = (s: Situation): boolean =>
   s.verdict !== undefined && s.verdict.outcome !== 'Continue' && blindSince(s) === undefined;

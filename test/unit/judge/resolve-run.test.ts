@@ -281,7 +281,7 @@ describe('the run of an analysis step', () => {
     const spec = run(...own('both', compared()));
     const whole = run();
     expect(spec.metrics.map(({ name }) => name)).toEqual(['errors']);
-    expect(spec.rule).toEqual({ ...whole.rule, falseAbort: whole.rule.falseAbort * 0.1 });
+    expect(spec.rule).toEqual({ ...whole.rule, falseAbort: whole.rule.falseAbort * 0.1, share: 0.1 });
   });
 
   test('that only measures passes when all is measured, and has the time for it', () => {

@@ -1,9 +1,10 @@
 /** Steps with an analysis of their own: one run for each, which has to pass beside the run of the whole release. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Step } from '../../../src/api/release.ts';
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import { planOf } from '../../../src/release/plan.ts';
-import { sharesOf, stepRunNameOf } from '../../../src/release/step-run.ts';
+import { shareLeft, sharesOf, stepRunNameOf } from '../../../src/release/step-run.ts';
 import {
   anAnalysis,
   ask,
@@ -179,6 +180,79 @@ describe('an analysis step', () => {
     world.stepFinding = undefined;
     settle(world);
     expect(at(world)).toBe('2/3');
+  });
+});
+
+describe('shares of the error probability', () => {
+  const sharesIn = (world: World): number[] => [...world.runs.values()].map(({ share = NaN }) => share);
+  const total = (world: World): number => sharesIn(world).reduce((sum, share) => sum + share, 0);
+  const edit = (world: World, steps: Step[]): void => {
+    world.spec = { ...world.spec, strategy: { canary: { steps } } };
+    settle(world);
+  };
+
+  test('are those of the plan, as long as it stays', () => {
+    const world = smoked([{ setWeight: 5 }, SMOKE, SMOKE, { setWeight: 50 }]);
+    smoke(world, 'Pass');
+    smoke(world, 'Pass');
+    expect(sharesIn(world)).toEqual([0.8, 0.1, 0.1]);
+  });
+
+  test('of a step that is added to a release under way are what is left: next to nothing, where none was planned', () => {
+    const world = smoked([{ setWeight: 5 }, { pause: {} }, { setWeight: 50 }]);
+    expect(sharesIn(world)).toEqual([1]);
+    edit(world, [{ setWeight: 5 }, { pause: {} }, { setWeight: 50 }, SMOKE]);
+    judge(world, 'Pass');
+    expect(sharesIn(world)).toEqual([1, 0.001]);
+    expect(world.status?.stepShares).toMatchObject({ attempt: 1, given: 0.001 });
+  });
+
+  test('of steps that are added beside others never come to more than the last fifth', () => {
+    const world = smoked([{ setWeight: 5 }, SMOKE, { pause: {} }, { setWeight: 50 }]);
+    smoke(world, 'Pass');
+    expect(sharesIn(world)).toEqual([0.8, 0.2]);
+    edit(world, [{ setWeight: 5 }, SMOKE, { pause: {} }, { setWeight: 50 }, SMOKE, SMOKE]);
+    judge(world, 'Pass');
+    smoke(world, 'Pass');
+    smoke(world, 'Pass');
+    expect(sharesIn(world)).toEqual([0.8, 0.2, 0.001, 0.001]);
+  });
+
+  test('of a step that begins again are what is left, and another attempt has its own', () => {
+    const world = smoked();
+    runOf(world).isFinished = true;
+    pass(world, 1_000);
+    settle(world);
+    expect(total(world)).toBeCloseTo(1.001, 9);
+    smoke(world, 'Fail');
+    ask(world, 'retry');
+    settle(world);
+    expect(world.status?.attempt).toBe(2);
+    expect(sharesIn(world).slice(3)).toEqual([0.8, 0.2]);
+  });
+
+  test('of the release’s run are what analysis steps left, where spec.analysis comes later', () => {
+    const world = smoked([{ setWeight: 5 }, SMOKE, { pause: {} }, SMOKE, { setWeight: 50 }], false);
+    smoke(world, 'Pass');
+    expect(sharesIn(world)).toEqual([0.5]);
+    world.spec = { ...world.spec, analysis: anAnalysis };
+    settle(world);
+    expect(sharesIn(world)).toEqual([0.5, 0.5]);
+  });
+
+  test('whatever begins when, are at most one together, but for a thousandth of each that finds nothing left', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0.01, max: 1, noNaN: true }), { maxLength: 20 }), (planned) => {
+        let had = 0;
+        let poor = 0;
+        for (const share of planned) {
+          const given = shareLeft(share, had);
+          if (given === 0.001 && share > 0.001) poor++;
+          had += given;
+        }
+        expect(had).toBeLessThanOrEqual(1 + 0.001 * poor + 1e-7);
+      }),
+    );
   });
 });
 

@@ -9,8 +9,9 @@ import type { Beside } from '../../../src/release/steps.ts';
 import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import type { Action, Announcement } from '../../../src/release/action.ts';
 import { nextAction } from '../../../src/release/decide.ts';
+import { planOf } from '../../../src/release/plan.ts';
 import { wasRouted } from '../../../src/release/situation.ts';
-import { stepRunNameOf } from '../../../src/release/step-run.ts';
+import { runPartOf, stepRunNameOf } from '../../../src/release/step-run.ts';
 import type { ArmState, Observed, PersonRequest } from '../../../src/release/observed.ts';
 
 export type Member = 'web-v1' | 'web-v2';
@@ -37,7 +38,7 @@ export interface World {
   /** What the routes give beside weights. */
   beside: Beside | undefined;
   isRouteMissing: boolean;
-  runs: Map<string, { isFinished: boolean; verdict?: StepVerdict }>;
+  runs: Map<string, { isFinished: boolean; share?: number; verdict?: StepVerdict }>;
   gateAnswer: Observed['gateAnswer'];
   /** What requests are waited for, while the routes are not said to carry the weight. */
   awaited: string | undefined;
@@ -211,9 +212,12 @@ export function apply(world: World, seen: Observed, action: Action): void {
       world.resourceVersion++;
       if (world.deletionTimestamp !== undefined && world.finalizers.length === 0) world.isGone = true;
       return;
-    case 'createRun':
-      if (!world.runs.has(action.name)) world.runs.set(action.name, { isFinished: false });
+    case 'createRun': {
+      const plan = planOf(world.spec);
+      const share = action.share ?? (plan.kind === 'plan' ? (runPartOf(plan, action.step).share ?? 1) : 1);
+      if (!world.runs.has(action.name)) world.runs.set(action.name, { isFinished: false, share });
       return;
+    }
     case 'finishRun': {
       const run = world.runs.get(action.name);
       if (run !== undefined) run.isFinished = true;
