@@ -51,6 +51,8 @@ export const HOLDS_FOR_A_PERSON: ReadonlySet<string> = new Set([
 
 function isStalledBy(phase: Phase, reason: string, routed: string): boolean {
   if (phase === 'Waiting' || phase === 'Progressing') return false;
+  // The rollout's own controller does not give it up.
+  if (phase === 'Aborting' && routed === 'WaitingForRollout') return true;
   if (phase === 'Held') return OBSTACLES.has(reason) || HOLDS_FOR_A_PERSON.has(reason);
   return OBSTACLES.has(reason) || OBSTACLES.has(routed) || reason === 'RolloutStuck' || routed === 'RolloutLeftPaused';
 }

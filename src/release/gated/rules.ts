@@ -73,12 +73,37 @@ const finishGivingUp: Rule = (s) => {
   // What is paused is remembered first.
   if (leavesPaused(s) && s.status.taken === undefined && !isSuperseded) return undefined;
   const position = s.workload?.gate?.position;
-  if (!isSuperseded && position !== 'givenUp' && position !== 'settled') return { kind: 'wait', requeueAfterMs: 5_000 };
+  if (!isSuperseded && position !== 'givenUp' && position !== 'settled')
+    return stillGivingUp(s) ?? { kind: 'wait', requeueAfterMs: 5_000 };
   if (s.observed.run !== undefined && !s.observed.run.isFinished)
     return { kind: 'finishRun', name: s.observed.run.name };
-  if (isSuperseded) return superseded(s);
-  return leavesPaused(s) && position === 'givenUp' ? leftPaused(s) : aborted(s);
+  const done = asGivenUp(s);
+  if (isSuperseded) return superseded(done);
+  return leavesPaused(s) && position === 'givenUp' ? leftPaused(done) : aborted(done);
 };
+
+/** After this long somebody should know that requests are not back. */
+const GIVING_UP_MS = 60_000;
+const NOT_DONE =
+  ' The rollout’s own controller is not done with that after a minute, so the canary may keep its requests; check that it runs.';
+
+/** Only its controller moves requests and pods. While it is away the status must not say that the canary has none. */
+function stillGivingUp(s: Situation): ReturnType<Rule> {
+  const { status, workload, nowMs } = s;
+  const gate = workload?.gate;
+  const sinceMs = Date.parse(status.step?.since ?? '');
+  if (gate === undefined || !(nowMs - sinceMs >= GIVING_UP_MS) || (gate.weight === 0 && gate.isSeen)) return undefined;
+  const message = `${(status.message ?? '').replace(NOT_DONE, '')}${NOT_DONE}`;
+  const draft = { ...draftOf(s), weight: gate.weight, message };
+  return write(s, draft, 'not given up yet', { status: 'False', reason: 'WaitingForRollout' });
+}
+
+/** What was said meanwhile is over. */
+function asGivenUp(s: Situation): Situation {
+  const { message } = s.status;
+  if (message?.endsWith(NOT_DONE) !== true) return s;
+  return { ...s, status: { ...s.status, weight: 0, message: message.slice(0, -NOT_DONE.length) } };
+}
 
 const leavesPaused = ({ spec }: Situation): boolean => spec.workload.kruiseRollout?.onAbort === 'pause';
 

@@ -45,6 +45,8 @@ export interface ExampleStage {
   played(verdict: 'Pass' | 'Fail'): Promise<ReleaseStatus>;
   /** A person gives the revision up. */
   givenUp(): Promise<void>;
+  /** One judgement at the first judged step while the controller is away, and what the status says at each look after that. */
+  judgedAlone(verdict: 'Pass' | 'Fail', looksAfterMs: readonly number[]): Promise<readonly ReleaseStatus[]>;
   /** What users own, without the pod template: by kind and name. */
   users(): Promise<Readonly<Record<string, unknown>>>;
   template(): Promise<unknown>;
@@ -64,11 +66,12 @@ export async function stagedExample(controller: Controller, example: string, bes
   const objects = [...lent, ...own].filter(({ kind }) => kind !== 'Ingress');
   for (const object of objects) if (object.kind !== 'Release') memory.put(object);
   const kube = controller === 'kruise-rollouts' ? withWebhook(memory) : memory;
+  let isAway = false;
   const settle = async (): Promise<void> => {
     for (let round = 0; round < 80; round++) {
       const before = memory.calls.filter((call) => /^(patch|create|delete)/.test(call)).length;
       const look = controller === 'kruise-rollouts' ? lookAtKruise : lookAtRollouts;
-      await look({ kube: memory, namespace: NAMESPACE, nowMs });
+      if (!isAway) await look({ kube: memory, namespace: NAMESPACE, nowMs });
       const isChanged = await runPods(memory, NAMESPACE);
       const writes = memory.calls.filter((call) => /^(patch|create|delete)/.test(call)).length;
       if (!isChanged && writes === before) return;
@@ -122,6 +125,19 @@ export async function stagedExample(controller: Controller, example: string, bes
           await annotated((revision) => ({ [ANNOTATIONS.request]: `promote/${revision}/${round}` }));
       }
       throw new Error(`${example}: no end; ${JSON.stringify(await rest())}`);
+    },
+    judgedAlone: async (verdict, looksAfterMs) => {
+      await rest();
+      isAway = true;
+      nowMs += 60_000;
+      await worker.judge(verdict);
+      const seen: ReleaseStatus[] = [await rest()];
+      for (const ms of looksAfterMs) {
+        nowMs += ms;
+        seen.push(await rest());
+      }
+      isAway = false;
+      return seen;
     },
     judgedPods: async () => {
       for (let round = 0; (await rest()).step?.waitingFor !== 'judge'; round++) {

@@ -75,6 +75,44 @@ describe('carried out', () => {
   );
 });
 
+describe.each([
+  ['argo-rollouts', 20],
+  // The template went back, and what the routes carry is not known any more.
+  ['kruise-rollouts', 0],
+] as const)('while the controller of %s is away', (controller, weight) => {
+  const MINUTE_MS = 60_000;
+
+  test('a Pass opens the pause once, and the release waits for it', async () => {
+    const stage = await stagedExample(controller, 'canary');
+    await stage.deploy('2');
+    for (const status of await stage.judgedAlone('Pass', [MINUTE_MS, 60 * MINUTE_MS]))
+      expect(status).toMatchObject({ phase: 'Progressing', reason: 'WaitingForRollout', weight: 20 });
+    expect(await stage.played('Pass')).toMatchObject({ phase: 'Promoted', history: [{ attempt: 1 }] });
+  });
+
+  test('a Fail is a stall after a minute, which says that the canary may keep its requests; then it ends as always', async () => {
+    const stage = await stagedExample(controller, 'canary');
+    await stage.deploy('2');
+    const [atOnce, later, muchLater] = await stage.judgedAlone('Fail', [MINUTE_MS, 60 * MINUTE_MS]);
+    expect(atOnce).toMatchObject({ phase: 'Aborting', reason: 'ErrorsAboveStable' });
+    expect(atOnce?.message).not.toContain('not done');
+    for (const status of [later, muchLater]) {
+      expect(status).toMatchObject({ phase: 'Aborting', reason: 'ErrorsAboveStable', weight });
+      expect(status?.message).toMatch(/the canary may keep its requests; check that it runs\.$/);
+      expect(status?.conditions).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ type: 'Stalled', status: 'True' }),
+          expect.objectContaining({ type: 'TrafficRouted', status: 'False' }),
+        ]),
+      );
+    }
+    const end = await stage.played('Fail');
+    expect(end).toMatchObject({ phase: 'Aborted', reason: 'ErrorsAboveStable', weight: 0 });
+    expect(end.message).not.toContain('not done');
+    expect(end.conditions).toContainEqual(expect.objectContaining({ type: 'Stalled', status: 'False' }));
+  });
+});
+
 /** At the first step that is judged. The whole of the workload is five pods, or ten, or four. */
 test.each([
   ['argo-rollouts', 'canary', undefined, { stable: 4, canary: 1 }],
