@@ -35,6 +35,7 @@ export interface ControlPlaneOptions {
   readonly controllers?: boolean;
   /** Controllers of kube-controller-manager besides the usual ones. */
   readonly moreControllers?: readonly string[];
+  readonly controllerFlags?: readonly string[];
   readonly apiServerFlags?: Readonly<Record<string, string>>;
 }
 
@@ -47,10 +48,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     apiServerFlags: { 'watch-cache': 'true', ...options.apiServerFlags },
   });
   const config = await environment.start();
-  const manager =
-    options.controllers === false
-      ? undefined
-      : startControllers(assets, config.kubeconfigPath, options.moreControllers);
+  const manager = options.controllers === false ? undefined : startControllers(assets, config.kubeconfigPath, options);
   return {
     kubeconfig: config.kubeconfigPath,
     url: config.server,
@@ -61,7 +59,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   };
 }
 
-function startControllers(assets: string, kubeconfig: string, more: readonly string[] = []): ChildProcess {
+function startControllers(
+  assets: string,
+  kubeconfig: string,
+  { moreControllers: more = [], controllerFlags = [] }: ControlPlaneOptions,
+): ChildProcess {
   return spawn(
     join(assets, 'kube-controller-manager'),
     [
@@ -71,6 +73,7 @@ function startControllers(assets: string, kubeconfig: string, more: readonly str
       '--leader-elect=false',
       '--secure-port=0',
       `--controllers=${[...CONTROLLERS, ...more].join(',')}`,
+      ...controllerFlags,
     ],
     { stdio: 'ignore' },
   );
