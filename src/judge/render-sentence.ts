@@ -55,7 +55,7 @@ function atMost(verdict: Compared, alpha: number): string {
   if (difference === undefined) return 'Nothing is known yet';
   const quantity = quantityFor(verdict);
   const edge = isLower === true ? difference.interval.low : difference.interval.high;
-  if (Math.abs(edge) === Number.MAX_VALUE) {
+  if (isOpen(verdict, difference.interval)) {
     return verdict.outcome === 'Pass'
       ? `${capital(rates(verdict))}, within the pass margin by odds of ${formatOdds(verdict.passOdds)}`
       : `Little is known yet: ${rates(verdict)}`;
@@ -69,6 +69,12 @@ function atMost(verdict: Compared, alpha: number): string {
   }
   const change = `is ${sayEdge(edge, isLower, quantity)} ${against} (best estimate ${best}${inTimes(ratio, isLower, shape)})`;
   return `${sure} ${change}`;
+}
+
+/** Nothing is excluded towards the bad side; of a share not even that both are the same. */
+function isOpen({ shape, isLower }: Omit<MetricVerdict, 'says'>, { low, high }: Interval): boolean {
+  const [bad, good] = isLower === true ? [-low, -high] : [high, low];
+  return shape === undefined ? bad >= 1 && good <= 0 : bad === Number.MAX_VALUE;
 }
 
 /** The edge towards the bad side in words: `at most +0.13 pp above`, or, where even that is on the good side, `at least 12 MiB below`. */

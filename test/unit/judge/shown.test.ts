@@ -127,6 +127,16 @@ describe('what a verdict says of every shape', () => {
     await expect(`${text.join('\n\n')}\n`).toMatchFileSnapshot('golden/shown.txt');
   });
 
+  test('a share of hardly any requests claims no bound, not even that of all', () => {
+    const few: At = () => ({
+      kind: 'proportion',
+      counts: { canary: { bad: 0, total: 1 }, stable: { bad: 0, total: 4 }, stablePods: [] },
+    });
+    const { says, difference } = lastOf(looksOf(errorsMetric({ name: 'g' }), few, 3));
+    expect(difference?.interval.high).toBe(1);
+    expect(says).toContain('Little is known yet: canary 0 % against stable 0 %');
+  });
+
   test('the lines stand on the bad side of the control, the one to pass beyond the one to fail', () => {
     for (const { metric, at } of CASES.slice(0, -1)) {
       const { lines = [], bound: constant, gauge: found, stable } = lastOf(looksOf(metric, at, 60));
