@@ -73,7 +73,7 @@ export const reasons = {
   RouteNotUnderstood: 'A route cannot be steered as the spec says.',
   TemplateNotFound: 'A named analysis template does not exist.',
   QueryNotFound: 'A named MetricQuery does not exist.',
-  TargetConflict: 'Another Release steers the same workload or route.',
+  TargetConflict: 'Another Release, or another controller, steers the same workload or route.',
   TrafficDrift: 'Somebody changed a steered route; it was put back.',
   Routed: 'The routes carry the intended weight.',
   PermissionMissing: 'The API server denies Serin something it needs; the message says what.',

@@ -21,7 +21,11 @@ export function refusalOf(input: WorkloadInput): Refusal | undefined {
     };
   }
   return (
-    replacesAllAtOnce(input, found) ?? hasReservedLabel(found) ?? foreignCanary(input, found) ?? overlap(input, found)
+    replacesAllAtOnce(input, found) ??
+    hasReservedLabel(found) ??
+    movedByKruise(input, found) ??
+    foreignCanary(input, found) ??
+    overlap(input, found)
   );
 }
 
@@ -45,6 +49,19 @@ function hasReservedLabel(deployment: KubeObject): Refusal | undefined {
   return {
     reason: 'InvalidSpec',
     message: `Deployment ${quote(deployment.metadata.name)} has the label ${ROLE_LABEL} in ${place.join('.')}, by which Serin tells canaries apart. Take it out.`,
+  };
+}
+
+/** Put on a workload by OpenKruise's manager once a Rollout is about it, for its webhook to select by (as recorded). */
+const KRUISE_LABEL = 'rollouts.kruise.io/workload-type';
+
+/** Both would pause it, and each would let go what the other holds. */
+function movedByKruise({ release }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
+  if (deployment.metadata.labels?.[KRUISE_LABEL] === undefined || isClaimed(deployment, release?.name))
+    return undefined;
+  return {
+    reason: 'TargetConflict',
+    message: `Deployment ${quote(deployment.metadata.name)} is moved by a Rollout of OpenKruise (label ${KRUISE_LABEL}). Name that Rollout in spec.workload.kruiseRollout, or delete it and take the label off.`,
   };
 }
 

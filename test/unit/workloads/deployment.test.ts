@@ -387,6 +387,19 @@ describe('what cannot work is said with the field and the fix, and nothing is to
       says: "find each other's pods",
     },
     {
+      name: 'a Deployment that a Rollout of OpenKruise moves',
+      objects: inPlaceObjects().map((object) =>
+        object.kind === 'Deployment'
+          ? {
+              ...object,
+              metadata: { ...object.metadata, labels: { 'rollouts.kruise.io/workload-type': 'deployment' } },
+            }
+          : object,
+      ),
+      reason: 'TargetConflict',
+      says: 'Name that Rollout in spec.workload.kruiseRollout, or delete it and take the label off.',
+    },
+    {
       name: 'a route without a subset for the canary',
       objects: inPlaceObjects().map((object) =>
         object.kind === 'DestinationRule'
