@@ -38,11 +38,15 @@ export async function readPodCounts(kube: KubeReader, signal: AbortSignal): Prom
   return counts;
 }
 
-/** Which member is which: the live one is stable until promotion swaps them. */
-export function membersOf(release: Release): { readonly stable: string; readonly canary: string } {
-  const [first, second] = release.spec.workload.pair?.members ?? [];
-  const live = release.status?.pair?.live ?? first ?? '';
-  return { stable: live, canary: live === first ? (second ?? '') : (first ?? '') };
+/** Which member is which in the release that is shown: the live one is its stable; once it is promoted, its canary is live. */
+export function membersOf({ spec, status }: Pick<Release, 'spec' | 'status'>): {
+  readonly stable: string;
+  readonly canary: string;
+} {
+  const [first = '', second = ''] = spec.workload.pair?.members ?? [];
+  const live = status?.pair?.live ?? first;
+  const idle = live === first ? second : first;
+  return status?.phase === 'Promoted' ? { stable: idle, canary: live } : { stable: live, canary: idle };
 }
 
 export function armNumbers(member: string, quantiles: Quantiles, pods: ReadonlyMap<string, number>): ArmNumbers {
