@@ -80,29 +80,45 @@ describeWith(['controlplane', 'kubectl'], 'the real autoscaling controller', () 
     await cluster?.stop();
   });
 
-  /** All pods are loaded alike. */
+  /** What cannot be read or written now is at the next turn. */
   async function feed(): Promise<void> {
-    for (; !isOver; await pause(300)) {
-      const pods = (await cluster.kube.list(TYPES.pod, { namespace: NAMESPACE })).items.filter(
-        ({ metadata }) => metadata.labels?.['app'] === 'web' && metadata.deletionTimestamp === undefined,
-      );
-      for (const pod of pods) {
-        const { name, labels = {} } = pod.metadata;
-        const memory = `${Math.round((1024 * load) / pods.length)}Ki`;
-        const object: KubeObject = {
-          apiVersion: 'metrics.k8s.io/v1beta1',
-          kind: 'PodMetrics',
-          metadata: { name, namespace: NAMESPACE, labels },
-          timestamp: new Date().toISOString(),
-          window: '10s',
-          containers: [{ name: 'web', usage: { memory } }],
-        };
-        const target = { type: POD_METRICS, namespace: NAMESPACE, name };
-        await cluster.kube
-          .patch({ kind: 'apply', target, object, fieldManager: 'feeder', force: true })
-          .catch(() => undefined);
-      }
-    }
+    for (; !isOver; await pause(300)) await feedOnce().catch(() => undefined);
+  }
+
+  /**
+   * All pods are loaded alike, and all at once, for a sum in between would be another load. Of pods that are gone there is nothing, or they
+   * would count in the average for ever.
+   */
+  async function feedOnce(): Promise<void> {
+    const pods = (await cluster.kube.list(TYPES.pod, { namespace: NAMESPACE })).items.filter(
+      ({ metadata }) => metadata.labels?.['app'] === 'web' && metadata.deletionTimestamp === undefined,
+    );
+    const names = new Set(pods.map(({ metadata }) => metadata.name));
+    const gone = (await cluster.kube.list(POD_METRICS, { namespace: NAMESPACE })).items.filter(
+      ({ metadata }) => !names.has(metadata.name),
+    );
+    const memory = `${Math.round((1024 * load) / pods.length)}Ki`;
+    await Promise.allSettled([
+      ...gone.map(({ metadata }) =>
+        cluster.kube.delete({ type: POD_METRICS, namespace: NAMESPACE, name: metadata.name }),
+      ),
+      ...pods.map(({ metadata: { name, labels = {} } }) =>
+        cluster.kube.patch({
+          kind: 'apply',
+          target: { type: POD_METRICS, namespace: NAMESPACE, name },
+          object: {
+            apiVersion: 'metrics.k8s.io/v1beta1',
+            kind: 'PodMetrics',
+            metadata: { name, namespace: NAMESPACE, labels },
+            timestamp: new Date().toISOString(),
+            window: '10s',
+            containers: [{ name: 'web', usage: { memory } }],
+          },
+          fieldManager: 'feeder',
+          force: true,
+        }),
+      ),
+    ]);
   }
 
   const wanted = async (): Promise<number | undefined> =>
