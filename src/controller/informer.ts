@@ -53,7 +53,7 @@ const TIMES: InformerTimes = {
 };
 
 export interface Informers extends ObjectCache {
-  /** A type that is watched on demand begins to be watched when it is asked for. */
+  /** A type that is watched on demand begins to be watched when it is asked for; one that is never watched is never covered. */
   covers(type: ResourceType): boolean;
   /** Resolves when every type but those on demand was listed once (a type that the server does not know counts as empty). */
   synced(): Promise<void>;
@@ -85,6 +85,7 @@ export function startInformers(
     return started;
   };
   const always = types.flatMap(start);
+  const fromTheStart = new Set(types.map(keyOf));
   const asked = new Map<string, readonly Informer[]>();
   const waiting = new Set(onDemand.map(keyOf));
   const all = (): readonly Informer[] => [...always, ...[...asked.values()].flat()];
@@ -98,7 +99,7 @@ export function startInformers(
         deps.log.info({ kind: type.kind, group: type.group }, 'A kind is watched from now on: a Release is about it.');
         asked.set(key, start(type));
       }
-      return asked.get(key)?.every((informer) => informer.hasSynced) ?? true;
+      return asked.get(key)?.every((informer) => informer.hasSynced) ?? fromTheStart.has(key);
     },
     subscribe: (listener) => store.subscribe(listener),
     synced: async () => {

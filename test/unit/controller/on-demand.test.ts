@@ -42,6 +42,18 @@ describe('a kind that is watched on demand', () => {
     expect(kube.calls.filter((call) => call.includes('Rollout'))).toEqual([]);
   });
 
+  test('that is never watched is never concluded from the cache: a template of Argo Rollouts may come at any time', async () => {
+    const kube = createMemoryKube();
+    const informers = await started(kube);
+    const ref = { type: TYPES.argoAnalysisTemplate, namespace: 'shop', name: 'theirs' };
+    const glance = cachedReader(informers);
+    expect(await glance.get(ref)).toBeUndefined();
+    expect(glance.hasGaps()).toBe(true);
+    kube.put({ apiVersion: 'argoproj.io/v1alpha1', kind: 'AnalysisTemplate', metadata: ref });
+    expect(await freshReader(kube, informers, new AbortController().signal).get(ref)).toBeDefined();
+    expect(kube.calls.filter((call) => call.includes('list') && call.includes('AnalysisTemplate'))).toEqual([]);
+  });
+
   test('is read afresh for the first Release, then watched, and heard of', async () => {
     const kube = createMemoryKube();
     kube.put(rollout('one'));
