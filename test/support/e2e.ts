@@ -4,7 +4,6 @@
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AnalysisRun } from '../../src/api/analysis-run.ts';
@@ -12,7 +11,7 @@ import { ANNOTATIONS, API_VERSION, type KubeObject, type ResourceType, TYPES } f
 import type { Release, ReleaseSpec, ReleaseStatus } from '../../src/api/release.ts';
 import { webApp } from '../../src/sandbox/apps/web.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/cluster.ts';
-import { type ServeProcess, startServe } from './serve.ts';
+import { type ServeProcess, startServe, TEST_HOME } from './serve.ts';
 import { requireTool } from './tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -138,7 +137,7 @@ function secretFor(namespace: string, url: string): KubeObject {
 /** Runs a program to its end, however it ends; killed after two minutes. */
 export function run(program: string, words: readonly string[]): Promise<Run> {
   return new Promise((resolve) => {
-    const options = { timeout: WITHIN_MS, maxBuffer: 1 << 24, env: { PATH: process.env['PATH'], HOME: tmpdir() } };
+    const options = { timeout: WITHIN_MS, maxBuffer: 1 << 24, env: { PATH: process.env['PATH'], HOME: TEST_HOME } };
     execFile(program, [...words], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       resolve({ code, stdout, stderr });

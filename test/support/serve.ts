@@ -19,6 +19,9 @@ export interface ServeProcess {
 
 const SOURCE = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** Of the programs that tests start: nobody's own settings, and nothing that another user of the machine left behind. */
+export const TEST_HOME = fileURLToPath(new URL('../../.cache/home', import.meta.url));
+
 /** Starts the program with these settings as flags (`prometheusUrl` → `--prometheus-url`). */
 export async function startServe(settings: Readonly<Record<string, string>>, main = SOURCE): Promise<ServeProcess> {
   const port = await freePort();
@@ -29,7 +32,7 @@ export async function startServe(settings: Readonly<Record<string, string>>, mai
   ]);
   const child = spawn(process.execPath, ['--max-semi-space-size=2', main, 'serve', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: tmpdir() },
+    env: { PATH: process.env['PATH'], HOME: TEST_HOME },
   });
   let output = '';
   const keep = (chunk: Buffer): void => {
