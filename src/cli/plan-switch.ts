@@ -12,6 +12,8 @@ import { resolveOneMetric } from './analyze/rule.ts';
 import type { PlanFlags } from './plan-input.ts';
 
 type Analysis = Extract<PlanStep, { kind: 'analysis' }>;
+type SwitchFlags = PlanFlags & { readonly bound?: string };
+type Rule = ReturnType<typeof resolveOneMetric>['rule'];
 
 export interface SwitchStep {
   readonly number: number;
@@ -33,7 +35,7 @@ const RATIOS = [1, 1.2, 1.5, 2] as const;
 
 /** `undefined` for strategies that go by shares of requests. `where` names the Release in messages. */
 export function switchPlanOf(
-  flags: PlanFlags & { readonly bound?: string },
+  flags: SwitchFlags,
   { where, spec }: { readonly where: string; readonly spec: ReleaseSpec },
 ): readonly SwitchStep[] | undefined {
   if (switchOf(spec) === undefined) return undefined;
@@ -44,7 +46,7 @@ export function switchPlanOf(
 }
 
 function stepOf(
-  flags: PlanFlags & { readonly bound?: string },
+  flags: SwitchFlags,
   spec: ReleaseSpec,
   plan: Plan,
   step: PlanStep,
@@ -66,7 +68,7 @@ function stepOf(
 }
 
 function analysisStep(
-  flags: PlanFlags & { readonly bound?: string },
+  flags: SwitchFlags,
   spec: ReleaseSpec,
   plan: Plan,
   step: Analysis,
@@ -81,36 +83,35 @@ function analysisStep(
   });
   const share = sharesOf(plan).step;
   const falseAbort = rule.falseAbort * share;
+  const intervalMs = flags.interval === undefined && settings.interval === undefined ? 10_000 : rule.intervalMs;
   const names = step.templates.map(({ name }) => name).join(', ');
   const what = `analysis ${isAfter ? 'after' : 'before'} the switch: ${names}`;
   const notes = [
     `At most ${formatWait(rule.atMostMs)} with data; ${formatPercent(falseAbort)} error probability (${formatPercent(share)} of the release’s).`,
     'Metrics with a provider: decided when all their measurements are taken. Comparisons with stable: shown, and decide nothing.',
   ];
-  if (!isAfter) {
-    const wait = `not before ${formatWait(rule.dwellMs)} and ${rule.minRequests} requests`;
-    return {
-      number,
-      what,
-      notes: [
-        ...notes,
-        `Metrics with a bound: only requests of testers count, which nobody can forecast; a Pass comes ${wait}.`,
-      ],
-    };
-  }
+  const { notes: more, ...forecasts } = isAfter
+    ? afterSwitch(flags, { ...rule, falseAbort, intervalMs })
+    : beforeSwitch(rule);
+  return { number, what, notes: [...notes, ...more], ...forecasts };
+}
+
+type Bounded = Pick<SwitchStep, 'notes' | 'forecasts'>;
+
+const beforeSwitch = ({ dwellMs, minRequests }: Rule): Bounded => ({
+  notes: [
+    `Metrics with a bound: only requests of testers count, which nobody can forecast; a Pass comes not before ${formatWait(dwellMs)} and ${minRequests} requests.`,
+  ],
+});
+
+function afterSwitch(flags: SwitchFlags, rule: Rule): Bounded {
   if (flags.bound === undefined || flags.rps === undefined || flags.baseline === undefined) {
     return {
-      number,
-      what,
-      notes: [
-        ...notes,
-        'Metrics with a bound: give --bound 1%, --rps and --baseline (or --prometheus) to forecast them.',
-      ],
+      notes: ['Metrics with a bound: give --bound 1%, --rps and --baseline (or --prometheus) to forecast them.'],
     };
   }
   const bound = parsePercentFlag(flags.bound, '--bound');
   const badShare = parsePercentFlag(flags.baseline, '--baseline');
-  const intervalMs = flags.interval === undefined && settings.interval === undefined ? 10_000 : rule.intervalMs;
   const bounded: BoundedPlan = {
     requestsPerSecond: parseNumberFlag(flags.rps, '--rps', 1e-6, 1e9),
     dispersion: parseNumberFlag(flags.dispersion, '--dispersion', 1, 1000),
@@ -118,22 +119,17 @@ function analysisStep(
     // What a bound has where its template says nothing else.
     fail: { ratio: 1, difference: 0 },
     pass: { ratio: 1, difference: 0 },
-    falseAbort,
+    falseAbort: rule.falseAbort,
     share: parseNumberFlag(flags.share, '--share', 0.001, 1),
     falsePass: rule.falsePass,
-    intervalMs,
+    intervalMs: rule.intervalMs,
     horizonMs: rule.horizonMs,
     minRequests: rule.minRequests,
     atLeastMs: rule.dwellMs,
     atMostMs: rule.atMostMs,
   };
   return {
-    number,
-    what,
-    notes: [
-      ...notes,
-      `A metric with the bound ${formatPercent(bound)}, all ${flags.rps} requests/s on the new version:`,
-    ],
+    notes: [`A metric with the bound ${formatPercent(bound)}, all ${flags.rps} requests/s on the new version:`],
     forecasts: RATIOS.map((ratio) => ({
       ratio,
       badShare: badShare * ratio,

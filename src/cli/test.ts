@@ -14,7 +14,7 @@ async function runTests(names: readonly string[], flags: TestFlags): Promise<voi
   const { readFiles } = await import('./lint/files.ts');
   const { specsFor } = await import('./test/specs.ts');
   const { looksLikeTests, readTestFile, wrong } = await import('./test/test-file.ts');
-  const { runTestWith } = await import('./test/run-test.ts');
+  const { runTest } = await import('./test/run-test.ts');
   const { hasPassed, renderGithub, renderJson, renderText } = await import('./test/render.ts');
   const files = await readFiles(names);
   const chosen = files.filter(({ file, text }) => file === 'stdin' || names.includes(file) || looksLikeTests(text));
@@ -26,7 +26,7 @@ async function runTests(names: readonly string[], flags: TestFlags): Promise<voi
       const source = readTestFile(file, text);
       const specs = await specsFor(source);
       for (const [index, test] of source.tests.entries()) {
-        const result = await runTestWith(test, source.interval, specs, evaluator);
+        const result = await runTest(test, source.interval, specs, evaluator);
         ran.push({ source, index, name: test.name, result });
       }
     }

@@ -1,5 +1,5 @@
 /** Whom a run can compare the canary with, and what that leaves of its templates (contracts 18). */
-import type { Finding } from '../api/meta.ts';
+import { type Finding, invalid } from '../api/meta.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import { switchOf } from '../release/switching.ts';
 import type { MetricDraft } from './resolve-metric.ts';
@@ -27,8 +27,7 @@ export function withoutRequests(
   );
   if (found === undefined) return undefined;
   const why = requests === 'none' ? 'the canary has no requests' : 'stable has no requests of the same kind';
-  return {
-    reason: 'InvalidSpec',
-    message: `${found.where} is compared, and at this step ${why}. Put the step after a setWeight between 1 and 99, or name a template that is only measured.`,
-  };
+  return invalid(
+    `${found.where} is compared, and at this step ${why}. Put the step after a setWeight between 1 and 99, or name a template that is only measured.`,
+  );
 }

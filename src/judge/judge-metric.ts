@@ -7,10 +7,11 @@ import type { RunEvidence } from './evidence.ts';
 import { intervalsToPass } from './forecast.ts';
 import { type Since, seenSince } from './marks.ts';
 import { gaugeFacts, shownGauge, tightestGauge } from './judge-gauge.ts';
+import { lineRatio, linesOf } from './margin-lines.ts';
 import { type MetricEvidence, carriedOdds, metricOdds, recentlyMissing } from './metric-evidence.ts';
 import type { StepQuestion } from './question.ts';
 import { sayMetric } from './render-sentence.ts';
-import type { MarginLines, MetricVerdict, Outcome } from './verdict.ts';
+import type { MetricVerdict, Outcome } from './verdict.ts';
 
 /** More of the last intervals (up to 30, of this step) missing: no verdict, whatever the rest says. */
 const MOST_MISSING = 0.2;
@@ -234,34 +235,6 @@ function comparedWith(
     ...(rule.isBaseline === undefined ? {} : { isBaseline: rule.isBaseline }),
     ...(rule.isOptional === undefined ? {} : { isOptional: rule.isOptional }),
   };
-}
-
-/** The fail line as canary ÷ control; a bound's difference is part of it. */
-function lineRatio({ rule }: MetricEvidence, ratio: number, isLower: true | undefined): number {
-  const { constant, fail } = rule;
-  if (constant === undefined) return isLower === undefined ? ratio : 1 / ratio;
-  const line = lineOf({ ratio, difference: fail.difference }, isLower, constant);
-  return Math.max(0, (line.bound ?? 0) / constant);
-}
-
-/** Both margins in the unit of the metric, for every direction that is judged; the one shown comes first. */
-function linesOf(
-  { rule }: MetricEvidence,
-  shown: true | undefined,
-  healthy: number,
-  control: number | undefined,
-): Pick<MetricVerdict, 'lines'> {
-  if (control === undefined || !Number.isFinite(control)) return {};
-  const of = (isLower: true | undefined): MarginLines => {
-    const at = ({ ratio, difference }: { ratio: number; difference: number }): number => {
-      const line = lineOf({ ratio, difference }, isLower, rule.constant);
-      return line.bound ?? line.ratio * control + line.difference;
-    };
-    const fail = at({ ratio: healthy, difference: rule.fail.difference });
-    return { ...(isLower === undefined ? {} : { isLower }), fail, pass: at(rule.pass) };
-  };
-  const sides = [of(shown), ...(rule.direction === 'either' ? [of(shown === true ? undefined : true)] : [])];
-  return sides.every(({ fail, pass }) => Number.isFinite(fail) && Number.isFinite(pass)) ? { lines: sides } : {};
 }
 
 function estimates(

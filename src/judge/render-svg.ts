@@ -2,19 +2,10 @@
  * A comparison over time as SVG: the interval of canary ÷ stable with its margins and the weight steps behind it, and below it the
  * evidence meter up to the abort line. Pure; the same picture is the same text. Colours follow the viewer's light or dark theme.
  */
-import { formatChange, formatOdds, formatRatio } from './format.ts';
-import { type Quantity, quantityOf } from './format-quantity.ts';
-import {
-  type Box,
-  linear,
-  logarithmic,
-  pathsOf,
-  roundTicks,
-  ticksBetween,
-  timeTicks,
-  type XY,
-} from './render-svg-scale.ts';
-import type { MarginLines, MetricVerdict } from './verdict.ts';
+import { formatOdds, formatRatio } from './format.ts';
+import { type Axis, axisOf, type Band, type Unit } from './render-svg-axis.ts';
+import { type Box, linear, pathsOf, timeTicks, type XY } from './render-svg-scale.ts';
+import type { MarginLines } from './verdict.ts';
 
 /** What was known at the end of one interval. */
 export interface PicturePoint {
@@ -29,12 +20,6 @@ export interface PicturePoint {
   readonly difference?: Band;
 }
 
-export interface Band {
-  readonly low: number;
-  readonly estimate: number;
-  readonly high: number;
-}
-
 export interface Picture {
   readonly title: string;
   /** The verdict in a sentence: what somebody hears who cannot see the picture. */
@@ -44,7 +29,7 @@ export interface Picture {
   /** Up to where (`isLower`: down to where) the canary is healthy, and within which it passes: ratios or differences, as the axis. */
   readonly margins: readonly MarginLines[];
   /** Present: the axis is canary − stable in this unit, not canary ÷ stable. */
-  readonly unit?: Pick<MetricVerdict, 'shape' | 'unit' | 'isPerSecond'> & { readonly largest: number };
+  readonly unit?: Unit;
   /** What the canary is compared with. */
   readonly control: string;
   readonly abortAtOdds: number;
@@ -56,10 +41,6 @@ const WIDTH = 960;
 const HEIGHT = 460;
 const BAND: Box = { left: 64, right: 828, top: 56, bottom: 300 };
 const METER: Box = { left: 64, right: 828, top: 340, bottom: 424 };
-/** No ratio beyond these is drawn: what lies outside ends at the edge. */
-const LEAST_RATIO = 1 / 16;
-const MOST_RATIO = 32;
-
 const STYLE = `
     .ground { fill: #ffffff } .text { fill: #1f2328; font: 12px system-ui, sans-serif } .title { font-size: 16px; font-weight: 600 }
     .soft { fill: #59636e; font: 11px system-ui, sans-serif } .axis { stroke: #818b98; stroke-width: 1; fill: none }
@@ -81,6 +62,7 @@ export function renderSvg(given: Picture): string {
   const startMs = points[0]?.endMs ?? 0;
   const endMs = Math.max(startMs + 1, points.at(-1)?.endMs ?? 0);
   const x = linear(startMs, endMs, BAND.left, BAND.right);
+  const axis = axisOf(picture, BAND);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-labelledby="title desc">`,
     `  <title id="title">${escapeXml(picture.title)}</title>`,
@@ -88,9 +70,9 @@ export function renderSvg(given: Picture): string {
     `  <style>${STYLE}\n  </style>`,
     `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`,
     `  <text class="text title" x="${BAND.left}" y="28">${escapeXml(picture.title)}</text>`,
-    `  <text class="soft" x="${BAND.left}" y="46">canary ${given.unit === undefined ? '÷' : '−'} ${escapeXml(`${given.control}${inUnit(picture)}`)}, with the interval that holds at every look</text>`,
+    `  <text class="soft" x="${BAND.left}" y="46">canary ${given.unit === undefined ? '÷' : '−'} ${escapeXml(`${given.control}${axis.name === '' ? '' : ` in ${axis.name}`}`)}, with the interval that holds at every look</text>`,
     ...weightSteps(points, x, endMs),
-    ...bandPanel(picture, x),
+    ...bandPanel(picture, axis, x),
     ...meterPanel(picture, x),
     ...timeAxis(startMs, endMs, x, points.length > 0),
     ...(points.length === 0
@@ -137,70 +119,7 @@ function weightSteps(points: readonly Shown[], x: (ms: number) => number, endMs:
 
 type Drawn = Omit<Picture, 'points'> & { readonly points: readonly Shown[] };
 
-interface Axis {
-  readonly y: (value: number) => number;
-  readonly ticks: readonly number[];
-  readonly write: (value: number) => string;
-  /** Whether a margin can stand on it. */
-  readonly holds: (value: number) => boolean;
-  /** Of its unit; empty for ratios and plain numbers. */
-  readonly name: string;
-}
-
-function ratioAxis({ points, margins }: Drawn): Axis {
-  // Ends of the range that was looked at are not known.
-  const known = points.flatMap(({ band }) => (band === undefined || isOpen(band) ? [] : [band.low, band.high]));
-  const lines = margins.flatMap(({ fail, pass }) => [fail, pass]);
-  const inside = [...known, ...lines, 1].filter((value) => value > 0 && value < Infinity);
-  const low = Math.max(LEAST_RATIO, Math.min(0.5, ...inside));
-  const high = Math.min(MOST_RATIO, Math.max(2, ...inside));
-  return {
-    y: logarithmic(low, high, BAND.bottom, BAND.top),
-    ticks: ticksBetween(low, high),
-    write: (value) => `${value}×`,
-    holds: (value) => value > 0 && value < Infinity,
-    name: '',
-  };
-}
-
-const isOpen = ({ low, high }: Band): boolean => low <= 0.0201 && high >= 99.9;
-
-/** Early intervals are too wide to show beside the margins: they end at the edge. */
-function differenceAxis({ points, margins }: Drawn, { axis }: Quantity): Axis {
-  const holds = (value: number): boolean => Math.abs(value) < MOST_DIFFERENCE;
-  const near = points.flatMap(({ band }) => (band === undefined ? [] : [band.estimate])).filter(holds);
-  const last = points.findLast(({ band }) => band !== undefined && holds(band.low) && holds(band.high))?.band;
-  const lines = margins.flatMap(({ fail, pass }) => [fail, pass]).filter(holds);
-  const inside = [0, ...lines, ...near, ...(last === undefined ? [] : [last.low, last.high])];
-  const [least, most] = [Math.min(...inside), Math.max(...inside)];
-  const room = 0.15 * (most - least) || 1;
-  const [low, high] = [least - room, most + room];
-  const { size, name } = axis(Math.max(-low, high));
-  return {
-    y: linear(low, high, BAND.bottom, BAND.top),
-    ticks: roundTicks(low / size, high / size).map((tick) => tick * size),
-    write: (value) => formatChange(value / size),
-    holds,
-    name,
-  };
-}
-
-/** Beyond it nothing is known. */
-const MOST_DIFFERENCE = 1e100;
-
-function axisOf(picture: Drawn): Axis {
-  const { unit } = picture;
-  return unit === undefined ? ratioAxis(picture) : differenceAxis(picture, quantityOf(unit, unit.largest));
-}
-
-function inUnit(picture: Drawn): string {
-  const { name } = axisOf(picture);
-  return name === '' ? '' : ` in ${name}`;
-}
-
-function bandPanel(picture: Drawn, x: (ms: number) => number): string[] {
-  const { points, margins, unit } = picture;
-  const axis = axisOf(picture);
+function bandPanel({ points, margins, unit }: Drawn, axis: Axis, x: (ms: number) => number): string[] {
   const { y } = axis;
   const at = (of: (band: Band) => number): (XY | undefined)[] =>
     points.map(({ endMs, band }) => (band === undefined ? undefined : { x: x(endMs), y: y(of(band)) }));

@@ -67,7 +67,7 @@ export class BullQueue<C> implements WorkQueue {
 
   async enqueue(key: string, options: EnqueueOptions = {}): Promise<void> {
     const data = options.payload === undefined ? { key } : { key, payload: options.payload };
-    if (options.atOnce === true) for (const express of this.#express) if (express.take(data)) break;
+    if (options.atOnce === true) [...this.#express].some((express) => express.take(data));
     await this.#reach(() => (options.once === true ? this.#addOnce(data) : this.#add(data, options.afterMs ?? 0)));
   }
 

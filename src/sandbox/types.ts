@@ -4,13 +4,6 @@ import type { KubeObject, ResourceType } from '../api/meta.ts';
 export const SANDBOX_TYPES = {
   node: { group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
   endpoints: { group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', namespaced: true },
-  endpointSlice: {
-    group: 'discovery.k8s.io',
-    version: 'v1',
-    kind: 'EndpointSlice',
-    plural: 'endpointslices',
-    namespaced: true,
-  },
   gateway: { group: 'networking.istio.io', version: 'v1', kind: 'Gateway', plural: 'gateways', namespaced: true },
   httpRoute: {
     group: 'gateway.networking.k8s.io',

@@ -4,7 +4,7 @@
  * open already stays with the old pods until clients or pods close it.
  */
 import { labelsAt, listAt, sameJson, stringAt } from '../api/fields.ts';
-import { FIELD_MANAGERS, type Finding, type KubeObject, type Patch, TYPES } from '../api/meta.ts';
+import { FIELD_MANAGERS, type Finding, type Patch, TYPES } from '../api/meta.ts';
 import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
@@ -13,22 +13,11 @@ import { isInPlace } from './istio/pin.ts';
 import type { Router, TrafficInput } from './port.ts';
 import { endpointsLacking, slicesOf } from './service/endpoints.ts';
 import { ledInPlace, problemInPlace, weightInPlace } from './service/in-place.ts';
-import { aimed, difference, foundBy, type Labels, written } from './service/selector.ts';
+import { aimed, difference, foundBy, type Labels, type Switch, written } from './service/selector.ts';
 
 type TakenTraffic = TakenState['traffic'];
 type Refusal = Finding & { readonly kind?: undefined };
 type Arm = 'stable' | 'canary';
-
-/** One Service that is switched. */
-interface Switch {
-  readonly role: 'active' | 'preview';
-  readonly field: string;
-  readonly name: string;
-  readonly service: KubeObject;
-  readonly now: Labels;
-  /** As it was taken; what it is now before that. */
-  readonly before: Labels;
-}
 
 export const service: Router = {
   name: 'service',

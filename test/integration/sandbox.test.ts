@@ -212,7 +212,7 @@ for (const { title, tools, isReal } of clusters) {
         const [subset] = (endpoints?.['subsets'] ?? []) as { addresses: { ip: string }[]; ports: unknown[] }[];
         expect(subset?.addresses.map(({ ip }) => ip).toSorted()).toEqual(ips);
         expect(subset?.ports).toEqual([{ name: 'http', port: 8_080, protocol: 'TCP' }]);
-        const slices = await sandbox.kube.list(SANDBOX_TYPES.endpointSlice, {
+        const slices = await sandbox.kube.list(TYPES.endpointSlice, {
           namespace: 'shop',
           labelSelector: 'kubernetes.io/service-name=listed',
         });

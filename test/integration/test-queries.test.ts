@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Fields } from '../../src/api/fields.ts';
-import { runTestWith, type TestResult } from '../../src/cli/test/run-test.ts';
+import { runTest, type TestResult } from '../../src/cli/test/run-test.ts';
 import type { WrittenTest } from '../../src/cli/test/test-file.ts';
 import { throwAwayPrometheus } from '../../src/cli/test/throw-away.ts';
 import { describeWith, requireTool } from '../support/tools.ts';
@@ -47,7 +47,7 @@ describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
     (await readdir(tmpdir())).filter((name) => name.startsWith('serin-test-'));
   const run = async ([written, template]: [WrittenTest, Fields], signal = new AbortController().signal) => {
     const specs = { get: (key: string) => (key === 'AnalysisTemplate/share' ? template : undefined) };
-    return runTestWith(written, '15s', specs, throwAwayPrometheus(programs, signal));
+    return runTest(written, '15s', specs, throwAwayPrometheus(programs, signal));
   };
   const shown = (result: TestResult): unknown =>
     result.kind === 'broken' ? result.message : result.checks.map(({ isMet, got }) => (isMet ? 'met' : got.says));

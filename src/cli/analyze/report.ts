@@ -2,7 +2,8 @@
 import { formatCount, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
 import type { Quantity } from '../../judge/format-quantity.ts';
 import { quantityFor, sayDifference, sayDirection, sayRatio, saySide } from '../../judge/render-estimate.ts';
-import type { Band, Picture } from '../../judge/render-svg.ts';
+import type { Picture } from '../../judge/render-svg.ts';
+import type { Band } from '../../judge/render-svg-axis.ts';
 import { type IntervalScale, renderEvidence, renderIntervalLine, renderMeter } from '../../judge/render-terminal.ts';
 import type { MetricVerdict, Outcome } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';

@@ -8,7 +8,8 @@ import {
   sayDifference,
   sayRatio,
 } from '../../judge/render-estimate.ts';
-import type { Band, Picture } from '../../judge/render-svg.ts';
+import type { Picture } from '../../judge/render-svg.ts';
+import type { Band } from '../../judge/render-svg-axis.ts';
 import { renderEvidence, renderMeter } from '../../judge/render-terminal.ts';
 import type { MarginLines, MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import { formatTable } from '../table.ts';

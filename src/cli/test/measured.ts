@@ -1,6 +1,6 @@
 /**
  * Metrics with a provider, whose answers stand in the test: conditions, counters and limits by the same code as in a release. One
- * measurement takes no time here; values are taken in their order, and the last one goes on. Pure.
+ * measurement takes no time here; values are taken in their order, and the last one goes on.
  */
 import { sameJson } from '../../api/fields.ts';
 import type { ResolvedMeasure } from '../../api/measure.ts';
@@ -19,27 +19,10 @@ export interface WrittenMeasured {
 /** How often it is looked whether a measurement is due. */
 const TICK_MS = 1000;
 
-/** Results as they are at a moment, which must not go back. */
+/** Results as they were at a moment. */
 export type ResultsAt = (atMs: number) => readonly MetricResult[];
 
-/** Answers out of the test's `measured`. */
-export function replayMeasures(
-  measures: readonly ResolvedMeasure[],
-  written: readonly WrittenMeasured[],
-  startedAtMs: number,
-): ResultsAt {
-  const replay = openReplay(measures, startedAtMs);
-  let nextMs = startedAtMs;
-  return (atMs) => {
-    for (; nextMs <= atMs; nextMs += TICK_MS) {
-      for (const due of replay.due(nextMs)) replay.record(due, writtenAnswer(measures, written, due, nextMs));
-      replay.assess();
-    }
-    return replay.results();
-  };
-}
-
-/** Whoever can ask what the test does not write; `undefined` for what it cannot. */
+/** Whoever can ask what the test does not write. */
 export type Ask = (
   measure: ResolvedMeasure,
   task: MeasureTask,
@@ -47,78 +30,43 @@ export type Ask = (
   nowMs: number,
 ) => Promise<Taken>;
 
-/** The same with answers that are asked for, up to `lastMs`; `measured` of the test goes before. */
-export async function askMeasures(
+/** Every measurement up to `lastMs`: out of the test's `measured`, and what is not written there is asked for, where somebody can. */
+export async function takeMeasures(
   measures: readonly ResolvedMeasure[],
   written: readonly WrittenMeasured[],
   { startedAtMs, lastMs }: { readonly startedAtMs: number; readonly lastMs: number },
-  ask: Ask,
+  ask?: Ask,
 ): Promise<ResultsAt> {
-  const replay = openReplay(measures, startedAtMs);
+  let results: readonly MetricResult[] = [];
+  const taken = new Map<string, number>();
   const history: { readonly atMs: number; readonly results: readonly MetricResult[] }[] = [];
   for (let nowMs = startedAtMs; nowMs <= lastMs; nowMs += TICK_MS) {
-    const before = replay.results();
-    for (const due of replay.due(nowMs)) {
-      const measure = measures.find(({ name }) => name === due.task.measure.name);
-      const isWritten = written.some(({ metric }) => metric === measure?.name);
-      const taken =
-        measure === undefined || isWritten
-          ? writtenAnswer(measures, written, due, nowMs)
-          : await ask(measure, due.task, due.before, nowMs);
-      replay.record(due, taken);
+    const earlier = results;
+    const isEnding = isTerminating(results, false);
+    for (const task of dueMeasurements({ measures, results, startedAtMs, nowMs, isTerminating: isEnding })) {
+      const { name } = task.measure;
+      const measure = measures.find((each) => each.name === name);
+      const values = written.find(({ metric }) => metric === name)?.values;
+      const before = results.find((each) => each.name === name);
+      const number = taken.get(name) ?? 0;
+      taken.set(name, number + 1);
+      const answer =
+        ask === undefined || measure === undefined || values !== undefined
+          ? takenOf(values?.[Math.min(number, values.length - 1)], measure, task.measure, nowMs)
+          : await ask(measure, task, before, nowMs);
+      results = [...results.filter((each) => each !== before), recordMeasurement(task.measure, before, answer)];
     }
-    replay.assess();
-    if (replay.results() !== before) history.push({ atMs: nowMs, results: replay.results() });
+    const assessed = assessRun(measures, results, false).results;
+    if (!sameJson(assessed, results)) results = assessed;
+    if (results !== earlier) history.push({ atMs: nowMs, results });
   }
   return (atMs) => history.findLast((each) => each.atMs <= atMs)?.results ?? [];
 }
 
-interface Due {
-  readonly task: MeasureTask;
-  readonly before: MetricResult | undefined;
-  /** From 0. */
-  readonly number: number;
-}
-
-function openReplay(measures: readonly ResolvedMeasure[], startedAtMs: number) {
-  let results: readonly MetricResult[] = [];
-  const taken = new Map<string, number>();
-  return {
-    results: () => results,
-    due: (nowMs: number): readonly Due[] =>
-      dueMeasurements({ measures, results, startedAtMs, nowMs, isTerminating: isTerminating(results, false) }).map(
-        (task) => {
-          const { name } = task.measure;
-          return { task, before: results.find((each) => each.name === name), number: taken.get(name) ?? 0 };
-        },
-      ),
-    record: ({ task, before, number }: Due, answer: Taken): void => {
-      taken.set(task.measure.name, number + 1);
-      results = [...results.filter((each) => each !== before), recordMeasurement(task.measure, before, answer)];
-    },
-    assess: (): void => {
-      const assessed = assessRun(measures, results, false).results;
-      if (!sameJson(assessed, results)) results = assessed;
-    },
-  };
-}
-
-function writtenAnswer(
-  measures: readonly ResolvedMeasure[],
-  written: readonly WrittenMeasured[],
-  { task, number }: Due,
-  nowMs: number,
-): Taken {
-  const { measure } = task;
-  const values = written.find(({ metric }) => metric === measure.name)?.values ?? [];
-  const given = values[Math.min(number, values.length - 1)];
-  const provider = measures.find(({ name }) => name === measure.name)?.provider ?? {};
-  return takenOf(given, Object.keys(provider)[0] ?? '', measure, nowMs);
-}
-
 type Conditions = Pick<ResolvedMeasure, 'successCondition' | 'failureCondition'>;
 
-function takenOf(given: unknown, provider: string, conditions: Conditions, nowMs: number): Taken {
+function takenOf(given: unknown, measure: ResolvedMeasure | undefined, conditions: Conditions, nowMs: number): Taken {
+  const [provider = ''] = Object.keys(measure?.provider ?? {});
   const time = new Date(nowMs).toISOString();
   const times = { startedAt: time, finishedAt: time };
   const ended = (rest: Pick<Measurement, 'phase' | 'message' | 'value'>): Measurement => ({ ...times, ...rest });

@@ -1,25 +1,19 @@
 /**
- * One test: its series read and judged as the service does it, interval by interval, from the first weight on; what lies before is
- * stable's history. Weights come from the test, not from verdicts: a release that would have been aborted goes on to its end here. Pure.
+ * One test: its setting, its series judged from the first weight on, and what was expected beside what came. Weights come from the test, not
+ * from verdicts: a release that would have been aborted goes on to its end here.
  */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { ResolvedMeasure } from '../../api/measure.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
-import type { MetricResult } from '../../judge/argo/measure.ts';
-import { type MeasureVerdict, withMeasures } from '../../judge/argo/outcome.ts';
-import { openEvidence, type RunEvidence } from '../../judge/evidence.ts';
-import { judgeStep } from '../../judge/judge-step.ts';
-import type { Observation } from '../../judge/observation.ts';
 import type { Outcome, StepVerdict } from '../../judge/verdict.ts';
-import { endsBetween, lookbackMs } from '../../metrics/asking.ts';
+import { lookbackMs } from '../../metrics/asking.ts';
 import type { RunPods } from '../../metrics/intervals.ts';
-import type { Receipts } from '../../metrics/late.ts';
 import type { PodLedger } from '../../metrics/ledger.ts';
-import { observeRun, readRun } from '../../metrics/observing.ts';
 import type { Series } from '../../metrics/port.ts';
 import type { IntervalRows } from '../../metrics/rows.ts';
-import { type Ask, askMeasures, replayMeasures, type ResultsAt } from './measured.ts';
-import { type LeftOut, leftOutNotes, unreadNotes } from './notes.ts';
+import { FIRST_MS, type Judged, judgeSeries, type RowsAt } from './judge-series.ts';
+import { type Ask, type ResultsAt, takeMeasures } from './measured.ts';
+import { leftOutNotes, unreadNotes } from './notes.ts';
 import { podsOfSeries } from './pods-of-series.ts';
 import { rowsOfSeries } from './rows-of-series.ts';
 import { readSeries } from './series.ts';
@@ -46,7 +40,7 @@ export interface Turn {
 export interface Checked {
   readonly expected: Expectation;
   readonly isMet: boolean;
-  readonly got: StepVerdict & { readonly measures?: readonly MeasureVerdict[] };
+  readonly got: Judged['verdict'];
 }
 
 export type TestResult =
@@ -60,8 +54,6 @@ export type TestResult =
     }
   | Broken;
 
-/** Time of the first sample; a whole minute, as polls are. */
-const FIRST_MS = Date.UTC(2026, 0, 1);
 const SIDES = { stable: 'stable', canary: 'canary' } as const;
 
 /** Evaluates queries on the series of a test, from its first sample to its last verdict. */
@@ -69,32 +61,29 @@ export interface Evaluator {
   open(series: readonly Series[]): Promise<{ readonly ask: Ask; close(): Promise<void> }>;
 }
 
-/** Queries of the provider `prometheus` have their values from `evaluator`, where there is one, unless the test writes them. */
-export async function runTestWith(
+/**
+ * Queries of the provider `prometheus` have their values from `evaluator`, where there is one, unless the test writes them; without it
+ * metrics whose values the test does not write are left out.
+ */
+export async function runTest(
   test: WrittenTest,
   usualInterval: string,
   specs: Specs,
-  evaluator: Evaluator | undefined,
+  evaluator?: Evaluator,
 ): Promise<TestResult> {
-  if (evaluator === undefined) return runTest(test, usualInterval, specs);
-  const prepared = prepare(test, usualInterval, specs, (provider) => provider === 'prometheus');
+  const isAsked = (provider: string): boolean => evaluator !== undefined && provider === 'prometheus';
+  const prepared = prepare(test, usualInterval, specs, isAsked);
   if ('message' in prepared) return prepared;
   const { series, measured, run, lastMs } = prepared;
-  const isWritten = ({ name }: ResolvedMeasure): boolean => (test.measured ?? []).some(({ metric }) => metric === name);
-  if (measured.measures.every(isWritten)) return judgePrepared(test, prepared);
-  const opened = await evaluator.open(series);
+  const written = test.measured ?? [];
+  const span = { startedAtMs: Date.parse(run.startedAt), lastMs };
+  const isWritten = ({ name }: ResolvedMeasure): boolean => written.some(({ metric }) => metric === name);
+  const opened = measured.measures.every(isWritten) ? undefined : await evaluator?.open(series);
   try {
-    const span = { startedAtMs: Date.parse(run.startedAt), lastMs };
-    return judgePrepared(test, prepared, await askMeasures(measured.measures, test.measured ?? [], span, opened.ask));
+    return judgePrepared(test, prepared, await takeMeasures(measured.measures, written, span, opened?.ask));
   } finally {
-    await opened.close();
+    await opened?.close();
   }
-}
-
-/** Without any program: values of providers stand in the test, or their metrics are left out. */
-export function runTest(test: WrittenTest, usualInterval: string, specs: Specs): TestResult {
-  const prepared = prepare(test, usualInterval, specs, () => false);
-  return 'message' in prepared ? prepared : judgePrepared(test, prepared);
 }
 
 interface Prepared {
@@ -168,13 +157,9 @@ function prepare(
   };
 }
 
-function judgePrepared(test: WrittenTest, prepared: Prepared, asked?: ResultsAt): TestResult {
+function judgePrepared(test: WrittenTest, prepared: Prepared, resultsAt: ResultsAt): TestResult {
   const { run, measured, notes } = prepared;
-  const judged = judge(run, prepared.weights, {
-    ...prepared,
-    measures: measured.measures,
-    resultsAt: asked ?? replayMeasures(measured.measures, test.measured ?? [], Date.parse(run.startedAt)),
-  });
+  const judged = judgeSeries(run, prepared.weights, { ...prepared, measures: measured.measures, resultsAt });
   const checks: Checked[] = [];
   for (const [index, expected] of test.verdict_test.entries()) {
     const atMs = readDurationMs(expected.eval_time) ?? 0;
@@ -199,8 +184,6 @@ const isMet = ({ outcome, metric, reason }: Expectation, got: StepVerdict): bool
   got.outcome === outcome &&
   (metric === undefined || got.metric === metric) &&
   (reason === undefined || got.reason === reason);
-
-type RowsAt = (metric: string, endMs: number) => IntervalRows | undefined;
 
 function readerOf(
   { metrics, arms }: AnalysisRunSpec,
@@ -236,84 +219,6 @@ const podsAt = ({ arms, rule }: AnalysisRunSpec, namespace: string, ledger: PodL
   ledger,
   warmUpMs: rule.warmUpMs,
 });
-
-interface Judged {
-  readonly atMs: number;
-  readonly verdict: Checked['got'];
-  readonly leftOut: LeftOut;
-}
-
-interface Given {
-  readonly rowsOf: RowsAt;
-  readonly podsAtMs: (atMs: number) => RunPods;
-  readonly measures: readonly ResolvedMeasure[];
-  readonly resultsAt: (atMs: number) => readonly MetricResult[];
-  readonly lastMs: number;
-}
-
-function judge(
-  run: AnalysisRunSpec,
-  weights: Weights['list'],
-  { rowsOf, podsAtMs, measures, resultsAt, lastMs }: Given,
-): readonly Judged[] {
-  const { intervalMs, historyMs } = run.rule;
-  const span = { intervalMs, lookbackMs: lookbackMs(intervalMs) };
-  const startMs = Math.ceil(Date.parse(run.startedAt) / intervalMs) * intervalMs;
-  const plan = weights.map(({ fromMs, weight }, index) => ({
-    since: new Date(FIRST_MS + fromMs).toISOString(),
-    weight,
-    step: index + 1,
-  }));
-  const historyEnds = endsBetween(Math.max(FIRST_MS, startMs - historyMs), startMs, intervalMs, 1800);
-  let evidence: RunEvidence = openEvidence(
-    run,
-    historyOf(run, readRun(run, podsAtMs(startMs), historyEnds, span, rowsOf)),
-  );
-  let receipts: Receipts = {};
-  const judged: Judged[] = [];
-  for (let endMs = startMs + intervalMs; endMs <= lastMs; endMs += intervalMs) {
-    const readings = readRun(run, podsAtMs(endMs), [endMs], span, rowsOf);
-    const observed = observeRun(run, { evidence, receipts }, readings, plan, () => undefined);
-    evidence = observed.evidence;
-    receipts = observed.receipts;
-    const step = plan.findLast(({ since }) => Date.parse(since) <= endMs - intervalMs) ?? plan[0];
-    const question = {
-      revision: run.revision,
-      attempt: 1,
-      step: step?.step ?? 1,
-      weight: step?.weight ?? 0,
-      sinceMs: Date.parse(step?.since ?? run.startedAt),
-      nowMs: endMs,
-    };
-    const compared = run.metrics.length === 0 ? undefined : judgeStep(evidence, run, question);
-    const moment = {
-      ...question,
-      startedAtMs: Date.parse(run.startedAt),
-      instantMs: endMs,
-      atLeastMs: run.rule.dwellMs,
-      atMostMs: run.rule.atMostMs,
-    };
-    const verdict =
-      measures.length === 0 && compared !== undefined
-        ? compared
-        : withMeasures(compared, moment, measures, resultsAt(endMs));
-    judged.push({ atMs: endMs - FIRST_MS, verdict, leftOut: observed.leftOut });
-  }
-  return judged;
-}
-
-/** What stable did before, as the judge learns its noise from. */
-function historyOf(
-  run: AnalysisRunSpec,
-  readings: ReturnType<typeof readRun>,
-): ReadonlyMap<string, readonly Observation[]> {
-  const nothing = { evidence: openEvidence(run, new Map()), receipts: {} };
-  const weights = [{ since: new Date(0).toISOString(), weight: 50, step: 1 }];
-  const { measured } = observeRun(run, nothing, readings, weights, () => undefined);
-  return new Map(
-    run.metrics.map(({ name }) => [name, measured.flatMap(({ observations }) => observations.get(name) ?? [])]),
-  );
-}
 
 function turnsOf(judged: readonly Judged[]): readonly Turn[] {
   return judged.flatMap(({ atMs, verdict }, index) => {

@@ -132,7 +132,7 @@ function targetOf({ metadata: { name, namespace, uid } }: KubeObject): unknown {
 
 /** Server-side apply, when anything differs from what was applied last time. */
 async function put(kube: KubeClient, object: KubeObject, signal: AbortSignal): Promise<void> {
-  const type = object.kind === 'Endpoints' ? SANDBOX_TYPES.endpoints : SANDBOX_TYPES.endpointSlice;
+  const type = object.kind === 'Endpoints' ? SANDBOX_TYPES.endpoints : TYPES.endpointSlice;
   const { name, namespace } = object.metadata;
   const target = { type, name, ...(namespace === undefined ? {} : { namespace }) };
   const before = await kube.get(target, signal);

@@ -2,34 +2,23 @@
  * A Service in front of one Deployment that is released in place: pods of both versions have every label that its author selects by, so
  * it is led to one of them by one key more, which is taken away again: stable by its `pod-template-hash`, the canary by its role.
  */
-import type { KubeObject } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import type { TrafficIntent } from '../../release/observed.ts';
 import { CANARY_ROLE, ROLE_LABEL } from '../../workloads/deployment/marks.ts';
 import { HASH_LABEL } from '../../workloads/deployment/replica-sets.ts';
 import { hasLabels } from '../../workloads/selectors.ts';
 import type { TrafficInput } from '../port.ts';
-import { type Labels, written } from './selector.ts';
-
-interface Led {
-  readonly role: 'active' | 'preview';
-  readonly field: string;
-  readonly name: string;
-  readonly service: KubeObject;
-  readonly now: Labels;
-  /** As it was taken; what it is now before that. */
-  readonly before: Labels;
-}
+import { type Labels, type Switch, written } from './selector.ts';
 
 /** What its author selects by: all but the keys that are Serin's. Where somebody emptied it, what he selected by before. */
-function authored({ now, before }: Pick<Led, 'now' | 'before'>): Labels {
+function authored({ now, before }: Pick<Switch, 'now' | 'before'>): Labels {
   const isOwn = (key: string): boolean => (key === HASH_LABEL || key === ROLE_LABEL) && before[key] === undefined;
   const kept = Object.fromEntries(Object.entries(now).filter(([key]) => !isOwn(key)));
   return Object.keys(kept).length === 0 ? before : kept;
 }
 
 /** What it is to select. Nothing is added before it is remembered, and no hash that no pod has. */
-export function ledInPlace({ taken, stable }: TrafficInput, each: Led, intent: TrafficIntent): Labels {
+export function ledInPlace({ taken, stable }: TrafficInput, each: Switch, intent: TrafficIntent): Labels {
   const base = authored(each);
   if (intent.kind === 'restore' || taken === undefined) return base;
   if (each.role === 'preview' || intent.canaryWeight >= 100) return { ...base, [ROLE_LABEL]: CANARY_ROLE };
@@ -37,9 +26,9 @@ export function ledInPlace({ taken, stable }: TrafficInput, each: Led, intent: T
   return intent.isOpen === true || hash === undefined ? base : { ...base, [HASH_LABEL]: hash };
 }
 
-export const weightInPlace = ({ now }: Pick<Led, 'now'>): number => (now[ROLE_LABEL] === CANARY_ROLE ? 100 : 0);
+export const weightInPlace = ({ now }: Pick<Switch, 'now'>): number => (now[ROLE_LABEL] === CANARY_ROLE ? 100 : 0);
 
-export function problemInPlace({ stable, canary }: TrafficInput, each: Led): string | undefined {
+export function problemInPlace({ stable, canary }: TrafficInput, each: Switch): string | undefined {
   const { role, field, name, before } = each;
   const where = `${field}: Service ${quote(name)}`;
   if (Object.keys(before).length === 0 && Object.keys(each.now).length === 0)

@@ -2,9 +2,21 @@
  * A Service that is switched keeps the keys that its author chose; only the values of labels that tell the two versions apart
  * change. So whatever else it selects by stays, and no label of Serin's is needed on anybody's pods.
  */
+import type { KubeObject } from '../../api/meta.ts';
 import { hasLabels } from '../../workloads/selectors.ts';
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** One Service that is switched. */
+export interface Switch {
+  readonly role: 'active' | 'preview';
+  readonly field: string;
+  readonly name: string;
+  readonly service: KubeObject;
+  readonly now: Labels;
+  /** As it was taken; what it is now before that. */
+  readonly before: Labels;
+}
 
 /** Which of two versions a selector finds by the labels of their pod templates. */
 export type Found = 'one' | 'other' | 'both' | 'neither';

@@ -36,9 +36,9 @@ test('every template that asks a provider is tried', () => {
   expect(names.toSorted()).toEqual(Object.keys(CHECKS).toSorted());
 });
 
-function outcomeOf(name: string, values: readonly unknown[]): string {
+async function outcomeOf(name: string, values: readonly unknown[]): Promise<string> {
   const { metric = '', args = {} } = CHECKS[name] ?? {};
-  const result = runTest(
+  const result = await runTest(
     {
       name,
       analysis: {
@@ -55,15 +55,15 @@ function outcomeOf(name: string, values: readonly unknown[]): string {
 }
 
 describe.each(Object.entries(CHECKS))('%s', (name, { good, bad }) => {
-  test('passes a good version', () => {
-    expect(outcomeOf(name, good)).toBe('Pass');
+  test('passes a good version', async () => {
+    expect(await outcomeOf(name, good)).toBe('Pass');
   });
 
-  test('stops a bad one', () => {
-    expect(outcomeOf(name, bad)).toBe('Fail');
+  test('stops a bad one', async () => {
+    expect(await outcomeOf(name, bad)).toBe('Fail');
   });
 
-  test('holds where nothing can be measured', () => {
-    expect(outcomeOf(name, [null])).toBe('Inconclusive');
+  test('holds where nothing can be measured', async () => {
+    expect(await outcomeOf(name, [null])).toBe('Inconclusive');
   });
 });

@@ -19,12 +19,14 @@ const exampleText = readFileSync(example, 'utf8');
 async function run(text: string, file = example): Promise<readonly RanTest[]> {
   const source = readTestFile(file, text);
   const specs = await specsFor(source);
-  return source.tests.map((each, index) => ({
-    source,
-    index,
-    name: each.name,
-    result: runTest(each, source.interval, specs),
-  }));
+  return Promise.all(
+    source.tests.map(async (each, index) => ({
+      source,
+      index,
+      name: each.name,
+      result: await runTest(each, source.interval, specs),
+    })),
+  );
 }
 
 interface Draft {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ResolvedMeasure } from '../../../src/api/measure.ts';
-import { askMeasures } from '../../../src/cli/test/measured.ts';
+import { takeMeasures } from '../../../src/cli/test/measured.ts';
 import { openMetrics } from '../../../src/cli/test/open-metrics.ts';
 import { findPrograms } from '../../../src/cli/test/throw-away.ts';
 
@@ -70,7 +70,7 @@ test('what is asked is asked at the measurements’ times, and the results go on
     provider: { prometheus: { query: 'up' } },
   };
   const times: number[] = [];
-  const resultsAt = await askMeasures(
+  const resultsAt = await takeMeasures(
     [measure],
     [],
     { startedAtMs: 0, lastMs: 600_000 },
