@@ -2,15 +2,16 @@
  * The autoscaling controller of kube-controller-manager scales a Deployment while it is held. What pods use is said by the test: the metrics
  * API is a resource definition here, and its objects are PodMetrics.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { at, listAt, numberAt } from '../../src/api/fields.ts';
+import { afterAll, beforeAll, test } from 'vitest';
+import { at, labelsAt, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, type ResourceType, TYPES } from '../../src/api/meta.ts';
-import { inPlaceObjects, inPlaceSpec } from '../support/deployment-cluster.ts';
+import { hasLabels } from '../../src/workloads/selectors.ts';
+import { inPlaceObjects, inPlaceSpec, inPlaceSwitchSpec } from '../support/deployment-cluster.ts';
 import { pause, until } from '../support/e2e.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
 import { endOf } from '../support/in-place-stories.ts';
 import { releaseCluster } from '../support/release-cluster.ts';
-import { judged } from '../support/release-stories.ts';
+import { judged, judgedStep } from '../support/release-stories.ts';
 import { describeWith } from '../support/tools.ts';
 
 const POD_METRICS: ResourceType = {
@@ -61,14 +62,15 @@ describeWith(['controlplane', 'kubectl'], 'the real autoscaling controller', () 
   let cluster: InPlaceCluster;
   let isOver = false;
   let feeding: Promise<void> = Promise.resolve();
-  /** Used by all pods together, in MiB. */
-  let load = 400;
+  /** Used by all pods together, in MiB: asks for so many hundreds, rounded up. */
+  let load = 0;
   beforeAll(async () => {
     cluster = await startInPlaceCluster({
       moreControllers: ['horizontal-pod-autoscaler-controller'],
       controllerFlags: [
         '--horizontal-pod-autoscaler-sync-period=1s',
-        '--horizontal-pod-autoscaler-downscale-stabilization=1s',
+        // Longer than what pods use is behind the pods that there are.
+        '--horizontal-pod-autoscaler-downscale-stabilization=3s',
       ],
     });
     await cluster.apply([METRICS_API]);
@@ -82,86 +84,113 @@ describeWith(['controlplane', 'kubectl'], 'the real autoscaling controller', () 
 
   /** What cannot be read or written now is at the next turn. */
   async function feed(): Promise<void> {
-    for (; !isOver; await pause(300)) await feedOnce().catch(() => undefined);
+    for (; !isOver; await pause(100)) await feedOnce().catch(() => undefined);
   }
 
   /**
-   * All pods are loaded alike, and all at once, for a sum in between would be another load. Of pods that are gone there is nothing, or they
-   * would count in the average for ever.
+   * Pods that the Service leads to share the load, others idle; all at once, for a sum in between would be another load. Of pods that are
+   * gone there is nothing, or they would count in the average for ever.
    */
   async function feedOnce(): Promise<void> {
-    const pods = (await cluster.kube.list(TYPES.pod, { namespace: NAMESPACE })).items.filter(
+    const [pods, told, service] = await Promise.all([
+      cluster.kube.list(TYPES.pod, { namespace: NAMESPACE }),
+      cluster.kube.list(POD_METRICS, { namespace: NAMESPACE }),
+      cluster.kube.get({ type: TYPES.service, namespace: NAMESPACE, name: 'web' }),
+    ]);
+    const alive = pods.items.filter(
       ({ metadata }) => metadata.labels?.['app'] === 'web' && metadata.deletionTimestamp === undefined,
     );
-    const names = new Set(pods.map(({ metadata }) => metadata.name));
-    const gone = (await cluster.kube.list(POD_METRICS, { namespace: NAMESPACE })).items.filter(
-      ({ metadata }) => !names.has(metadata.name),
-    );
-    const memory = `${Math.round((1024 * load) / pods.length)}Ki`;
+    const selector = labelsAt(service, 'spec', 'selector');
+    const isUsed = ({ metadata }: KubeObject): boolean => hasLabels(metadata.labels ?? {}, selector);
+    const share = `${Math.floor((1024 * load) / alive.filter(isUsed).length)}Ki`;
+    const next = new Map(alive.map((pod) => [pod.metadata.name, metricsOf(pod, isUsed(pod) ? share : '0')]));
+    const before = new Map(told.items.map((each) => [each.metadata.name, memoryIn(each)]));
     await Promise.allSettled([
-      ...gone.map(({ metadata }) =>
-        cluster.kube.delete({ type: POD_METRICS, namespace: NAMESPACE, name: metadata.name }),
-      ),
-      ...pods.map(({ metadata: { name, labels = {} } }) =>
-        cluster.kube.patch({
-          kind: 'apply',
-          target: { type: POD_METRICS, namespace: NAMESPACE, name },
-          object: {
-            apiVersion: 'metrics.k8s.io/v1beta1',
-            kind: 'PodMetrics',
-            metadata: { name, namespace: NAMESPACE, labels },
-            timestamp: new Date().toISOString(),
-            window: '10s',
-            containers: [{ name: 'web', usage: { memory } }],
-          },
-          fieldManager: 'feeder',
-          force: true,
-        }),
-      ),
+      ...[...before.keys()]
+        .filter((name) => !next.has(name))
+        .map((name) => cluster.kube.delete({ type: POD_METRICS, namespace: NAMESPACE, name })),
+      ...[...next]
+        .filter(([name, object]) => before.get(name) !== memoryIn(object))
+        .map(([name, object]) =>
+          cluster.kube.patch({
+            kind: 'apply',
+            target: { type: POD_METRICS, namespace: NAMESPACE, name },
+            object,
+            fieldManager: 'feeder',
+            force: true,
+          }),
+        ),
     ]);
   }
 
   const wanted = async (): Promise<number | undefined> =>
     numberAt(await cluster.kube.get({ type: TYPES.deployment, namespace: NAMESPACE, name: 'web' }), 'spec', 'replicas');
 
-  test('scales the held Deployment in the middle of a release, the canary follows its share, and the release converges', {
-    timeout: 300_000,
-  }, async () => {
-    const spec = inPlaceSpec;
-    load = 400;
-    const stage = await cluster.stage(spec, [...inPlaceObjects(spec), AUTOSCALER]);
-    const worker = releaseCluster(stage.kube, async () => undefined, { clock: stage.clock });
-    const becomes = (what: string, isSo: () => Promise<boolean>): Promise<unknown> =>
-      until(
-        what,
-        async () => {
-          await worker.reconcile();
-          return isSo();
-        },
-        () => what,
+  const autoscaler = async (): Promise<unknown> => {
+    const target = { type: TYPES.horizontalPodAutoscaler, namespace: NAMESPACE, name: 'web' };
+    return (await cluster.kube.get(target))?.['status'];
+  };
+
+  test.each([
+    { name: 'a canary in steps', spec: inPlaceSpec, says: judged, first: 2, second: 4, weight: 50, follows: 4 },
+    { name: 'a switch', spec: inPlaceSwitchSpec, says: judgedStep, first: 1, second: 3, weight: 100, follows: 7 },
+  ])(
+    '$name: it scales the held Deployment in the middle of a release, the canary follows, and the release converges',
+    {
+      timeout: 300_000,
+    },
+    async ({ spec, says, first, second, weight, follows }) => {
+      load = 390;
+      const stage = await cluster.stage(spec, [...inPlaceObjects(spec), AUTOSCALER]);
+      const worker = releaseCluster(stage.kube, async () => undefined, { clock: stage.clock });
+      let seen = '';
+      const becomes = (what: string, isSo: () => Promise<boolean>): Promise<unknown> =>
+        until(
+          what,
+          async () => {
+            await worker.reconcile();
+            seen = `${await endOf(stage)}; ${(await worker.release()).status?.message}\n${JSON.stringify(await autoscaler())}`;
+            return isSo();
+          },
+          () => seen,
+        );
+      const status = async () => (await worker.release()).status;
+      const isAt = async (index: number): Promise<boolean> => {
+        const { step } = (await status()) ?? {};
+        return step?.index === index && step.waitingFor === 'judge';
+      };
+      await becomes('the autoscaler is at work', async () =>
+        listAt(await autoscaler(), 'conditions').some(
+          (each) => at(each, 'type') === 'ScalingActive' && at(each, 'status') === 'True',
+        ),
       );
-    const status = async () => (await worker.release()).status;
-    await becomes('the autoscaler is at work', async () => {
-      const found = await stage.kube.get({ type: TYPES.horizontalPodAutoscaler, namespace: NAMESPACE, name: 'web' });
-      return listAt(found, 'status', 'conditions').some(
-        (each) => at(each, 'type') === 'ScalingActive' && at(each, 'status') === 'True',
+      await becomes('it is taken over', async () => (await status())?.revision.stable !== undefined);
+      await becomes('it wants no others', async () => (await wanted()) === 4);
+      await cluster.kubectl('set', 'image', 'deployment/web', 'web=web:2');
+      await becomes('the first analysis', () => isAt(first));
+      await says('Pass')(stage, worker);
+      await becomes('the second one', async () => (await status())?.weight === weight && (await isAt(second)));
+      load = 690;
+      await becomes('it is scaled while it is held', async () => (await wanted()) === 7);
+      const together = `; ${follows} × canary web:2, 7 × web:1`;
+      await becomes('the canary follows', async () => (await endOf(stage)).endsWith(together) && (await isAt(second)));
+      await says('Pass')(stage, worker);
+      await becomes(
+        'all is new, and as many as are wanted',
+        async () => (await endOf(stage)) === 'Promoted: stable 100; 7 × web:2' && (await wanted()) === 7,
       );
-    });
-    await becomes('it is taken over', async () => (await status())?.revision.stable !== undefined);
-    await becomes('it wants no others', async () => (await wanted()) === 4);
-    await cluster.kubectl('set', 'image', 'deployment/web', 'web=web:2');
-    const isAt = async (step: number): Promise<boolean> => {
-      const now = await status();
-      return now?.step?.index === step && now.step.waitingFor === 'judge';
-    };
-    await becomes('the first analysis', () => isAt(2));
-    await judged('Pass')(stage, worker);
-    await becomes('the second one', async () => (await status())?.weight === 50 && (await isAt(4)));
-    load = 690;
-    await becomes('it is scaled while it is held', async () => (await wanted()) === 7);
-    await becomes('the canary follows', async () => (await endOf(stage)).endsWith('; 4 × canary web:2, 7 × web:1'));
-    await judged('Pass')(stage, worker);
-    await becomes('all is new', async () => (await endOf(stage)) === 'Promoted: stable 100; 7 × web:2');
-    expect(await wanted()).toBe(7);
-  });
+    },
+  );
 });
+
+const metricsOf = ({ metadata: { name, labels = {} } }: KubeObject, memory: string): KubeObject => ({
+  apiVersion: 'metrics.k8s.io/v1beta1',
+  kind: 'PodMetrics',
+  metadata: { name, namespace: NAMESPACE, labels },
+  timestamp: new Date().toISOString(),
+  window: '10s',
+  containers: [{ name: 'web', usage: { memory } }],
+});
+
+const memoryIn = (metrics: KubeObject): string | undefined =>
+  stringAt(listAt(metrics, 'containers')[0], 'usage', 'memory');
