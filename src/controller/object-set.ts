@@ -11,7 +11,7 @@ export interface ObjectReader {
   /** All of a kind, in one namespace where it is namespaced. */
   list(type: ResourceType, namespace?: string): Promise<readonly KubeObject[]>;
   /** What is not watched, from the API server; `undefined` where only the cache is read. */
-  listOnDemand?(type: ResourceType, namespace: string, labelSelector: string): Promise<readonly KubeObject[]>;
+  listOnDemand?(type: ResourceType, namespace: string, labelSelector?: string): Promise<readonly KubeObject[]>;
 }
 
 /** Also says whether it was asked for something that the cache does not hold yet: then what was read is not the whole truth. */
@@ -47,7 +47,7 @@ export function freshReader(
   return {
     get: (ref) => kube.get(ref, signal),
     listOnDemand: async (type, namespace, labelSelector) =>
-      (await kube.list(type, { namespace, labelSelector }, signal)).items,
+      (await kube.list(type, { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) }, signal)).items,
     list: async (type, namespace) => {
       if (cache !== undefined && cache.covers?.(type) !== false) return cache.list(type, namespace);
       try {
@@ -110,7 +110,7 @@ async function fetchOne(reader: ObjectReader, query: ObjectQuery): Promise<Fetch
   return { named: object === undefined ? [] : [object], listed: [] };
 }
 
-/** Nothing depends on it but how long something is waited for: without the right to see it, it is not known. */
+/** No step forward depends on it: without the right to see it, it is not known. Of a kind that is not installed there are none. */
 async function listOnDemand(
   reader: ObjectReader,
   { type, namespace, labelSelector }: Extract<ObjectQuery, { kind: 'onDemand' }>,
@@ -119,6 +119,7 @@ async function listOnDemand(
     return await reader.listOnDemand?.(type, namespace, labelSelector);
   } catch (thrown) {
     if (thrown instanceof SerinError && thrown.code === 'SERIN_E_FORBIDDEN') return undefined;
+    if (thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND') return [];
     throw thrown;
   }
 }

@@ -20,6 +20,11 @@ export const argoRollout: WorkloadAdapter = {
       because: 'opening its pauses, giving it up, trying it again: its status is its only interface',
     },
     { type: TYPES.argoRollout, verbs: ['patch'], because: 'spec.paused, for a pause on the way and holdTimedPauses' },
+    {
+      type: TYPES.deployment,
+      verbs: ['get', 'list', 'watch'],
+      because: 'whether the Deployment with its template (workloadRef) is released in place',
+    },
     { type: TYPES.replicaSet, verbs: ['get', 'list', 'watch'], because: 'which pods run which template' },
     { type: TYPES.pod, verbs: ['get', 'list', 'watch'], because: 'readiness, crashes, and whose numbers are whose' },
   ],
@@ -29,6 +34,7 @@ export const argoRollout: WorkloadAdapter = {
     if (name === undefined) return [];
     return [
       { kind: 'object', ref: { type: TYPES.argoRollout, namespace, name } },
+      { kind: 'all', type: TYPES.deployment, namespace },
       { kind: 'all', type: TYPES.replicaSet, namespace },
       { kind: 'all', type: TYPES.pod, namespace },
     ];

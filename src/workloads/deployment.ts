@@ -56,13 +56,14 @@ const NEEDS: readonly ResourceNeed[] = [
     verbs: ['get', 'list', 'watch'],
     because: 'an autoscaled canary is not scaled',
   },
+  { type: TYPES.argoRollout, verbs: ['list'], because: 'whether a Rollout moves pods of its template (workloadRef)' },
 ];
 
 export const deployment: WorkloadAdapter = {
   name: 'deployment',
   needs: NEEDS,
 
-  queries({ namespace, spec }) {
+  queries({ namespace, spec, status }) {
     const name = spec.workload.deployment?.name;
     const named = name === undefined ? [] : [name, canaryNameOf(name)];
     return [
@@ -71,6 +72,10 @@ export const deployment: WorkloadAdapter = {
       { kind: 'all', type: TYPES.replicaSet, namespace },
       { kind: 'all', type: TYPES.pod, namespace },
       { kind: 'all', type: TYPES.horizontalPodAutoscaler, namespace },
+      // Before it is taken over; afterwards the Deployment's label tells a Rollout's Release.
+      ...(status?.revision.stable === undefined
+        ? [{ kind: 'onDemand' as const, type: TYPES.argoRollout, namespace }]
+        : []),
     ];
   },
 

@@ -15,7 +15,7 @@ export type ObjectQuery =
       readonly kind: 'onDemand';
       readonly type: ResourceType;
       readonly namespace: string;
-      readonly labelSelector: string;
+      readonly labelSelector?: string;
     };
 
 /** What was fetched; `find` by type, namespace and name, `all` by type. */

@@ -5,6 +5,7 @@ import { quote } from '../../api/units.ts';
 import type { ArmState, GateState, WorkloadState } from '../../release/observed.ts';
 import { isAlive, isOwnedBy, podState } from '../deployment-arm.ts';
 import type { WorkloadInput } from '../port.ts';
+import { heldTemplate } from './template.ts';
 import { invalidSpecOf, type RolloutStatus, startOf, statusOf, stepsOf } from './status.ts';
 
 /** What Argo Rollouts puts on ReplicaSets and pods. */
@@ -52,7 +53,7 @@ export function findRollout({
       message: `Rollout ${quote(name)} has no spec.strategy.canary.steps, so a new version gets all pods at once and nothing can be gated. Add steps with setWeight and pause: {}.`,
     };
   }
-  return { kind: 'found', rollout, status };
+  return heldTemplate(rollout, objects) ?? { kind: 'found', rollout, status };
 }
 
 /** Argo Rollouts' own hashes are the revisions: only they say what its controller takes for new, restarted or gone back. */

@@ -3,6 +3,7 @@ import { at, labelsAt, stringAt } from '../../api/fields.ts';
 import { type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import { canaryNameOf } from '../../release/in-place.ts';
+import { rolloutFrom } from '../argo/template.ts';
 import type { WorkloadInput } from '../port.ts';
 import { selects } from '../selectors.ts';
 import { whoseCanary } from './canary.ts';
@@ -24,6 +25,7 @@ export function refusalOf(input: WorkloadInput): Refusal | undefined {
     replacesAllAtOnce(input, found) ??
     hasReservedLabel(found) ??
     movedByKruise(input, found) ??
+    movedByArgo(input, found) ??
     foreignCanary(input, found) ??
     overlap(input, found)
   );
@@ -62,6 +64,16 @@ function movedByKruise({ release }: WorkloadInput, deployment: KubeObject): Refu
   return {
     reason: 'TargetConflict',
     message: `Deployment ${quote(deployment.metadata.name)} is moved by a Rollout of OpenKruise (label ${KRUISE_LABEL}). Name that Rollout in spec.workload.kruiseRollout, or delete it and take the label off.`,
+  };
+}
+
+/** It makes pods of every new template at once, while Serin would still hold it. */
+function movedByArgo({ objects, release }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
+  const rollout = isClaimed(deployment, release?.name) ? undefined : rolloutFrom(deployment, objects);
+  if (rollout === undefined) return undefined;
+  return {
+    reason: 'TargetConflict',
+    message: `Deployment ${quote(deployment.metadata.name)} holds the template of Rollout ${quote(rollout.metadata.name)} of Argo Rollouts (its spec.workloadRef), which moves the pods. Name that Rollout in spec.workload.argoRollout, or take its workloadRef out.`,
   };
 }
 

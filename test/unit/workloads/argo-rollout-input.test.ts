@@ -63,6 +63,22 @@ describe('a Rollout that cannot be followed', () => {
       reason: 'InvalidSpec',
       says: 'Argo Rollouts refuses Rollout "web"',
     },
+    {
+      why: 'has the template of a Deployment that is released in place',
+      objects: [
+        rollout(
+          { strategy: { canary: { steps } }, workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' } },
+          seen,
+        ),
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'web', namespace: 'shop', labels: { 'serin.dev/release': 'shop' } },
+        },
+      ],
+      reason: 'TargetConflict',
+      says: 'which Release "shop" releases in place',
+    },
   ])('$why: $reason, and nothing is written', ({ objects, reason, says }) => {
     const input = inputOf(objects);
     const found = argoRollout.read(input);
