@@ -53,6 +53,17 @@ export function isReady(pod: KubeObject): boolean {
   return podStatus(pod).conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
+/**
+ * The address at which a pod listens: a loopback one. Where its status shows one of a pod network instead (`outsideLoopback`), the
+ * sandbox's proxies find it here all the same.
+ */
+export function ipOf(pod: KubeObject): string | undefined {
+  return podStatus(pod).podIP?.replace(/^10\./, '127.');
+}
+
+/** `127.182.1.1` as `10.182.1.1`: a real API server takes no loopback address for an endpoint. */
+export const outsideLoopback = (ip: string): string => ip.replace(/^127\./, '10.');
+
 /** True while the pod's processes should run. */
 export function isActive(pod: KubeObject): boolean {
   const { phase } = podStatus(pod);
@@ -61,15 +72,15 @@ export function isActive(pod: KubeObject): boolean {
 
 /** A pod that may get traffic; `undefined` while it may not. */
 export function endpointOf(pod: KubeObject): Endpoint | undefined {
-  const { podIP } = podStatus(pod);
-  if (podIP === undefined || !isReady(pod) || !isActive(pod)) return undefined;
+  const ip = ipOf(pod);
+  if (ip === undefined || !isReady(pod) || !isActive(pod)) return undefined;
   const ports = (podSpec(pod).containers ?? [])
     .flatMap((container) => container.ports ?? [])
     .flatMap(({ name, containerPort }) => (name === undefined ? [] : [[name, containerPort] as const]));
   return {
     name: pod.metadata.name,
     namespace: pod.metadata.namespace ?? 'default',
-    ip: podIP,
+    ip,
     labels: pod.metadata.labels ?? {},
     ports: Object.fromEntries(ports),
   };

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { at, labelsAt, listAt } from '../../src/api/fields.ts';
-import { type KubeObject, TYPES } from '../../src/api/meta.ts';
+import { at, fieldsAt, labelsAt, listAt, sameJson } from '../../src/api/fields.ts';
+import { API_VERSION, type KubeObject, TYPES } from '../../src/api/meta.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import {
   type App,
@@ -16,6 +16,7 @@ import {
   isAborted,
   isJudging,
   isPromoted,
+  QUICK_ANALYSIS,
   run,
   type Stand,
   startApp,
@@ -25,6 +26,14 @@ import {
 import { describeWith, requireTool } from '../support/tools.ts';
 
 const FAULTLESS = { ...HEALTHY, 'error-rate': '0' };
+const { templates: _quick, history: _history, ...QUICK } = QUICK_ANALYSIS;
+/** By the selector of their Service, and judged after the switch, by a bound. */
+const SWITCHED = {
+  analysis: undefined,
+  strategy: {
+    blueGreen: { analysis: { after: { ...QUICK, templates: [{ name: 'few-errors', clusterScope: true }] } } },
+  },
+};
 
 describeWith(
   ['controlplane', 'prometheus', 'kubectl', 'helm'],
@@ -36,6 +45,7 @@ describeWith(
     beforeAll(async () => {
       plane = await startControlPlane();
       stand = await startStand({ seed: 'in place', kubeconfig: plane.kubeconfig });
+      await stand.sandbox.apply([FEW_ERRORS]);
       home = await mkdtemp(join(tmpdir(), 'serin-in-place-'));
       // With no more rights than the chart gives.
       await stand.startService({ kubeconfig: await asInstalled(stand, home) });
@@ -57,6 +67,22 @@ describeWith(
       );
     const buildsOf = async (name: string): Promise<readonly string[]> =>
       (await aliveOf(name)).map(({ metadata }) => metadata.annotations?.['sandbox.serin.dev/version'] ?? '').sort();
+    /** What people wrote; the template is theirs to change, and its revision is counted. */
+    const usersOf = async (name: string): Promise<unknown> => {
+      const { metadata, spec } = (await get(TYPES.deployment, `${name}-v1`)) as KubeObject & { readonly spec: object };
+      const { template: _template, ...others } = fieldsAt(spec);
+      const { 'deployment.kubernetes.io/revision': _revision, ...annotations } = metadata.annotations ?? {};
+      return {
+        deployment: { labels: metadata.labels, annotations, spec: others },
+        service: (await get(TYPES.service, name))['spec'],
+        routes: (await get(TYPES.virtualService, name))['spec'],
+        rule: (await get(TYPES.destinationRule, name))['spec'],
+      };
+    };
+    const areAsBefore = (name: string, before: unknown): Promise<unknown> =>
+      until(`all of ${name} is as it was`, async () => sameJson(await usersOf(name), before));
+    const uidsOf = async (name: string): Promise<readonly string[]> =>
+      (await aliveOf(name)).map(({ metadata }) => metadata.uid ?? '').sort();
     const isPinned = async (name: string): Promise<boolean> =>
       labelsAt(listAt(await get(TYPES.destinationRule, name), 'spec', 'subsets')[0], 'labels')['pod-template-hash'] !==
       undefined;
@@ -64,10 +90,7 @@ describeWith(
       const app = await startApp(stand, name, {
         isInPlace: true,
         replicas: { v1: 3, v2: 0 },
-        edit: (object) =>
-          object.kind === 'VirtualService'
-            ? { ...object, spec: { ...(object['spec'] as object), http: [routeTo(name)] } }
-            : object,
+        edit: routed({ host: name, subset: 'stable' }),
         ...options,
       });
       await until('it is held', async () => at(await get(TYPES.deployment, `${name}-v1`), 'spec', 'paused') === true);
@@ -81,23 +104,14 @@ describeWith(
 
     test.concurrent('a version with errors is aborted on its numbers, and the old pods are the very ones that were there', async () => {
       const web = await start('web', { rps: 80 });
-      const before = (await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort();
-      const routes = JSON.stringify([
-        (await web.virtualService())['spec'],
-        (await get(TYPES.destinationRule, 'web'))['spec'],
-      ]);
+      const [pods, before] = [await uidsOf('web'), await usersOf('web')];
       await web.letOut('v1', '1', { ...BROKEN, version: 'two' });
       const template = JSON.stringify(at(await get(TYPES.deployment, 'web-v1'), 'spec', 'template'));
       const status = await web.until('aborted', isAborted);
       expect(status).toMatchObject({ reason: 'ErrorsAboveStable', weight: 0 });
       await until('the canary is gone', async () => (await aliveOf('web')).length === 3);
-      expect((await aliveOf('web')).map(({ metadata }) => metadata.uid ?? '').sort()).toEqual(before);
-      await until(
-        'the routes are as they were',
-        async () =>
-          JSON.stringify([(await web.virtualService())['spec'], (await get(TYPES.destinationRule, 'web'))['spec']]) ===
-          routes,
-      );
+      expect(await uidsOf('web')).toEqual(pods);
+      await areAsBefore('web', before);
       const after = await get(TYPES.deployment, 'web-v1');
       expect(JSON.stringify(at(after, 'spec', 'template'))).toBe(template);
       expect(at(after, 'spec', 'paused')).toBe(true);
@@ -110,13 +124,9 @@ describeWith(
     test.concurrent('a good version is promoted without a failed request, and then the Deployment runs it with pods of its own', async () => {
       const cart = await start('cart', {
         rps: 100,
-        edit: (object) => {
-          if (object.kind === 'VirtualService')
-            return { ...object, spec: { ...(object['spec'] as object), http: [routeTo('cart')] } };
-          return object.kind === 'Deployment' ? faultless(object) : object;
-        },
+        edit: (object) => faultless(routed({ host: 'cart', subset: 'stable' })(object)),
       });
-      const before = JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']);
+      const before = await usersOf('cart');
       // The first requests may come before the mesh knows the pods; what counts is what a release does to users.
       const { '200': _ok, ...early } = (await counts('cart')).byStatus;
       await cart.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
@@ -131,17 +141,56 @@ describeWith(
       expect((await aliveOf('cart')).every(({ metadata }) => metadata.labels?.['serin.dev/role'] === undefined)).toBe(
         true,
       );
-      await until(
-        'the routes are as they were',
-        async () => JSON.stringify((await get(TYPES.destinationRule, 'cart'))['spec']) === before,
-      );
+      await areAsBefore('cart', before);
       const { byStatus, failed } = await counts('cart');
       const { '200': answered = 0, ...others } = byStatus;
       expect({ failed, others }).toEqual({ failed: 0, others: early });
       expect(answered).toBeGreaterThan(500);
     });
 
-    test('three releases in a row: good, bad, good', async () => {
+    test.concurrent('users are switched by their Service to a good version and back to the Deployment, and no request fails', async () => {
+      const shop = await start('shop', {
+        rps: 60,
+        edit: (object) => faultless(routed({ host: 'shop' })(object)),
+        spec: { ...SWITCHED, traffic: { service: { name: 'shop' } } },
+      });
+      const before = await usersOf('shop');
+      const { '200': _ok, ...early } = (await counts('shop')).byStatus;
+      await shop.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
+      await shop.until('it is judged after the switch', (status) => status.weight === 100 && isJudging(status));
+      const led = at(await get(TYPES.service, 'shop'), 'spec', 'selector');
+      expect(led).toEqual({ app: 'shop', 'serin.dev/role': 'canary' });
+      expect(await shop.until('promoted', isPromoted)).toMatchObject({ verdict: { outcome: 'Pass' } });
+      await areAsBefore('shop', before);
+      await until('the canary is gone', async () => (await aliveOf('shop')).length === 3);
+      expect(await buildsOf('shop')).toEqual(['two', 'two', 'two']);
+      const { byStatus, byVersion, failed } = await counts('shop');
+      const { '200': _answered, ...others } = byStatus;
+      expect({ failed, others }).toEqual({ failed: 0, others: early });
+      expect(byVersion['two']).toBeGreaterThan(100);
+    });
+
+    test.concurrent('users who meet errors after their switch are back on the very pods that were there', async () => {
+      const mail = await start('mail', {
+        rps: 60,
+        edit: routed({ host: 'mail' }),
+        spec: { ...SWITCHED, traffic: { service: { name: 'mail' } } },
+      });
+      const [pods, before] = [await uidsOf('mail'), await usersOf('mail')];
+      await mail.letOut('v1', '1', { ...BROKEN, version: 'two' });
+      const status = await mail.until('aborted', isAborted);
+      expect(status).toMatchObject({ reason: 'AboveBound', history: [{ outcome: 'Aborted', weight: 100 }] });
+      await areAsBefore('mail', before);
+      await until('the canary is gone', async () => (await aliveOf('mail')).length === 3);
+      expect(await uidsOf('mail')).toEqual(pods);
+      const { byVersion } = await counts('mail');
+      expect(byVersion['two']).toBeGreaterThan(20);
+      const answers = async () => (await counts('mail')).byVersion;
+      await until('users are served', async () => ((await answers())['v1'] ?? 0) > (byVersion['v1'] ?? 0) + 50);
+      expect((await answers())['two']).toBe(byVersion['two']);
+    });
+
+    test.concurrent('three releases in a row: good, bad, good', async () => {
       const pay = await start('pay', { rps: 60 });
       for (const [build, behaviour, outcome] of [
         ['1', HEALTHY, 'Promoted'],
@@ -183,9 +232,28 @@ async function asInstalled(stand: Stand, home: string): Promise<string> {
   return path;
 }
 
-const routeTo = (host: string) => ({ name: 'main', route: [{ destination: { host, subset: 'stable' } }] });
+const FEW_ERRORS: KubeObject = {
+  apiVersion: API_VERSION,
+  kind: 'ClusterAnalysisTemplate',
+  metadata: { name: 'few-errors' },
+  spec: {
+    metrics: [
+      { name: 'errors', compare: { query: 'istio-requests', against: { constant: '5%' }, pass: { ratio: 1.5 } } },
+    ],
+  },
+};
 
+/** One route for all requests. */
+const routed =
+  (destination: { readonly host: string; readonly subset?: string }) =>
+  (object: KubeObject): KubeObject =>
+    object.kind === 'VirtualService'
+      ? { ...object, spec: { ...fieldsAt(object, 'spec'), http: [{ name: 'main', route: [{ destination }] }] } }
+      : object;
+
+/** No request of its own fails. */
 function faultless(object: KubeObject): KubeObject {
+  if (object.kind !== 'Deployment') return object;
   const annotations = { ...FAULTLESS, build: '0', version: 'one' };
   const prefixed = Object.fromEntries(
     Object.entries(annotations).map(([key, value]) => [`sandbox.serin.dev/${key}`, value]),

@@ -17,7 +17,6 @@ import {
 import { describeWith } from '../support/tools.ts';
 
 const { templates: _quick, history: _history, ...QUICK } = QUICK_ANALYSIS;
-const FAULTLESS = { ...HEALTHY, 'error-rate': '0' };
 const BOUND = { ...QUICK, templates: [{ name: 'few-errors', clusterScope: true }] };
 const SMOKE = { ...QUICK, templates: [{ name: 'answers', clusterScope: true }] };
 
@@ -98,59 +97,7 @@ describeWith(['prometheus', 'kubectl'], 'a switch, on the sandbox', () => {
       return runs.length === 2 && runs.every((run) => run.endsWith(' Terminated'));
     });
   });
-
-  test.concurrent('of one Deployment: no request fails, and in the end users get pods of its own', async () => {
-    const shop = await startApp(stand, 'shop', {
-      isInPlace: true,
-      replicas: { v1: 3, v2: 0 },
-      edit: ofOneDeployment,
-      rps: 60,
-      spec: {
-        traffic: { service: { name: 'shop' } },
-        analysis: undefined,
-        strategy: { blueGreen: { analysis: { after: BOUND } } },
-      },
-    });
-    const get = async (type: (typeof TYPES)['deployment'], name: string) =>
-      stand.sandbox.kube.get({ type, namespace: stand.namespace, name });
-    await until('it is held', async () => at(await get(TYPES.deployment, 'shop-v1'), 'spec', 'paused') === true);
-    const counts = async () => (await stand.sandbox.loadCounts())['shop'];
-    // The first requests may come before the mesh knows the pods.
-    const { '200': _ok, ...early } = (await counts())?.byStatus ?? {};
-    await shop.letOut('v1', '1', { ...FAULTLESS, version: 'two' });
-    await shop.until(
-      'it is judged after the switch',
-      ({ weight, step }) => weight === 100 && step?.waitingFor === 'judge',
-    );
-    expect(await selectorOf('shop')).toEqual({ app: 'shop', 'serin.dev/role': 'canary' });
-    const status = await shop.until('promoted', isPromoted);
-    expect(status).toMatchObject({ reason: 'Promoted', verdict: { outcome: 'Pass' } });
-    await until('the canary is gone', async () => (await get(TYPES.deployment, 'shop-v1-canary')) === undefined);
-    await until('the Service is as it was', async () => JSON.stringify(await selectorOf('shop')) === '{"app":"shop"}');
-    const { byStatus = {}, byVersion = {}, failed } = (await counts()) ?? {};
-    const { '200': answered = 0, ...others } = byStatus;
-    expect({ failed, others }).toEqual({ failed: 0, others: early });
-    expect(answered).toBeGreaterThan(300);
-    expect(byVersion['two']).toBeGreaterThan(100);
-  });
 });
-
-/** Its Service selects all versions, and no request of its own fails. */
-function ofOneDeployment(object: KubeObject): KubeObject {
-  const { name } = object.metadata;
-  const spec = object['spec'] as object;
-  if (object.kind === 'VirtualService')
-    return { ...object, spec: { ...spec, http: [{ name: 'main', route: [{ destination: { host: name } }] }] } };
-  if (object.kind !== 'Deployment') return object;
-  const annotations = Object.fromEntries(
-    Object.entries({ ...FAULTLESS, build: '0', version: 'one' }).map(([key, value]) => [
-      `sandbox.serin.dev/${key}`,
-      value,
-    ]),
-  );
-  const made = at(object, 'spec', 'template') as { readonly metadata: object };
-  return { ...object, spec: { ...spec, template: { ...made, metadata: { ...made.metadata, annotations } } } };
-}
 
 const template = (name: string, metric: unknown): KubeObject => ({
   apiVersion: API_VERSION,

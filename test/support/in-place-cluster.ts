@@ -39,7 +39,6 @@ export async function startInPlaceCluster(options: ControlPlaneOptions = {}): Pr
   const cluster = await startWorkloadCluster({
     kubeconfig,
     startsControllers: false,
-    hidesLoopback: true,
     stopApiServer: () => plane.stop(),
   });
   const { kube, apply } = cluster;

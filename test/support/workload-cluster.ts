@@ -9,6 +9,7 @@ import { startDeploymentController } from '../../src/sandbox/deployment-controll
 import { startKubelet } from '../../src/sandbox/kubelet/kubelet.ts';
 import { createNodeApi } from '../../src/sandbox/kubelet/node-api.ts';
 import { startMesh } from '../../src/sandbox/mesh/mesh.ts';
+import { outsideLoopback } from '../../src/sandbox/pod.ts';
 import { createRandom } from '../../src/sandbox/random.ts';
 
 export interface WorkloadCluster {
@@ -24,12 +25,10 @@ export interface WorkloadClusterOptions {
   /** False where kube-controller-manager runs. */
   readonly startsControllers: boolean;
   readonly stopApiServer: () => Promise<void>;
-  /** Pods listen on loopback addresses, which real endpoint controllers may not write: their status shows others, where nobody sends requests to them. */
-  readonly hidesLoopback?: boolean;
 }
 
 export async function startWorkloadCluster(options: WorkloadClusterOptions): Promise<WorkloadCluster> {
-  const { kubeconfig, startsControllers, stopApiServer, hidesLoopback = false } = options;
+  const { kubeconfig, startsControllers, stopApiServer } = options;
   const clock = systemClock;
   const life = new AbortController();
   const { signal } = life;
@@ -41,13 +40,14 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
   }
   const mesh = startMesh({ kube, clock, signal });
   const kubelet = await startKubelet({
-    kube: hidesLoopback ? withoutLoopback(kube) : kube,
+    kube,
     clock,
     mesh,
     seed: 'workloads',
     speed: 1,
     signal,
     nodeApi: createNodeApi(transport),
+    ...(startsControllers ? {} : { shownIp: outsideLoopback }),
   });
   const apply = createApplier(kube, clock, signal);
   let namespaces = 0;
@@ -71,20 +71,5 @@ export async function startWorkloadCluster(options: WorkloadClusterOptions): Pro
       transport.close();
       await stopApiServer();
     },
-  };
-}
-
-/** `127.182.1.1` is shown as `10.182.1.1`. */
-function withoutLoopback(kube: KubeClient): KubeClient {
-  const shown = <T>(value: T): T =>
-    JSON.parse(JSON.stringify(value).replaceAll(/"127\.(\d+\.\d+\.\d+)"/g, '"10.$1"')) as T;
-  return {
-    get: (ref, signal) => kube.get(ref, signal),
-    list: (type, options, signal) => kube.list(type, options, signal),
-    watch: (type, options, signal) => kube.watch(type, options, signal),
-    create: (object, manager, signal) => kube.create(object, manager, signal),
-    delete: (ref, preconditions, signal) => kube.delete(ref, preconditions, signal),
-    patch: (patch, signal) =>
-      kube.patch(patch.target.type.kind === 'Pod' && patch.subresource === 'status' ? shown(patch) : patch, signal),
   };
 }

@@ -18,6 +18,7 @@ import { startMesh } from '../mesh/mesh.ts';
 import { podTarget, type ScrapeTarget } from '../prometheus/config.ts';
 import { createForeignPrometheus } from '../prometheus/foreign.ts';
 import { createPrometheus, type Prometheus } from '../prometheus/prometheus.ts';
+import { outsideLoopback } from '../pod.ts';
 import { createRandom } from '../random.ts';
 import { createSkewedClock } from '../skewed-clock.ts';
 import { createApplier } from './apply.ts';
@@ -115,6 +116,7 @@ async function build(
     isScrapable,
     onTrouble,
     nodeApi: createNodeApi(transport),
+    ...(options.kubeconfig === undefined ? {} : { shownIp: outsideLoopback }),
     onTargets: (targets) =>
       void setTargets(targets).catch((thrown: unknown) =>
         onTrouble(`The target file cannot be written: ${String(thrown)}`),

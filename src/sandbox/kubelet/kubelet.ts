@@ -36,10 +36,13 @@ export interface KubeletOptions {
   readonly onTrouble?: (sentence: string) => void;
   /** While false, the metrics of all pods answer 503, as in an outage of the network between them and Prometheus. */
   readonly isScrapable?: () => boolean;
+  /** How the status of a pod shows the loopback address at which it listens; absent: as it is. */
+  readonly shownIp?: (ip: string) => string;
 }
 
 export interface KubeletDeps extends Pick<KubeletOptions, 'kube' | 'clock' | 'mesh' | 'nodeApi'> {
   readonly isScrapable: () => boolean;
+  readonly shownIp: (ip: string) => string;
   readonly record: RecordEvent;
   readonly nodeName: string;
   readonly addresses: Addresses;
@@ -86,6 +89,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     },
     onTrouble: onTrouble ?? (() => undefined),
     isScrapable: options.isScrapable ?? (() => true),
+    shownIp: options.shownIp ?? ((ip) => ip),
   };
 
   const ordinalOf = (pod: KubeObject): number => {

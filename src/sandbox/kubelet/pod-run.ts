@@ -12,7 +12,7 @@ import { identityOf } from '../mesh/identity.ts';
 import { createIstioMetrics } from '../mesh/istio-metrics.ts';
 import { createProxy } from '../mesh/proxy.ts';
 import type { Side } from '../mesh/rule.ts';
-import { type Container, identityPod, podSpec, podStatus } from '../pod.ts';
+import { type Container, identityPod, ipOf, podSpec, podStatus } from '../pod.ts';
 import { createApp } from './app.ts';
 import { type Behaviour, parseBehaviour, settingsOf } from './behaviour.ts';
 import type { KubeletDeps } from './kubelet.ts';
@@ -40,7 +40,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
   let pod = first;
   let crash: () => void = () => undefined;
   let picture: PodPicture = {
-    ip: podStatus(pod).podIP,
+    ip: ipOf(pod),
     startTime: podStatus(pod).startTime ?? timestamp(deps.clock.nowMs()),
     state: { kind: 'waiting', reason: 'ContainerCreating', message: '' },
     lastEnd: undefined,
@@ -216,11 +216,13 @@ async function bind(pod: KubeObject, { nodeApi, clock, nodeName }: KubeletDeps, 
 
 /** Writes the newest picture, one write at a time, again after a failure. */
 function reporter(
-  { kube, clock }: KubeletDeps,
+  { kube, clock, shownIp }: KubeletDeps,
   signal: AbortSignal,
   newest: () => { readonly pod: KubeObject; readonly picture: PodPicture },
 ): () => void {
   let isRunning = false;
+  const shown = (picture: PodPicture): PodPicture =>
+    picture.ip === undefined ? picture : { ...picture, ip: shownIp(picture.ip) };
   const write = async (): Promise<void> => {
     for (let written: PodPicture | undefined; written !== newest().picture && !signal.aborted; ) {
       const { pod, picture } = newest();
@@ -233,7 +235,7 @@ function reporter(
             fieldManager: 'sandbox-kubelet',
             operations: [
               { op: 'test', path: '/metadata/uid', value: pod.metadata.uid },
-              { op: 'add', path: '/status', value: statusOf(pod, picture, timestamp(clock.nowMs())) },
+              { op: 'add', path: '/status', value: statusOf(pod, shown(picture), timestamp(clock.nowMs())) },
             ],
           },
           signal,

@@ -3,7 +3,7 @@ import { TYPES } from '../../api/meta.ts';
 import type { Clock } from '../../clock.ts';
 import type { KubeReader } from '../../kube/port.ts';
 import { startInformer } from '../informer.ts';
-import { endpointOf, identityPod, podStatus } from '../pod.ts';
+import { endpointOf, identityPod, ipOf } from '../pod.ts';
 import { SANDBOX_TYPES } from '../types.ts';
 import { serviceHost } from './hosts.ts';
 import { type Identity, identityOf, INGRESS_GATEWAY, peerName } from './identity.ts';
@@ -54,14 +54,14 @@ export function startMesh({ kube, clock, signal, onTrouble }: MeshOptions): Mesh
     onChange: (change, pod) => {
       forget();
       const identity = identityOf(identityPod(pod));
-      const { podIP } = podStatus(pod);
+      const ip = ipOf(pod);
       if (change === 'changed') names.set(peerName(identity), identity);
-      if (change === 'changed' && podIP !== undefined) identities.set(podIP, identity);
+      if (change === 'changed' && ip !== undefined) identities.set(ip, identity);
       // A pod that went stays known by name and address for a while: its last requests are still under way.
       if (change === 'deleted') {
         setTimeout(() => {
           names.delete(peerName(identity));
-          if (podIP !== undefined && identities.get(podIP)?.pod === identity.pod) identities.delete(podIP);
+          if (ip !== undefined && identities.get(ip)?.pod === identity.pod) identities.delete(ip);
         }, 60_000).unref();
       }
     },
