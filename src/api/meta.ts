@@ -84,6 +84,8 @@ export interface ResourceNeed {
   readonly because: string;
   /** Read straight from the API server, and only where its adapter is in use: granted with what that may change. */
   readonly isOnDemand?: true;
+  /** Only where a Release asks for it: in a Role of its own, in namespaces that the chart's values name. */
+  readonly isOptIn?: true;
 }
 
 export type JsonPatchOperation =
@@ -192,6 +194,7 @@ export const TYPES = {
     plural: 'endpointslices',
     namespaced: true,
   },
+  configMap: { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true },
   secret: { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
   namespace: { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
   event: { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true },

@@ -69,6 +69,7 @@ export const reasons = {
   // Trouble
   InvalidSpec: 'A field cannot work as written.',
   WorkloadNotFound: 'The named workload does not exist, or nothing looks after it.',
+  ConfigMissing: 'A ConfigMap or Secret that the pod template needs does not exist, or lacks a key.',
   RouteNotFound: 'A named route or router object does not exist.',
   RouteNotUnderstood: 'A route cannot be steered as the spec says.',
   TemplateNotFound: 'A named analysis template does not exist.',

@@ -81,7 +81,15 @@ export const Workload = Type.Object(
     ),
     deployment: Type.Optional(
       Type.Object(
-        { name: name('Name of the Deployment.') },
+        {
+          name: name('Name of the Deployment.'),
+          configDigest: Type.Optional(
+            Type.Boolean({
+              description:
+                'A change of what its pods read of ConfigMaps and Secrets when they start (env, envFrom, volumes) is released like a change of its template. Serin then reads those that the template names, every 15 s and by name; only a digest is kept. Left out, it reads none.',
+            }),
+          ),
+        },
         {
           description:
             'One Deployment, released in place: change its image as always. Serin holds it, runs the canary beside it, and lets its own rollout finish after the last Pass.',
@@ -558,6 +566,30 @@ export const ReleaseStatus = Type.Object(
           scaleDownAt: Type.Optional(time('When the member without requests is scaled to 0.')),
         },
         { description: 'Which of the two Deployments is live.' },
+      ),
+    ),
+    config: Type.Optional(
+      Type.Object(
+        {
+          baseline: text(
+            'Digest when Serin first looked: what pods without the annotation `serin.dev/config` started with.',
+            64,
+          ),
+          digest: text('Digest of all that pods read which start now.', 64),
+          objects: listMap(
+            Type.Object({
+              object: text('Kind and name, e.g. `ConfigMap web-config`.', 300),
+              digest: text('Digest of what is read of it now.', 64),
+              stable: Type.Optional(text('The same when the stable version was let through.', 64)),
+            }),
+            'object',
+            { description: 'The ConfigMaps and Secrets that the pod template names.', maxItems: 64 },
+          ),
+        },
+        {
+          description:
+            'What pods read of ConfigMaps and Secrets when they start (`configDigest`), as digests; never a value.',
+        },
       ),
     ),
     attempt: Type.Optional(

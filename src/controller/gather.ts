@@ -11,16 +11,22 @@ import { readStepAnalysis, readStepRuns } from './step-runs.ts';
 import { abortRevisionOf, requestOf } from './requests.ts';
 import { runStateOf } from './run-state.ts';
 import { parseRelease, wellFormed } from './spec.ts';
+import type { ConfigReference } from '../workloads/config/references.ts';
 import { readTargets, type TargetDeps, type Targets } from './targets.ts';
 
 export interface GatherDeps extends TargetDeps {
+  /** Digests of what a pod template names. Absent: nobody looks. */
+  readonly readConfig?: (
+    namespace: string,
+    references: readonly ConfigReference[],
+  ) => Promise<NonNullable<Observed['config']>>;
   readonly gridMs: number;
   /** The newest answer of the gate that the release stands at; see `gates/asking.ts`. */
   readonly gateAnswerOf?: (release: Release) => GateAnswer | undefined;
 }
 
 /** What `main.ts` fills in: the adapters, by what a Release names. */
-export type Adapters = Omit<GatherDeps, 'reader' | 'clock' | 'gridMs'>;
+export type Adapters = Omit<GatherDeps, 'reader' | 'readConfig' | 'clock' | 'gridMs'>;
 
 export interface Gathered extends Omit<Targets, 'observed'> {
   readonly observed: Observed;
@@ -44,6 +50,7 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
   const stepAnalysis =
     invalid === undefined ? await readStepAnalysis(deps, release, seen.workload?.state, isMade) : undefined;
   const [abortRevision, request] = [abortRevisionOf(release), requestOf(release)];
+  const config = await readConfig(deps, seen);
   const runState = runStateOf(run, release);
   const gateAnswer = invalid === undefined ? deps.gateAnswerOf?.(release) : undefined;
   return {
@@ -59,12 +66,18 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
       ...(analysis === undefined ? {} : { analysis }),
       ...(invalid === undefined ? {} : { invalid }),
       ...(conflict === undefined ? {} : { conflict }),
+      ...(config === undefined ? {} : { config }),
       ...(gateAnswer === undefined ? {} : { gateAnswer }),
       ...(abortRevision === undefined ? {} : { abortRevision }),
       ...(request === undefined ? {} : { request }),
       nowMs: deps.clock.nowMs(),
     },
   };
+}
+
+async function readConfig(deps: GatherDeps, { workload }: Targets): Promise<Observed['config']> {
+  const references = workload?.adapter.configReferences?.(workload.input);
+  return references === undefined ? undefined : deps.readConfig?.(workload?.input.namespace ?? '', references);
 }
 
 function readRun({ reader }: GatherDeps, { metadata, status }: Release): Promise<KubeObject | undefined> {

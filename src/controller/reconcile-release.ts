@@ -13,7 +13,8 @@ import type { ReleaseMessage } from '../notify/port.ts';
 import type { Action } from '../release/action.ts';
 import { nextAction } from '../release/decide.ts';
 import { apply } from './apply.ts';
-import { type Adapters, gather, type Gathered } from './gather.ts';
+import { readConfig } from './config-digest.ts';
+import { type Adapters, gather, type GatherDeps, type Gathered } from './gather.ts';
 import { cachedReader, findingOf, freshReader } from './object-set.ts';
 
 export interface ReconcileDeps {
@@ -50,7 +51,7 @@ export function createReconcileRelease(
     const { cache } = deps;
     if (cache !== undefined && look === 'glance') {
       const reader = cachedReader(cache);
-      const seen = await gather({ ...deps, ...deps.adapters, reader }, key);
+      const seen = await gather({ ...deps, ...deps.adapters, reader, ...configOf(deps, signal) }, key);
       const action = seen === undefined || reader.hasGaps() ? undefined : nextAction(seen.observed);
       if (action?.kind === 'wait') return action.requeueAfterMs;
     }
@@ -75,8 +76,14 @@ async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSi
 }
 
 function gatherFresh(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<Gathered | undefined> {
-  return gather({ ...deps, ...deps.adapters, reader: freshReader(deps.kube, deps.cache, signal) }, key);
+  const reader = freshReader(deps.kube, deps.cache, signal);
+  return gather({ ...deps, ...deps.adapters, reader, ...configOf(deps, signal) }, key);
 }
+
+/** Never cached, so also a glance asks the API server. */
+const configOf = ({ kube }: ReconcileDeps, signal: AbortSignal): Required<Pick<GatherDeps, 'readConfig'>> => ({
+  readConfig: (namespace, references) => readConfig(kube, namespace, references, signal),
+});
 
 /** `conflict`: it changed since it was read. A finding: trying again at once would not help. */
 async function tryApply(

@@ -32,6 +32,7 @@ const READING: ReadonlySet<Verb> = new Set(['get', 'list', 'watch']);
 /** The part of the needs that changes nothing, or the part that does; what is read on demand goes with the latter. */
 export function needsTo(what: 'read' | 'write', needs: readonly ResourceNeed[]): readonly ResourceNeed[] {
   return needs.flatMap((need) => {
+    if (need.isOptIn === true) return [];
     const isRead = (verb: Verb): boolean => READING.has(verb) && need.isOnDemand !== true;
     const verbs = need.verbs.filter((verb) => isRead(verb) === (what === 'read'));
     return verbs.length === 0 ? [] : [{ ...need, verbs }];

@@ -37,6 +37,8 @@ export const OBSTACLES: ReadonlySet<string> = new Set([
   'TargetConflict',
   'TrafficContested',
   'PermissionMissing',
+  'SecretForbidden',
+  'ConfigMissing',
 ]);
 
 /** Holds that end only when a person does something. A pause is what somebody wanted; missing data may come back by itself. */

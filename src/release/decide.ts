@@ -9,6 +9,7 @@ import type { Observed } from './observed.ts';
 import { adopt } from './rules/adoption.ts';
 import { advance, followEditedPlan } from './rules/advance.ts';
 import { finishAborting, startAborting } from './rules/aborting.ts';
+import { noteConfig } from './rules/configuration.ts';
 import { giveBackOnDeletion } from './rules/deletion.ts';
 import { countClosed, holdOrGoOn, retreat } from './rules/holds.ts';
 import { obstacleGone, waitForReach, waitForSpec } from './rules/obstacles.ts';
@@ -37,6 +38,7 @@ const RULES: readonly Rule[] = [
   waitForReach,
   obstacleGone,
   adopt,
+  noteConfig,
   // The ground under the release.
   stopActing,
   supersede,

@@ -9,7 +9,7 @@ import { switchOf } from './switching.ts';
 export interface InPlaceState {
   /** The canary's arm as it would be, for routers. */
   readonly idleCanary: ArmState;
-  /** Revision of the template that the user wrote. */
+  /** Revision of the template that the user wrote, with the configuration that its pods would start with now. */
   readonly revision: string;
   /** The Deployment carries Serin's label: the admission policy watches it. */
   readonly isClaimed: boolean;
@@ -21,7 +21,9 @@ export interface InPlaceState {
   readonly isPausedByPerson: boolean;
   /** Every pod that the Deployment wants is of the template as it stands, restarts included. */
   readonly isUniform: boolean;
-  /** Uniform, all available, and its controller has seen it. */
+  /** The template says the configuration that its pods are to start with; always so where nobody looks after that. */
+  readonly isMarked: boolean;
+  /** Uniform, of the template as it is wanted, all available, and its controller has seen it. */
   readonly isRolledOut: boolean;
   /** Alive pods of canaries under the user's selector. */
   readonly canaryPods: number;
@@ -38,7 +40,7 @@ export type InPlaceOrder =
   | 'claim'
   /** Pause it: a new template does not roll by itself. */
   | 'hold'
-  /** End the pause: the Deployment replaces its own pods. */
+  /** End the pause, and mark the configuration that passed: the Deployment replaces its own pods. */
   | 'letThrough'
   /** Take Serin's marks away. It stays paused where a template waits that nobody let through. */
   | 'handBack';

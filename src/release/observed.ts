@@ -143,6 +143,15 @@ export interface PersonRequest {
   readonly actor?: string;
 }
 
+/** Digests of what pods read of ConfigMaps and Secrets when they start. */
+export interface ConfigState {
+  readonly kind: 'config';
+  /** Of all of it. */
+  readonly digest: string;
+  /** `object` is kind and name. */
+  readonly objects: readonly { readonly object: string; readonly digest: string }[];
+}
+
 /** The run of this (release, revision, attempt), reduced to what decides. */
 export interface RunState {
   readonly name: string;
@@ -191,6 +200,8 @@ export interface Observed {
   readonly abortRevision?: string;
   /** A request that cannot be read keeps its text as id, so that it is answered once. */
   readonly request?: PersonRequest | (Finding & { readonly verb?: undefined; readonly id: string });
+  /** What pods that start now read of ConfigMaps and Secrets; absent where nobody asked Serin to look at it. */
+  readonly config?: ConfigState | (Finding & { readonly kind?: undefined });
   /** Another Release that claims the same workload or route and came first. */
   readonly conflict?: Finding;
   /** What made the last write of this pass impossible (a denied permission, a missing kind); it is tried again later. */

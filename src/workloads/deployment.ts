@@ -1,13 +1,14 @@
 /**
  * deployment: one Deployment, released in place. A new template is held (`spec.paused`), its canary runs beside it as a Deployment
  * of Serin's own, and after the last Pass the hold ends and the Deployment replaces its own pods. Nothing of the user's spec but
- * `paused` is ever written.
+ * `paused` is ever written, and one annotation of the template where a new configuration passed.
  */
 import { at, labelsAt, listAt, stringAt } from '../api/fields.ts';
 import { FIELD_MANAGERS, type KubeObject, type Patch, type ResourceNeed, TYPES, type Write } from '../api/meta.ts';
 import type { ArmState, WorkloadIntent, WorkloadState } from '../release/observed.ts';
 import { canaryNameOf } from '../release/in-place.ts';
 import { revisionOf } from '../release/revision.ts';
+import { configReferencesOf } from './config/references.ts';
 import { armOf, isAlive, isComplete, isOwnedBy, podsOfSet } from './deployment-arm.ts';
 import { canaryOf, hasSelectorOf, revisionOfCanary, whoseCanary } from './deployment/canary.ts';
 import {
@@ -20,6 +21,7 @@ import {
   orderPatch,
   ROLE_LABEL,
 } from './deployment/marks.ts';
+import { asWanted, markOperations } from './deployment/config-mark.ts';
 import { refusalOf, type Refusal } from './deployment/refuse.ts';
 import { hashOf, HASH_LABEL, isUniform, replicaSetsOf, revisionOfSet, stableSetOf } from './deployment/replica-sets.ts';
 import type { WorkloadAdapter, WorkloadInput } from './port.ts';
@@ -30,10 +32,12 @@ import { selects } from './selectors.ts';
 interface Picture {
   readonly kind: 'picture';
   readonly deployment: KubeObject;
+  /** As it would be if it were let through now: its template says which configuration its pods start with. */
+  readonly wanted: KubeObject;
   readonly canary: KubeObject | undefined;
   readonly sets: readonly KubeObject[];
   readonly stable: KubeObject | undefined;
-  /** Revision of the template as it stands. */
+  /** Revision of the template that is wanted. */
   readonly target: string;
 }
 
@@ -57,6 +61,8 @@ const NEEDS: readonly ResourceNeed[] = [
     because: 'an autoscaled canary is not scaled',
   },
   { type: TYPES.argoRollout, verbs: ['list'], because: 'whether a Rollout moves pods of its template (workloadRef)' },
+  { type: TYPES.configMap, verbs: ['get'], because: 'configDigest: what pods read when they start', isOptIn: true },
+  { type: TYPES.secret, verbs: ['get'], because: 'configDigest: what pods read when they start', isOptIn: true },
 ];
 
 export const deployment: WorkloadAdapter = {
@@ -77,6 +83,12 @@ export const deployment: WorkloadAdapter = {
         ? [{ kind: 'onDemand' as const, type: TYPES.argoRollout, namespace }]
         : []),
     ];
+  },
+
+  configReferences({ namespace, spec, objects }) {
+    const { name = '', configDigest } = spec.workload.deployment ?? {};
+    if (configDigest !== true) return undefined;
+    return configReferencesOf(at(objects.find(TYPES.deployment, namespace, name), 'spec', 'template'));
   },
 
   read(input) {
@@ -109,10 +121,12 @@ function pictureOf(input: WorkloadInput): Picture | Refusal {
     return { reason: 'WorkloadNotFound', message: `Deployment ${name} does not exist. Create it, or name another.` };
   }
   const sets = replicaSetsOf(found, objects);
-  const target = revisionOf(at(found, 'spec', 'template'));
+  const wanted = asWanted(found, spec, status);
+  const target = revisionOf(at(wanted, 'spec', 'template'));
   return {
     kind: 'picture',
     deployment: found,
+    wanted,
     canary: objects.find(TYPES.deployment, namespace, canaryNameOf(name)),
     sets,
     stable: stableSetOf(sets, status?.revision, target),
@@ -121,7 +135,7 @@ function pictureOf(input: WorkloadInput): Picture | Refusal {
 }
 
 function stateOf(input: WorkloadInput, picture: Picture): WorkloadState {
-  const { deployment: held, sets } = picture;
+  const { deployment: held, wanted, sets } = picture;
   const autoscalers = input.objects.all(TYPES.horizontalPodAutoscaler, input.namespace);
   const taken = input.status?.taken?.workload;
   const stable = stableArm(input, picture);
@@ -142,7 +156,8 @@ function stateOf(input: WorkloadInput, picture: Picture): WorkloadState {
       isHeld: isHeld(held),
       isPausedByPerson: isPaused(held) && !isHeld(held),
       isUniform: uniform,
-      isRolledOut: uniform && isComplete(held, replicasOf(held)),
+      isMarked: wanted === held,
+      isRolledOut: uniform && wanted === held && isComplete(held, replicasOf(held)),
       ...countOthers(input, picture),
       ...(stuck === undefined ? {} : { stuck }),
       isHandedBack: !hasMarks(held, input.release?.name),
@@ -240,18 +255,18 @@ function countOthers(
 }
 
 function writeOf(input: WorkloadInput, picture: Picture, intent: WorkloadIntent): Write | undefined {
-  const { deployment: held, canary, sets } = picture;
+  const { deployment: held, wanted, canary, sets } = picture;
   const release = input.release;
   if (release === undefined) return undefined;
   if (intent.kind === 'inPlace') {
     const isThrough = isUniform(held, sets) || stableRevisionOf(picture) === picture.target;
-    return orderPatch(held, intent.order, { release: release.name, isThrough });
+    return orderPatch(held, intent.order, { release: release.name, isThrough, mark: markOperations(held, wanted) });
   }
   if (intent.kind === 'restore') return canary === undefined ? undefined : removalOf(canary);
   if (intent.kind !== 'scaleCanary') return undefined;
   if (isAutoscaled(input, picture)) return undefined;
   if (canary === undefined) {
-    const object = canaryOf(held, release, input.spec.traffic === undefined ? 0 : intent.replicas);
+    const object = canaryOf(wanted, release, input.spec.traffic === undefined ? 0 : intent.replicas);
     return { kind: 'create', target: refOf(object), object, fieldManager: FIELD_MANAGERS.workload };
   }
   if (!isUsable(input, picture, canary)) return removalOf(canary);

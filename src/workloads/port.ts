@@ -4,6 +4,7 @@
  */
 import type { Finding, KubeObject, ObjectRef, ResourceNeed, ResourceType, Write } from '../api/meta.ts';
 import type { ReleaseSpec, ReleaseStatus, TakenState } from '../api/release.ts';
+import type { ConfigReference } from './config/references.ts';
 import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
 
 /** What to fetch: named objects and selections, all in the Release's namespace. */
@@ -48,6 +49,8 @@ export interface WorkloadAdapter {
    * Absent: the objects that `queries` names.
    */
   owners?(input: Pick<WorkloadInput, 'namespace' | 'spec' | 'objects'>): readonly string[];
+  /** What pods that start read of ConfigMaps and Secrets; `undefined` where nobody asked Serin to look at it. */
+  configReferences?(input: WorkloadInput): readonly ConfigReference[] | undefined;
   read(input: WorkloadInput): WorkloadState | Finding;
   /** What must be remembered in `status.taken` before the first write, so that it can be given back exactly. */
   snapshot(input: WorkloadInput): TakenState['workload'];

@@ -16,7 +16,11 @@ const chart = join(root, 'deploy/charts/serin');
 
 interface Manifest {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly annotations?: Record<string, string> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Record<string, string>;
+  };
   readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
   readonly spec?: { readonly template?: { readonly spec: Record<string, unknown> } };
 }
@@ -60,6 +64,13 @@ describeWith(['helm'], 'the chart, rendered by the real helm', () => {
     expect(secretRules(await template(PROMETHEUS, 'secretNamespaces={shop}')).map(({ verbs }) => verbs)).toEqual([
       ['get'],
     ]);
+    const config = (await template(PROMETHEUS, 'configNamespaces={shop}')).filter(({ rules = [] }) =>
+      rules.some(({ resources }) => resources.includes('configmaps') || resources.includes('secrets')),
+    );
+    expect(config.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`)).toEqual([
+      'Role shop/serin-config',
+    ]);
+    expect(config.flatMap(({ rules = [] }) => rules.map(({ verbs }) => verbs))).toEqual([['get'], ['get']]);
   });
 
   test('with watchNamespaces, permissions over workloads are Roles in those namespaces', async () => {

@@ -26,6 +26,7 @@ const EXAMPLES: readonly Example[] = [
   ['blue-green/service', 'web-v2'],
   ['deployment/ab-test', 'web'],
   ['deployment/blue-green', 'web'],
+  ['deployment/config', 'web'],
   ['deployment/istio', 'web'],
   ['deployment/replicas', 'web'],
   ['deployment/rolling-update', 'web'],

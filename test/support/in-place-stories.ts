@@ -8,7 +8,7 @@ import type { ReleaseSpec } from '../../src/api/release.ts';
 import { inPlaceObjects, inPlaceSpec, inPlaceSwitchSpec, podsByImage, routesOf } from './deployment-cluster.ts';
 import { type Act, judged, judgedStep, requested, type Stage } from './release-stories.ts';
 
-const deploy =
+export const deploy =
   (image: string): Act =>
   (_stage, worker) =>
     worker.deploy('web', image);
@@ -18,12 +18,12 @@ const scaled =
     await worker.edit(TYPES.deployment, 'web', [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
     await settle(kube);
   };
-const restarted: Act = async ({ kube, settle }, worker) => {
+export const restarted: Act = async ({ kube, settle }, worker) => {
   const value = { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z' };
   await worker.edit(TYPES.deployment, 'web', [{ op: 'add', path: '/spec/template/metadata/annotations', value }]);
   await settle(kube);
 };
-const aborted: Act = async (_stage, worker) => {
+export const aborted: Act = async (_stage, worker) => {
   const { status } = await worker.release();
   const value = { 'serin.dev/abort': status?.revision.canary };
   await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value }]);

@@ -1,6 +1,7 @@
 /** Giving up: what starts it (whatever else is wrong, contracts 8 and 16), and how it ends with everything given back. */
 import { formatDuration } from '../../api/units.ts';
 import type { Action } from '../action.ts';
+import { changedConfig, verb } from './configuration.ts';
 import { isPastReturn, leaveInPlace } from './in-place.ts';
 import {
   isByReplicas,
@@ -97,13 +98,20 @@ export function aborted(s: Situation): Action | undefined {
   const reached = reachedWeight(draft);
   const inPlace = s.workload?.inPlace;
   const isWaiting = inPlace !== undefined && inPlace.revision === draft.revision.canary;
-  const stays = isWaiting ? ' The Deployment keeps its old pods until its template changes again.' : '';
+  const stays = isWaiting ? ` ${keepsOldPods(s)}` : '';
   const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.${stays}`;
   // What was taken before an earlier promotion is still to be given back when the Release goes.
   const isKept = draft.revision.previousStable !== undefined || inPlace !== undefined;
   const keep = taken !== undefined && isKept ? { taken } : {};
   const done = ended(s, { ...draft, ...keep, phase: 'Aborted', message }, 'Aborted', reached);
   return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', ROUTED);
+}
+
+function keepsOldPods(s: Situation): string {
+  const changed = changedConfig(s);
+  if (changed.length === 0) return 'The Deployment keeps its old pods until its template changes again.';
+  const still = `${changed.join(' and ')} still ${verb(changed, 'has', 'have')} the new content`;
+  return `The Deployment keeps its old pods, but ${still}, which any pod that starts again reads. Put the former content back, or write another.`;
 }
 
 export function superseded(s: Situation): Action | undefined {

@@ -1,5 +1,6 @@
 /** The first look at a workload: what runs now is stable, let through as `Initial`, with nothing to compare it with. */
 import type { Rule } from '../situation.ts';
+import { adoptedConfig } from './configuration.ts';
 import { isAdoptable, waitUntilSettled } from './in-place.ts';
 import { draftOf, write } from '../transitions.ts';
 
@@ -25,6 +26,7 @@ export const adopt: Rule = (s) => {
       message: `${live.workload} is live; its revision ${live.revision} is let through, there is nothing to compare it with.`,
       revision: { stable: live.revision, rejected: [] },
       ...pair,
+      ...adoptedConfig(s),
       weight: 0,
       verdict: { outcome: 'Initial', reason: 'Initial' },
     },

@@ -19,6 +19,7 @@ import {
   wasRouted,
 } from '../situation.ts';
 import { draftOf, NOT_ROUTED, type StatusDraft, told, withBeside, withWeight, write } from '../transitions.ts';
+import { settledConfig } from './configuration.ts';
 import { specFinding } from './obstacles.ts';
 import { untilArrived } from './traffic.ts';
 
@@ -36,7 +37,7 @@ export const keepHold: Rule = (s) => {
   if (!s.observed.release.metadata.finalizers?.includes(FINALIZER)) return { kind: 'addFinalizer' };
   if (!inPlace.isClaimed) return order('claim', 'adoption');
   const isFree = shouldBeFree(s, inPlace);
-  if (isFree && inPlace.isHeld) return order('letThrough', 'RollingOut');
+  if (isFree && (inPlace.isHeld || !inPlace.isMarked)) return order('letThrough', 'RollingOut');
   // A person's pause holds as well; it stays theirs.
   if (!isFree && !inPlace.isHeld && !inPlace.isPausedByPerson) return order('hold', 'NewRevision');
   return undefined;
@@ -46,11 +47,11 @@ function shouldBeFree(s: Situation, inPlace: InPlaceState): boolean {
   const { revision, rolling } = s.status;
   if (rolling === true && inPlace.revision === revision.canary) {
     // The routes admit its new pods first. Once it rolls it is not stopped for a route that somebody changed.
-    return !inPlace.isHeld || (wasRouted(s.status) && s.observed.isTrafficWritten && isOpen(s));
+    return (!inPlace.isHeld && inPlace.isMarked) || (wasRouted(s.status) && s.observed.isTrafficWritten && isOpen(s));
   }
   if (inPlace.revision !== revision.stable) return false;
   // What users get anyway may always roll: a restart, or the old image that came back.
-  return !inPlace.isUniform || inPlace.isHeldByPolicy;
+  return !inPlace.isUniform || !inPlace.isMarked || inPlace.isHeldByPolicy;
 }
 
 /** The routes tell no pods of the Deployment apart, or lead to none of them; where there are no routes, they never did. */
@@ -79,7 +80,13 @@ export const letEmptyThrough: Rule = (s) => {
   const draft = draftOf(s);
   return write(
     s,
-    { ...draft, reason: 'Initial', message, revision: { ...draft.revision, stable: inPlace.revision } },
+    {
+      ...draft,
+      ...settledConfig(draft),
+      reason: 'Initial',
+      message,
+      revision: { ...draft.revision, stable: inPlace.revision },
+    },
     'let through',
   );
 };

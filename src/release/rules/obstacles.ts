@@ -3,6 +3,7 @@ import type { Finding } from '../../api/meta.ts';
 import { isFollowingSteps, isSwitched, isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { OBSTACLES } from '../conditions.ts';
 import { draftOf, shownVerdict, type StatusDraft, told, write } from '../transitions.ts';
+import { configFinding } from './configuration.ts';
 import { tell } from './telling.ts';
 
 const RETRY_MS = 15_000;
@@ -14,7 +15,7 @@ function outOfReach(s: Situation): Finding | undefined {
   // Giving back needs no understanding of the routes as they are now.
   const isGivingBack = s.status.phase === 'Aborting';
   const traffic = observed.traffic.kind === undefined && !isGivingBack ? observed.traffic : undefined;
-  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? unclearLive(s);
+  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? configFinding(s) ?? unclearLive(s);
 }
 
 /** What is wrong with the spec or its templates. Giving up and promoting need neither. */

@@ -13,6 +13,7 @@ import {
   withWeight,
   write,
 } from '../transitions.ts';
+import { settledConfig } from './configuration.ts';
 import { promoteInPlace } from './in-place.ts';
 import { scaleFor } from './readiness.ts';
 
@@ -78,6 +79,7 @@ export function promoted(s: Situation): StatusDraft {
   const done: StatusDraft = {
     ...over,
     ...pair,
+    ...settledConfig(over),
     phase: 'Promoted',
     message,
     revision: {

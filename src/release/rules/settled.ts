@@ -2,6 +2,7 @@
 import { FINALIZER } from '../../api/meta.ts';
 import { candidateOf, isByReplicas, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
 import { draftOf, NOT_ROUTED, ROUTED, started, write } from '../transitions.ts';
+import { changedConfig } from './configuration.ts';
 import { specFinding } from './obstacles.ts';
 import { contest, MAX_DRIFT_REPAIRS, noteDrift, untilArrived } from './traffic.ts';
 
@@ -12,9 +13,11 @@ export const start: Rule = (s) => {
   const candidate = candidateOf(s);
   if (candidate === undefined) return undefined;
   const isBack = candidate === s.status.revision.previousStable;
+  const changed = changedConfig(s);
+  const what = changed.length === 0 ? '' : ` The content of ${changed.join(' and ')} changed.`;
   const message = isBack
     ? `${candidate} was stable before; it is not judged again.`
-    : `Revision ${candidate} was found.`;
+    : `Revision ${candidate} was found.${what}`;
   return write(
     s,
     started(s, candidate, { reason: isBack ? 'RolledBackToPrevious' : 'NewRevision', message }),

@@ -2,6 +2,7 @@
 import { isFollowingSteps, isUnderWay, type Situation } from '../situation.ts';
 import { NOT_READY_MS, NOT_SERVING_MS } from './aborting.ts';
 import { blindSince } from './holds.ts';
+import { CONFIG_LOOK_MS } from './configuration.ts';
 import { rollingDueMs } from './in-place.ts';
 import { retryDueMs } from './retrying.ts';
 import { ARRIVAL_CHECK_MS, CONTEST_PERIOD_MS } from './traffic.ts';
@@ -12,7 +13,7 @@ const RECHECK_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 export function untilNextLook(s: Situation): number | undefined {
-  if (!isUnderWay(s.status)) return sooner(untilRetry(s), untilScaleDown(s));
+  if (!isUnderWay(s.status)) return sooner(sooner(untilRetry(s), untilScaleDown(s)), untilConfig(s));
   const due = dueTimes(s).filter((time) => time > s.nowMs);
   const next = Math.min(s.nowMs + HEARTBEAT_MS, ...due);
   return Math.max(1, Math.ceil(next - s.nowMs));
@@ -26,6 +27,9 @@ function untilScaleDown({ status, nowMs }: Situation): number | undefined {
   // Once it is due, routes that are not as they should be may still hold it up.
   return at === undefined ? undefined : Math.min(DAY_MS, Math.max(Date.parse(at) - nowMs, RECHECK_MS));
 }
+
+const untilConfig = ({ observed }: Situation): number | undefined =>
+  observed.config === undefined ? undefined : CONFIG_LOOK_MS;
 
 /** Outside of a window the time comes later than it is due; then somebody looks again and again. */
 function untilRetry(s: Situation): number | undefined {
@@ -41,6 +45,7 @@ function dueTimes(s: Situation): readonly number[] {
   if (step?.kind === 'judge' && step.atLeastMs !== undefined) due.push(since + step.atLeastMs);
   if (plan?.progressDeadlineMs !== undefined && status.startedAt !== undefined)
     due.push(Date.parse(status.startedAt) + plan.progressDeadlineMs);
+  if (s.observed.config !== undefined) due.push(s.nowMs + CONFIG_LOOK_MS);
   if (s.observed.awaited !== undefined) due.push(s.nowMs + ARRIVAL_CHECK_MS);
   const rolling = rollingDueMs(s);
   if (rolling !== undefined) due.push(rolling);

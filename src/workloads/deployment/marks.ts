@@ -1,4 +1,7 @@
-/** What Serin writes on a user's Deployment, and nothing else: one label, up to two annotations, and `spec.paused`. */
+/**
+ * What Serin writes on a user's Deployment, and nothing else: one label, up to two annotations, and `spec.paused`; where it looks after the
+ * configuration, also one annotation of the template (config-mark.ts).
+ */
 import { at } from '../../api/fields.ts';
 import { FIELD_MANAGERS, type JsonPatchOperation, type KubeObject, type Patch, TYPES } from '../../api/meta.ts';
 import type { InPlaceOrder } from '../../release/in-place.ts';
@@ -31,6 +34,8 @@ export interface MarkContext {
   readonly release: string;
   /** Ending the pause starts nothing, or only what users get anyway. */
   readonly isThrough: boolean;
+  /** What the template lacks to be as it passed. */
+  readonly mark: readonly JsonPatchOperation[];
 }
 
 /** A guarded patch, or nothing where the Deployment is as wanted already. */
@@ -71,8 +76,12 @@ function operationsFor(
         ...(isPaused(deployment) ? [] : drop(deployment, 'annotations', HOLD_ANNOTATION)),
       ];
     case 'letThrough':
-      if (!isHeld(deployment)) return [];
-      return [{ op: 'remove', path: '/spec/paused' }, ...drop(deployment, 'annotations', HELD_ANNOTATION)];
+      return [
+        ...context.mark,
+        ...(isHeld(deployment)
+          ? [{ op: 'remove' as const, path: '/spec/paused' }, ...drop(deployment, 'annotations', HELD_ANNOTATION)]
+          : []),
+      ];
     case 'handBack': {
       const endsPause = isHeld(deployment) && context.isThrough;
       return [
@@ -108,4 +117,5 @@ function drop(deployment: KubeObject, map: Map, key: string): readonly JsonPatch
   ];
 }
 
-const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+/** A key as part of a JSON pointer (RFC 6901 §3). */
+export const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

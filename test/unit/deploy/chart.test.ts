@@ -23,6 +23,7 @@ const files = chartFiles(root);
 const rules = parse(files.get('files/rbac.yaml') ?? '') as {
   readonly cluster: readonly Granted[];
   readonly namespaced: readonly Granted[];
+  readonly config: readonly Granted[];
   readonly writes: Readonly<Record<string, readonly Granted[]>>;
 };
 
@@ -31,9 +32,14 @@ describe('files that the chart takes from elsewhere', () => {
     expect(read(path)).toBe(files.get(path));
   });
 
-  test('the permission table never reads Secrets, and writes no workload but through scale', () => {
+  test('the permission table reads Secrets and ConfigMaps only by name and where asked for, and writes no workload but through scale', () => {
     const all = [...rules.cluster, ...rules.namespaced, ...Object.values(rules.writes).flat()];
-    expect(all.flatMap(({ resources }) => resources)).not.toContain('secrets');
+    const sources = all.flatMap(({ resources }) => resources).filter((name) => /secrets|configmaps/.test(name));
+    expect(sources).toEqual([]);
+    expect(rules.config.map(({ resources, verbs }) => `${verbs.join()} ${resources.join()}`)).toEqual([
+      'get configmaps',
+      'get secrets',
+    ]);
     const writers = all.filter(({ verbs }) => verbs.some((verb) => ['create', 'patch', 'delete'].includes(verb)));
     expect(
       writers.flatMap(({ resources }) => resources).filter((name) => name === 'pods' || name === 'replicasets'),

@@ -53,6 +53,7 @@ function rolling(spec: ReleaseSpec, most: string, next: string): Observed {
         isHeldByPolicy: false,
         isHeld: false,
         isPausedByPerson: false,
+        isMarked: true,
         isUniform: false,
         isRolledOut: false,
         canaryPods: 0,
