@@ -20,7 +20,11 @@ interface Example {
   readonly file: string;
   /** Whose image is changed. */
   readonly changed: string;
+  /** Changed instead of the image, in words of kubectl. */
+  readonly instead?: readonly string[];
 }
+const CACHE_ON = ['patch', 'configmap', 'web-config', '--patch', '{"data": {"CACHE": "on"}}'];
+
 const EXAMPLES: readonly Example[] = [
   ['blue-green/istio', 'web-v2'],
   ['blue-green/service', 'web-v2'],
@@ -36,7 +40,12 @@ const EXAMPLES: readonly Example[] = [
   ['pair/mirror', 'web-v2'],
   ['pair/recreate', 'web-v2'],
   ['pair/replicas', 'web-v2'],
-].map(([name = '', changed = '']) => ({ name, changed, file: join(root, 'deploy/examples', `${name}.yaml`) }));
+].map(([name = '', changed = '']) => ({
+  name,
+  changed,
+  file: join(root, 'deploy/examples', `${name}.yaml`),
+  ...(name === 'deployment/config' ? { instead: CACHE_ON } : {}),
+}));
 
 test('each file of these folders is here', async () => {
   for (const folder of ['blue-green', 'deployment', 'pair']) {
@@ -69,40 +78,46 @@ describeWith(['controlplane', 'kubectl'], 'carried out on the real control plane
   });
   afterAll(() => cluster?.stop());
 
-  test.each(EXAMPLES)('$name: the next image is promoted', { timeout: 300_000 }, async ({ file, changed }) => {
-    const stage = await cluster.stage(undefined, []);
-    await cluster.kubectl('apply', '-f', file);
-    await stage.settle(stage.kube);
-    const worker = stage.worker();
-    await worker.reconcile();
-    expect((await worker.release()).status).toMatchObject({ phase: 'Idle', reason: 'Initial' });
-    await cluster.kubectl('set', 'image', `deployment/${changed}`, 'web=registry.example/web:2');
-    await stage.settle(stage.kube);
-    await worker.reconcile();
-    // An A/B test lasts its time, and somebody judges all the while.
-    const [most, everyMs] = basename(file) === 'ab-test.yaml' ? [12, 150_000] : [6, 0];
-    for (let steps = 0; steps < most; steps++) {
-      stage.clock.pass(everyMs);
-      const { status } = await worker.release();
-      if (status?.phase !== 'Progressing') break;
-      if (status.step?.waitingFor === 'pause') stage.clock.pass(600_000);
-      else await (status.stepRuns === undefined ? judged : judgedStep)('Pass')(stage, worker);
+  test.each(EXAMPLES)(
+    '$name: the next version is promoted',
+    { timeout: 300_000 },
+    async ({ file, changed, instead }) => {
+      const stage = await cluster.stage(undefined, []);
+      await cluster.kubectl('apply', '-f', file);
+      await stage.settle(stage.kube);
+      const worker = stage.worker();
       await worker.reconcile();
-    }
-    expect((await worker.release()).status).toMatchObject({ phase: 'Promoted', reason: 'Promoted' });
-    await stage.settle(stage.kube);
-    const found = await stage.kube.get({ type: TYPES.deployment, namespace: NAMESPACE, name: changed });
-    const [container] = listAt(found, 'spec', 'template', 'spec', 'containers');
-    expect(stringAt(container, 'image')).toBe('registry.example/web:2');
-    const users = await stage.kube.get({ type: TYPES.service, namespace: NAMESPACE, name: 'web' });
-    const switched = stringAt(users, 'spec', 'selector', 'version');
-    expect([undefined, 'v2']).toContain(switched);
-    const weighted = await stage.kube.get({ type: TYPES.virtualService, namespace: NAMESPACE, name: 'web' });
-    if (weighted === undefined) return;
-    const routes = listAt(listAt(weighted, 'spec', 'http')[0], 'route');
-    const live = routes.filter((route) => (route as { weight?: number }).weight !== 0);
-    expect(live.map((route) => stringAt(route, 'destination', 'subset'))).toEqual([
-      changed === 'web' ? 'stable' : 'v2',
-    ]);
-  });
+      expect((await worker.release()).status).toMatchObject({ phase: 'Idle', reason: 'Initial' });
+      await cluster.kubectl(...(instead ?? ['set', 'image', `deployment/${changed}`, 'web=registry.example/web:2']));
+      await stage.settle(stage.kube);
+      await worker.reconcile();
+      // An A/B test lasts its time, and somebody judges all the while.
+      const [most, everyMs] = basename(file) === 'ab-test.yaml' ? [12, 150_000] : [6, 0];
+      for (let steps = 0; steps < most; steps++) {
+        stage.clock.pass(everyMs);
+        const { status } = await worker.release();
+        if (status?.phase !== 'Progressing') break;
+        if (status.step?.waitingFor === 'pause') stage.clock.pass(600_000);
+        else await (status.stepRuns === undefined ? judged : judgedStep)('Pass')(stage, worker);
+        await worker.reconcile();
+      }
+      expect((await worker.release()).status).toMatchObject({ phase: 'Promoted', reason: 'Promoted' });
+      await stage.settle(stage.kube);
+      const found = await stage.kube.get({ type: TYPES.deployment, namespace: NAMESPACE, name: changed });
+      const [container] = listAt(found, 'spec', 'template', 'spec', 'containers');
+      expect(stringAt(container, 'image')).toBe(`registry.example/web:${instead === undefined ? 2 : 1}`);
+      const mark = stringAt(found, 'spec', 'template', 'metadata', 'annotations', 'serin.dev/config');
+      expect(mark === undefined).toBe(instead === undefined);
+      const users = await stage.kube.get({ type: TYPES.service, namespace: NAMESPACE, name: 'web' });
+      const switched = stringAt(users, 'spec', 'selector', 'version');
+      expect([undefined, 'v2']).toContain(switched);
+      const weighted = await stage.kube.get({ type: TYPES.virtualService, namespace: NAMESPACE, name: 'web' });
+      if (weighted === undefined) return;
+      const routes = listAt(listAt(weighted, 'spec', 'http')[0], 'route');
+      const live = routes.filter((route) => (route as { weight?: number }).weight !== 0);
+      expect(live.map((route) => stringAt(route, 'destination', 'subset'))).toEqual([
+        changed === 'web' ? 'stable' : 'v2',
+      ]);
+    },
+  );
 });

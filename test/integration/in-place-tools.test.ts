@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { at, listAt, numberAt } from '../../src/api/fields.ts';
+import { at, type Fields, fieldsAt, listAt, numberAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
+import { configObjects, configTemplate, markOf, podsOf } from '../support/config-stories.ts';
 import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, shareOfNew } from '../support/deployment-cluster.ts';
 import { run, until } from '../support/e2e.ts';
 import { type InPlaceCluster, NAMESPACE, startInPlaceCluster } from '../support/in-place-cluster.ts';
@@ -57,6 +58,12 @@ async function inForce(cluster: InPlaceCluster): Promise<void> {
 
 /** Pods are processes, and a busy machine takes its time. */
 vi.setConfig({ testTimeout: 300_000 });
+
+/** Pods end at once. */
+const withoutGrace = (template: Fields): Fields => ({
+  ...template,
+  spec: { ...fieldsAt(template, 'spec'), terminationGracePeriodSeconds: 0 },
+});
 
 const POLICY_TYPES = ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'] as const;
 
@@ -142,13 +149,16 @@ for (const hold of ['always', 'by policy'] as const) {
       await settled();
     };
     /** A Deployment that came from Git, and the rest. */
-    async function fromGit(way: keyof typeof WAYS): Promise<Scene> {
-      const objects = inPlaceObjects(inPlaceSpec);
+    async function fromGit(
+      way: keyof typeof WAYS,
+      objects = inPlaceObjects(inPlaceSpec),
+      deployment = inGit('web:1'),
+    ): Promise<Scene> {
       const stage = await cluster.stage(
         inPlaceSpec,
         objects.filter(({ kind }) => kind !== 'Deployment' && kind !== 'Release'),
       );
-      await sync(way, inGit('web:1'));
+      await sync(way, deployment);
       await stage.settle(stage.kube);
       const release = objects.find(({ kind }) => kind === 'Release');
       if (release === undefined) throw new Error('no Release');
@@ -216,6 +226,37 @@ for (const hold of ['always', 'by policy'] as const) {
       },
       300_000,
     );
+
+    test('a ConfigMap that changes is released like an image, and its mark stays in the template whoever applies', async () => {
+      const template = withoutGrace(configTemplate());
+      const manifest = inGit('web:1', { template });
+      const now = await fromGit('applies on the client', configObjects(), manifest);
+      await cluster.kubectl('patch', 'configmap', 'web-config', '--patch', '{"data": {"MODE": "two"}}');
+      await now.settled();
+      expect(await now.seen()).toBe('Progressing: stable 90, canary 10, pinned; 1 × canary web:1, 4 × web:1');
+      await judge(now, 'Pass');
+      await judge(now, 'Pass');
+      expect(await now.seen()).toBe('Promoted: stable 100; 4 × web:1');
+      const [mark, pods] = [await markOf(cluster.kube), await podsOf(cluster.kube)];
+      expect(mark).toMatch(/^[0-9a-f]{16}$/);
+      const isAsBefore = async (): Promise<void> => {
+        await now.settled();
+        expect(await markOf(cluster.kube)).toBe(mark);
+        expect(await podsOf(cluster.kube)).toEqual(pods);
+        expect(await now.seen()).toBe('Promoted: stable 100; 4 × web:1');
+        expect(await isPaused()).toBe(hold === 'always');
+      };
+      for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
+        await sync(way, manifest);
+        await isAsBefore();
+      }
+      // Where nothing but `paused` holds, a whole object without it ends the hold.
+      if (hold === 'always') return;
+      await cluster.kubectl('replace', '-f', join(home, 'web.json'));
+      expect(await markOf(cluster.kube)).toBeUndefined();
+      await now.settled();
+      await isAsBefore();
+    });
 
     test('kubectl rollout restart replaces the pods between releases, without a release', async () => {
       const { seen, settled, stage } = await scene();

@@ -88,16 +88,22 @@ const KINDS: readonly ResourceType[] = [
   TYPES.virtualService,
   TYPES.destinationRule,
   TYPES.service,
+  TYPES.configMap,
+  TYPES.secret,
   TYPES.deployment,
   TYPES.replicaSet,
   TYPES.pod,
 ];
+
+/** A ConfigMap that a controller puts into each namespace, and again. */
+const OF_EVERY_NAMESPACE = 'kube-root-ca.crt';
 
 async function empty(kube: KubeClient): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     let left = 0;
     for (const type of KINDS) {
       for (const { metadata } of (await kube.list(type, { namespace: NAMESPACE })).items) {
+        if (metadata.name === OF_EVERY_NAMESPACE) continue;
         left++;
         const target: ObjectRef = { type, namespace: NAMESPACE, name: metadata.name };
         if ((metadata.finalizers ?? []).length > 0) {

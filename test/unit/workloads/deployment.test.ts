@@ -8,34 +8,13 @@ import { createPodReader } from '../../../src/controller/analysis/pods.ts';
 import type { ObjectCache } from '../../../src/kube/cache.ts';
 import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
 import { objectSet } from '../../support/objects.ts';
-import {
-  inPlaceObjects,
-  inPlaceSpec,
-  podsByImage,
-  routesOf,
-  settleInPlace,
-  shareOfNew,
-} from '../../support/deployment-cluster.ts';
+import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, shareOfNew } from '../../support/deployment-cluster.ts';
 import { DEADLY, endOf, IN_PLACE_STORIES, users, withoutHold } from '../../support/in-place-stories.ts';
-import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
+import type { MemoryKube } from '../../support/memory-kube.ts';
+import { memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
 import { judgedStep, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
 
-interface MemoryStage extends Stage {
-  readonly kube: MemoryKube;
-}
-
-async function aStage(spec?: ReleaseSpec, objects = inPlaceObjects(spec)): Promise<MemoryStage> {
-  const kube = createMemoryKube();
-  for (const object of objects) kube.put(object);
-  const settle = settleInPlace(kube);
-  await settle(kube);
-  const remove = async (): Promise<void> => {
-    const release = await kube.get({ type: TYPES.release, namespace: 'shop', name: 'web' });
-    if (release === undefined) throw new Error('no Release');
-    kube.put({ ...release, metadata: { ...release.metadata, deletionTimestamp: new Date().toISOString() } });
-  };
-  return { ...stageOn(kube, settle, remove), kube };
-}
+const aStage = (spec?: ReleaseSpec, objects = inPlaceObjects(spec)): Promise<MemoryStage> => memoryStage(objects);
 
 describe.each(Object.entries(IN_PLACE_STORIES))('%s', (_name, { acts, spec, ends, isHeld = false }) => {
   test('ends as it should, with the users’ objects as they were', async () => {
