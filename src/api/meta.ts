@@ -223,6 +223,20 @@ export const TYPES = {
     namespaced: true,
   },
   cloneSet: { group: 'apps.kruise.io', version: 'v1alpha1', kind: 'CloneSet', plural: 'clonesets', namespaced: true },
+  advancedStatefulSet: {
+    group: 'apps.kruise.io',
+    version: 'v1beta1',
+    kind: 'StatefulSet',
+    plural: 'statefulsets',
+    namespaced: true,
+  },
+  advancedDaemonSet: {
+    group: 'apps.kruise.io',
+    version: 'v1alpha1',
+    kind: 'DaemonSet',
+    plural: 'daemonsets',
+    namespaced: true,
+  },
   kruiseRollout: {
     group: 'rollouts.kruise.io',
     version: 'v1beta1',

@@ -7,7 +7,7 @@ import { type ResourceNeed, TYPES } from '../api/meta.ts';
 import { isGateOrder } from '../release/gated/orders.ts';
 import { patchesFor } from './kruise/patches.ts';
 import { findRollout, stateOf } from './kruise/state.ts';
-import { ownersOf } from './kruise/workload.ts';
+import { ownersOf, WORKLOAD_KINDS } from './kruise/workload.ts';
 import type { WorkloadAdapter } from './port.ts';
 
 /** A new version is taken back by the workload's own template. */
@@ -37,10 +37,7 @@ export const kruiseRollout: WorkloadAdapter = {
       because: 'spec.strategy.paused, for a pause on the way, holdTimedPauses and onAbort: pause',
     },
     { type: TYPES.kruiseTrafficRouting, verbs: ['get', 'list', 'watch'], because: 'the weight that a Rollout shares' },
-    workloadNeed(TYPES.deployment),
-    workloadNeed(TYPES.statefulSet),
-    workloadNeed(TYPES.daemonSet),
-    workloadNeed(TYPES.cloneSet),
+    ...WORKLOAD_KINDS.map(workloadNeed),
     { type: TYPES.controllerRevision, verbs: ['get', 'list', 'watch'], because: 'the previous pod template' },
     { type: TYPES.replicaSet, verbs: ['get', 'list', 'watch'], because: 'which pods run which template' },
     { type: TYPES.pod, verbs: ['get', 'list', 'watch'], because: 'readiness, crashes, and whose numbers are whose' },
@@ -92,13 +89,4 @@ export const kruiseRollout: WorkloadAdapter = {
 };
 
 /** Which of them it is about stands in the Rollout. */
-const KINDS = [
-  TYPES.kruiseTrafficRouting,
-  TYPES.deployment,
-  TYPES.statefulSet,
-  TYPES.daemonSet,
-  TYPES.cloneSet,
-  TYPES.controllerRevision,
-  TYPES.replicaSet,
-  TYPES.pod,
-];
+const KINDS = [TYPES.kruiseTrafficRouting, ...WORKLOAD_KINDS, TYPES.controllerRevision, TYPES.replicaSet, TYPES.pod];

@@ -57,6 +57,10 @@ export function recordingOf(controller: string, scenario: string): Recording {
 
 const keyOf = (kind: string, name: string): string => `${kind} ${name}`;
 
+/** `StatefulSet.apps.kruise.io`; a recording has a kind of one group only. */
+const kindOf = ({ kind, apiVersion }: KubeObject): string =>
+  `${kind}.${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}`;
+
 export interface RecordedCluster {
   readonly kube: KubeClient;
   /** The next thing that happened; `undefined` at the end. Objects are in place then. */
@@ -78,7 +82,7 @@ function withoutTemplate(rollout: KubeObject | undefined): unknown {
 /** Objects of the recorded kinds come from the recording, all others from `rest`. */
 export function recordedCluster(recording: Recording, rest: KubeClient): RecordedCluster {
   const { entries } = recording;
-  const kinds = new Set(entries.flatMap(({ object }) => (object === undefined ? [] : [object.kind])));
+  const kinds = new Set(entries.flatMap(({ object }) => (object === undefined ? [] : [kindOf(object)])));
   const objects = new Map<string, KubeObject>();
   const patches: RecordedPatch[] = [];
   let cursor = 0;
@@ -133,7 +137,7 @@ export function recordedCluster(recording: Recording, rest: KubeClient): Recorde
       );
   };
 
-  const isRecorded = (type: Pick<ResourceType, 'kind'>): boolean => kinds.has(type.kind);
+  const isRecorded = (type: ResourceType): boolean => kinds.has(`${type.kind}.${type.group}`);
   const kube: KubeClient = {
     ...rest,
     get: async (ref, signal) =>

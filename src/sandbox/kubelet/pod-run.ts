@@ -2,10 +2,11 @@
  * The life of one pod, as a script:
  *
  *   bind → listen → (not ready → ready)* → crash → back-off → listen …   until deletion → drain → finalise
+ *                                        → another image → listen …
  *
  * What it reports goes through one writer that repeats itself until the API server has the newest picture.
  */
-import type { KubeObject, ObjectRef } from '../../api/meta.ts';
+import type { JsonPatchOperation, KubeObject, ObjectRef } from '../../api/meta.ts';
 import { TYPES } from '../../api/meta.ts';
 import { messageOf, SerinError } from '../../errors.ts';
 import { identityOf } from '../mesh/identity.ts';
@@ -18,7 +19,7 @@ import { type Behaviour, parseBehaviour, settingsOf } from './behaviour.ts';
 import type { KubeletDeps } from './kubelet.ts';
 import { listen, type Listeners, METRICS_PORT, serveMetrics } from './listeners.ts';
 import { followReadiness } from './readiness.ts';
-import { type PodPicture, statusOf } from './status.ts';
+import { hasGates, isReadinessStale, type PodPicture, statusOf } from './status.ts';
 
 export interface PodRun {
   /** Ends the app with an error now, as a crash would. */
@@ -31,6 +32,8 @@ export interface PodRun {
 
 /** Connections may still arrive this long after deletion began: proxies learn of it a little later. */
 const LINGER_MS = 300;
+/** Of a process that does not catch the signal: 128 and its number. */
+const EXIT_BY_SIGTERM = 143;
 const BACK_OFF_MS = 10_000;
 const LONGEST_BACK_OFF_MS = 300_000;
 
@@ -39,6 +42,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
   const deletion = new AbortController();
   let pod = first;
   let crash: () => void = () => undefined;
+  let replace: () => void = () => undefined;
   let picture: PodPicture = {
     ip: ipOf(pod),
     startTime: podStatus(pod).startTime ?? timestamp(deps.clock.nowMs()),
@@ -54,7 +58,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
     report();
   };
 
-  const runOnce = async (behaviour: Behaviour, container: Container): Promise<'deleted' | 'crashed'> => {
+  const runOnce = async (behaviour: Behaviour, container: Container): Promise<'deleted' | 'crashed' | 'replaced'> => {
     const run = new AbortController();
     const started = AbortSignal.any([run.signal, life.signal]);
     const startedMs = deps.clock.nowMs();
@@ -71,8 +75,9 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       onChange: (isReady) => set({ isReady }),
       signal: started,
     }).catch(() => undefined);
-    const reason = await new Promise<'deleted' | 'crashed' | 'stopped'>((resolve) => {
+    const reason = await new Promise<'deleted' | 'crashed' | 'replaced' | 'stopped'>((resolve) => {
       crash = () => resolve('crashed');
+      replace = () => resolve('replaced');
       if (behaviour.crashAfterMs !== undefined) {
         void deps.clock.sleep(deps.pacedMs(behaviour.crashAfterMs), started).then(crash, () => undefined);
       }
@@ -86,10 +91,10 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       await listeners.close(0);
     }
     run.abort();
-    if (reason !== 'crashed') return 'deleted';
+    if (reason !== 'crashed' && reason !== 'replaced') return 'deleted';
     const end = {
       reason: 'Error',
-      exitCode: 1,
+      exitCode: reason === 'crashed' ? 1 : EXIT_BY_SIGTERM,
       startedAt: timestamp(startedMs),
       finishedAt: timestamp(deps.clock.nowMs()),
     };
@@ -99,7 +104,7 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       state: { kind: 'terminated', ...end },
       restartCount: picture.restartCount + 1,
     });
-    return 'crashed';
+    return reason;
   };
 
   const live = async (): Promise<void> => {
@@ -115,7 +120,11 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
       await new Promise<void>((resolve) => onAbort(AbortSignal.any([deletion.signal, life.signal]), resolve));
       return;
     }
-    for (let crashes = 0; (await runOnce(behaviour, container)) === 'crashed'; crashes += 1) {
+    for (let crashes = 0; ; crashes += 1) {
+      let end = await runOnce(behaviour, container);
+      // A new image starts at once, and is no crash.
+      while (end === 'replaced') end = await runOnce(behaviour, container);
+      if (end !== 'crashed') return;
       const waitMs =
         crashes === 0 ? 100 : deps.pacedMs(Math.min(BACK_OFF_MS * 2 ** (crashes - 1), LONGEST_BACK_OFF_MS));
       if (crashes > 0) {
@@ -144,7 +153,9 @@ export function runPod(first: KubeObject, ordinal: number, deps: KubeletDeps): P
     });
 
   const update = (next: KubeObject): void => {
+    if (imageOf(next) !== imageOf(pod)) replace();
     pod = next;
+    if (picture.isReady && isReadinessStale(next)) set({});
     if (next.metadata.deletionTimestamp !== undefined) deletion.abort();
   };
   update(first);
@@ -235,6 +246,7 @@ function reporter(
             fieldManager: 'sandbox-kubelet',
             operations: [
               { op: 'test', path: '/metadata/uid', value: pod.metadata.uid },
+              ...unread(pod),
               { op: 'add', path: '/status', value: statusOf(pod, shown(picture), timestamp(clock.nowMs())) },
             ],
           },
@@ -256,6 +268,14 @@ function reporter(
       isRunning = false;
     });
   };
+}
+
+const imageOf = (pod: KubeObject): string | undefined => podSpec(pod).containers?.[0]?.image;
+
+/** Conditions of readiness gates that were written since are not to be lost. */
+function unread(pod: KubeObject): readonly JsonPatchOperation[] {
+  if (!hasGates(pod)) return [];
+  return [{ op: 'test', path: '/metadata/resourceVersion', value: pod.metadata.resourceVersion }];
 }
 
 function graceMs(pod: KubeObject): number {

@@ -24,13 +24,26 @@ export interface PodPicture {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 }
 
+/** Other controllers say yes to each of the pod's readiness gates; true where it has none. */
+function areGatesOpen(pod: KubeObject): boolean {
+  return (podSpec(pod).readinessGates ?? []).every(({ conditionType }) => hasCondition(pod, conditionType));
+}
+
+const hasCondition = (pod: KubeObject, name: string): boolean =>
+  podStatus(pod).conditions?.some(({ type, status }) => type === name && status === 'True') ?? false;
+
+/** Somebody opened or closed a readiness gate since the status of this pod, whose containers are ready, was written. */
+export function isReadinessStale(pod: KubeObject): boolean {
+  return hasGates(pod) && hasCondition(pod, 'Ready') !== areGatesOpen(pod);
+}
+
+/** Others write conditions of this pod too. */
+export const hasGates = (pod: KubeObject): boolean => (podSpec(pod).readinessGates ?? []).length > 0;
+
 /** The whole `status`, keeping fields that others wrote (QoS class, readiness gates' conditions). */
 export function statusOf(pod: KubeObject, picture: PodPicture, now: string): unknown {
   const before = podStatus(pod);
-  const gates = podSpec(pod).readinessGates ?? [];
-  const gatesOpen = gates.every(({ conditionType }) =>
-    before.conditions?.some(({ type, status }) => type === conditionType && status === 'True'),
-  );
+  const gatesOpen = areGatesOpen(pod);
   const containers = flag(picture.isReady);
   const ours = [
     condition('PodReadyToStartContainers', flag(picture.ip !== undefined)),

@@ -52,7 +52,15 @@ export interface Versions {
 
 type Refusal = Finding & { readonly kind?: undefined };
 
-const KINDS: readonly ResourceType[] = [TYPES.deployment, TYPES.statefulSet, TYPES.daemonSet, TYPES.cloneSet];
+/** What a Rollout may be about. Any version of a kind is read by the one that stands here. */
+export const WORKLOAD_KINDS: readonly ResourceType[] = [
+  TYPES.deployment,
+  TYPES.statefulSet,
+  TYPES.daemonSet,
+  TYPES.cloneSet,
+  TYPES.advancedStatefulSet,
+  TYPES.advancedDaemonSet,
+];
 
 /** Both versions, or why they cannot be told. `knownStable`: the revision that was stable at the last look. */
 export function versionsOf(
@@ -66,7 +74,7 @@ export function versionsOf(
   if (type === undefined) {
     return {
       reason: 'InvalidSpec',
-      message: `Rollout ${quote(rollout.metadata.name)} is about a ${kind} of ${apiVersion}, which Serin does not read. Use a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet.`,
+      message: `Rollout ${quote(rollout.metadata.name)} is about a ${kind} of ${apiVersion}, which Serin does not read. Use a Deployment, StatefulSet or DaemonSet of apps/v1, or a CloneSet, StatefulSet or DaemonSet of apps.kruise.io.`,
     };
   }
   const workload = objects.find(type, namespace, name);
@@ -100,7 +108,7 @@ function referenceOf(rollout: KubeObject) {
   const [apiVersion = '', kind = '', name = ''] = ['apiVersion', 'kind', 'name'].map((field) =>
     stringAt(rollout, 'spec', 'workloadRef', field),
   );
-  const type = KINDS.find((each) => each.kind === kind && apiVersion.split('/')[0] === each.group);
+  const type = WORKLOAD_KINDS.find((each) => each.kind === kind && apiVersion.split('/')[0] === each.group);
   return { apiVersion, kind, name, type };
 }
 

@@ -104,6 +104,8 @@ test('only kinds that nothing native needs are watched on demand', () => {
     'StatefulSet.apps',
     'DaemonSet.apps',
     'CloneSet.apps.kruise.io',
+    'StatefulSet.apps.kruise.io',
+    'DaemonSet.apps.kruise.io',
     'ControllerRevision.apps',
   ]);
   expect(always).toEqual(expect.arrayContaining([TYPES.release, TYPES.deployment, TYPES.replicaSet, TYPES.pod]));

@@ -134,7 +134,7 @@ describe('a Rollout that cannot be followed', () => {
       why: 'is about another kind',
       objects: [
         rollout(
-          { ...canarySpec, workloadRef: { ...ref, apiVersion: 'apps.kruise.io/v1beta1', kind: 'StatefulSet' } },
+          { ...canarySpec, workloadRef: { ...ref, apiVersion: 'apps.acme.io/v1', kind: 'StatefulSet' } },
           statusOf(),
         ),
       ],
