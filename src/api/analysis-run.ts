@@ -142,6 +142,9 @@ export const AnalysisRunStatus = Type.Object(
           name: text('Name of the pod.', 253),
           uid: text('Its uid.', 64),
           arm: literals(['stable', 'canary'], 'Which side it was on.'),
+          revision: Type.Optional(
+            text('Of its template, where its controller changes pods in place; then each has its own entry.', 253),
+          ),
           startedAt: Type.Optional(time('When it started.')),
           endedAt: Type.Optional(time('When it was last seen, if gone.')),
         }),

@@ -11,6 +11,8 @@ export interface LedgerPod {
   /** Empty for a pod that was never seen alive and was adopted by its name. */
   readonly uid: string;
   readonly arm: Arm;
+  /** Of its template, where that may change while the pod lives: each has its own entry then. */
+  readonly revision?: string;
   /** When its containers started; unknown for pods not yet running and for adopted ones. */
   readonly startedAtMs?: number;
   /** When it was first noticed to be gone. */
@@ -24,7 +26,7 @@ export interface LedgerPod {
 export type PodLedger = readonly LedgerPod[];
 
 /** A pod as the cluster shows it now. */
-export type LivePod = Pick<LedgerPod, 'name' | 'uid' | 'startedAtMs' | 'restartedAtMs'>;
+export type LivePod = Pick<LedgerPod, 'name' | 'uid' | 'revision' | 'startedAtMs' | 'restartedAtMs'>;
 
 export const MOST_PODS = 512;
 
@@ -36,19 +38,24 @@ export function updateLedger(
 ): PodLedger {
   const next = new Map<string, LedgerPod>(ledger.map((pod) => [keyOf(pod), pod]));
   const seen = new Set<string>();
+  const last = lastEntries(ledger);
   for (const arm of ['stable', 'canary'] as const) {
     for (const pod of alive[arm]) {
       const key = keyOf(pod);
       const adopted = keyOf({ name: pod.name, uid: '' });
       seen.add(key);
       next.delete(adopted);
-      const known = next.get(key);
+      const before = last.get(nameOf(pod));
+      const isChanged = before?.revision !== undefined && before.revision !== pod.revision;
+      const known = isChanged ? undefined : before;
+      if (known !== undefined && keyOf(known) !== key) next.delete(keyOf(known));
       next.set(key, {
         name: pod.name,
         uid: pod.uid,
-        // The arm of a pod never changes: its template does not.
-        arm: known?.arm ?? arm,
-        ...defined('startedAtMs', notAhead(pod.startedAtMs, known?.startedAtMs, nowMs)),
+        // The arm of a pod never changes: its template does not, or it is another entry.
+        arm: known?.arm ?? next.get(key)?.arm ?? arm,
+        ...defined('revision', pod.revision),
+        ...defined('startedAtMs', isChanged ? changedAtMs(pod, before, nowMs) : startOf(pod, known, nowMs)),
         ...defined('restartedAtMs', notAhead(pod.restartedAtMs, known?.restartedAtMs, nowMs)),
       });
     }
@@ -57,6 +64,25 @@ export function updateLedger(
     seen.has(keyOf(pod)) || pod.endedAtMs !== undefined || pod.uid === '' ? pod : { ...pod, endedAtMs: nowMs },
   );
   return bounded(pods);
+}
+
+/** Of each pod the newest entry: one that is alive, or ended last. */
+function lastEntries(ledger: PodLedger): ReadonlyMap<string, LedgerPod> {
+  const endOf = ({ endedAtMs = Number.POSITIVE_INFINITY }: LedgerPod): number => endedAtMs;
+  return new Map(ledger.toSorted((a, b) => endOf(a) - endOf(b)).map((pod) => [nameOf(pod), pod]));
+}
+
+/** A pod that was changed in place is as good as new from then on: from when a container of it started again, if one did. */
+function changedAtMs({ restartedAtMs = 0 }: LivePod, before: LedgerPod, nowMs: number): number {
+  const isOfChange = restartedAtMs > (before.restartedAtMs ?? before.startedAtMs ?? 0);
+  return isOfChange ? Math.min(restartedAtMs, nowMs) : nowMs;
+}
+
+function startOf(pod: LivePod, known: LedgerPod | undefined, nowMs: number): number | undefined {
+  const startedAtMs = notAhead(pod.startedAtMs, known?.startedAtMs, nowMs);
+  if (pod.revision === undefined || startedAtMs === undefined) return startedAtMs;
+  // The pod itself began before it had this template.
+  return Math.max(startedAtMs, known?.startedAtMs ?? startedAtMs);
 }
 
 /**
@@ -75,8 +101,8 @@ export function podAt(ledger: PodLedger, name: string, atMs: number): LedgerPod 
   let found: LedgerPod | undefined;
   for (const pod of ledger) {
     if (pod.name !== name) continue;
-    const isLater = (pod.startedAtMs ?? 0) >= (found?.startedAtMs ?? 0);
-    if (found === undefined || (isLater && (pod.startedAtMs ?? 0) <= atMs)) found = pod;
+    const [startMs, foundMs] = [pod.startedAtMs ?? 0, found?.startedAtMs ?? 0];
+    if (found === undefined || (startMs <= atMs && (startMs >= foundMs || foundMs > atMs))) found = pod;
   }
   return found;
 }
@@ -100,6 +126,7 @@ export function formatLedger(ledger: PodLedger): NonNullable<AnalysisRunStatus['
     name: pod.name,
     uid: pod.uid,
     arm: pod.arm,
+    ...(pod.revision === undefined ? {} : { revision: pod.revision }),
     ...(pod.startedAtMs === undefined ? {} : { startedAt: new Date(pod.startedAtMs).toISOString() }),
     ...(pod.endedAtMs === undefined ? {} : { endedAt: new Date(pod.endedAtMs).toISOString() }),
   }));
@@ -111,6 +138,7 @@ export function parseLedger(pods: AnalysisRunStatus['pods'], nowMs: number): Pod
     name: pod.name,
     uid: pod.uid,
     arm: pod.arm,
+    ...(pod.revision === undefined ? {} : { revision: pod.revision }),
     ...defined('startedAtMs', readTime(pod.startedAt)),
     ...defined('endedAtMs', readTime(pod.endedAt)),
     ...(pod.uid === '' ? { adoptedAtMs: nowMs } : {}),
@@ -127,13 +155,14 @@ function ownerOf(name: string): string | undefined {
   return /^(.+)-[a-z0-9]{5}$/.exec(name)?.[1];
 }
 
-const keyOf = (pod: Pick<LedgerPod, 'name' | 'uid'>): string => `${pod.uid}/${pod.name}`;
+const nameOf = (pod: Pick<LedgerPod, 'name' | 'uid'>): string => `${pod.uid}/${pod.name}`;
+const keyOf = (pod: Pick<LedgerPod, 'name' | 'uid' | 'revision'>): string => `${nameOf(pod)}/${pod.revision ?? ''}`;
 
 function readTime(text: string | undefined): number | undefined {
   const ms = text === undefined ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-function defined<K extends string>(key: K, value: number | undefined): Partial<Record<K, number>> {
-  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, number>>); // a computed key widens to string
+function defined<K extends string, T>(key: K, value: T | undefined): Partial<Record<K, T>> {
+  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, T>>); // a computed key widens to string
 }

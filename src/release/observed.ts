@@ -14,6 +14,8 @@ export interface PodState {
   readonly readySinceMs?: number;
   readonly restartCount: number;
   readonly isCrashLooping: boolean;
+  /** Set where its controller may give a pod that lives on another template: another name for another template. */
+  readonly revision?: string;
 }
 
 /** One side of the comparison: stable or canary. */

@@ -84,6 +84,7 @@ export function podState(pod: KubeObject, nowMs: number): PodState {
   const ready = listAt(pod, 'status', 'conditions').find((condition) => stringAt(condition, 'type') === 'Ready');
   const readySinceMs =
     stringAt(ready, 'status') === 'True' ? (timeAt(ready, 'lastTransitionTime') ?? nowMs) : undefined;
+  const isChangedInPlace = pod.metadata.annotations?.[CHANGED_IN_PLACE] !== undefined;
   const ip = stringAt(pod, 'status', 'podIP');
   const startedAtMs = timeAt(pod, 'status', 'startTime');
   return {
@@ -93,13 +94,20 @@ export function podState(pod: KubeObject, nowMs: number): PodState {
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(readySinceMs === undefined ? {} : { readySinceMs }),
     restartCount: Math.max(0, ...containers.map((container) => numberAt(container, 'restartCount') ?? 0)),
-    isCrashLooping: containers.some((container) => isCrashLooping(container, nowMs)),
+    isCrashLooping: containers.some(
+      (container) => isInBackOff(container) || (!isChangedInPlace && crashesAgainAndAgain(container, nowMs)),
+    ),
   };
 }
 
-/** In back-off now, or crashed three times and last within ten minutes (between two crashes a looping container looks healthy). */
-function isCrashLooping(container: unknown, nowMs: number): boolean {
-  if (stringAt(container, 'state', 'waiting', 'reason') === 'CrashLoopBackOff') return true;
+/** Put on a pod by OpenKruise when it changes it in place, which ends containers as a crash would, with an exit code of their own. */
+const CHANGED_IN_PLACE = 'apps.kruise.io/inplace-update-state';
+
+const isInBackOff = (container: unknown): boolean =>
+  stringAt(container, 'state', 'waiting', 'reason') === 'CrashLoopBackOff';
+
+/** Crashed three times, and last within ten minutes: between two crashes a looping container looks healthy. */
+function crashesAgainAndAgain(container: unknown, nowMs: number): boolean {
   const lastExitCode = numberAt(container, 'lastState', 'terminated', 'exitCode') ?? 0;
   const lastEndMs = timeAt(container, 'lastState', 'terminated', 'finishedAt') ?? Number.NEGATIVE_INFINITY;
   return (

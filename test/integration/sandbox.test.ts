@@ -1,6 +1,7 @@
 /** The sandbox as a whole, over real HTTP and a real Prometheus: on its own API server, and beside the real control plane. */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { at, fieldsAt, labelsAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type AppVersion, webApp, webDeployment } from '../../src/sandbox/apps/web.ts';
@@ -139,6 +140,33 @@ for (const { title, tools, isReal } of clusters) {
         expect(pods.map((each) => each.metadata.name)).not.toContain(pod?.metadata.name);
         expect(pods.filter(isReady)).toHaveLength(1);
       });
+    });
+
+    test('a pod is ready once its gates are open too, and a new image ends its container', async () => {
+      const deployment = webDeployment({ name: 'gated', namespace: 'shop' }, 'v1', { replicas: 0 });
+      const template = at(deployment, 'spec', 'template');
+      const metadata = { name: 'gated', namespace: 'shop', labels: labelsAt(template, 'metadata', 'labels') };
+      const spec = { ...fieldsAt(template, 'spec'), readinessGates: [{ conditionType: 'acme.io/open' }] };
+      await sandbox.apply([{ apiVersion: 'v1', kind: 'Pod', metadata, spec }]);
+      const pod = async (): Promise<KubeObject> => (await podsOf(sandbox, 'gated'))[0] as KubeObject;
+      const edit = (path: string, value: unknown, subresource?: 'status') =>
+        sandbox.kube.patch({
+          kind: 'json',
+          target: { type: TYPES.pod, namespace: 'shop', name: 'gated' },
+          fieldManager: 'test',
+          operations: [{ op: 'add', path, value }],
+          ...(subresource === undefined ? {} : { subresource }),
+        });
+      const containers = (fields: object) => ({ status: { containerStatuses: [fields] } });
+      await eventually(async () => expect(await pod()).toMatchObject(containers({ ready: true })));
+      expect(isReady(await pod())).toBe(false);
+      await edit('/status/conditions/-', { type: 'acme.io/open', status: 'True' }, 'status');
+      await eventually(async () => expect(isReady(await pod())).toBe(true));
+      await edit('/spec/containers/0/image', 'acme/web:2');
+      const ended = { terminated: { exitCode: 143 } };
+      const again = containers({ ready: true, restartCount: 1, image: 'acme/web:2', lastState: ended });
+      await eventually(async () => expect(await pod()).toMatchObject(again));
+      expect(isReady(await pod())).toBe(true);
     });
 
     test('a setting that cannot be read keeps the pod waiting and says which', async () => {

@@ -29,6 +29,7 @@ export function createPodReader(cache: ObjectCache, workloadOf: WorkloadOf): Pod
       (arm?.pods ?? []).map((pod) => ({
         name: pod.name,
         uid: pod.uid,
+        ...(pod.revision === undefined ? {} : { revision: pod.revision }),
         ...timesOf(cache.get({ type: TYPES.pod, namespace, name: pod.name }), pod.startedAtMs),
       }));
     const arms = [state.stable, state.canary].filter((arm) => arm !== undefined);

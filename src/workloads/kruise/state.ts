@@ -85,7 +85,7 @@ function armOf({ namespace, objects, nowMs }: WorkloadInput, version: Version): 
       : objects
           .all(TYPES.pod, namespace)
           .filter((pod) => isOwnedBy(pod, owner) && isAlive(pod) && hasLabel(pod, label))
-          .map((pod) => podState(pod, nowMs));
+          .map((pod) => ({ ...podState(pod, nowMs), ...(label === undefined ? {} : { revision: label.value }) }));
   const isSet = owner?.kind === 'ReplicaSet';
   const desiredReplicas = isSet ? desiredOf(owner) : pods.length;
   // In blue-green style pods never count as available, on purpose.
@@ -110,8 +110,12 @@ function desiredOf(set: KubeObject): number {
   return replicas ?? 0;
 }
 
-const hasLabel = ({ metadata }: KubeObject, label: Version['label']): boolean =>
-  label === undefined || metadata.labels?.[label.key] === label.value;
+/** With its gate `CloneSetShortHash` OpenKruise labels pods by the hash that ends the name of their revision. */
+function hasLabel({ metadata }: KubeObject, label: Version['label']): boolean {
+  if (label === undefined) return true;
+  const value = metadata.labels?.[label.key];
+  return value === label.value || (value !== undefined && value !== '' && label.value.endsWith(`-${value}`));
+}
 
 function gateOf(input: WorkloadInput, found: Found): GateState {
   const { status, versions, steps, isSeen } = found;

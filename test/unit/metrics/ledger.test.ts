@@ -38,6 +38,55 @@ describe('the pod ledger', () => {
     expect([second, third].map(([each]) => each?.restartedAtMs)).toEqual([9000, 9000]);
   });
 
+  describe('a pod that gets another template in place', () => {
+    const as = (revision: string, restartedAtMs?: number) => ({
+      ...pod('a'),
+      revision,
+      ...(restartedAtMs === undefined ? {} : { restartedAtMs }),
+    });
+    const first = updateLedger([], { stable: [as('v1')], canary: [] }, 5000);
+
+    test('changes sides, as young as its container', () => {
+      const after = updateLedger(first, { stable: [], canary: [as('v2', 11_000)] }, 15_000);
+      expect(after).toEqual([
+        { name: 'a', uid: 'uid-a', arm: 'stable', revision: 'v1', startedAtMs: 1000, endedAtMs: 15_000 },
+        { name: 'a', uid: 'uid-a', arm: 'canary', revision: 'v2', startedAtMs: 11_000, restartedAtMs: 11_000 },
+      ]);
+      expect([10_000, 20_000].map((atMs) => podAt(after, 'a', atMs)?.arm)).toEqual(['stable', 'canary']);
+      const later = updateLedger(after, { stable: [], canary: [as('v2', 11_000)] }, 25_000);
+      expect(later).toEqual(after);
+    });
+
+    test('without a restart counts from when it was noticed; a restart of before is none of it', () => {
+      const before = updateLedger(first, { stable: [as('v1', 7000)], canary: [] }, 8000);
+      const after = updateLedger(before, { stable: [], canary: [as('v2', 7000)] }, 15_000);
+      expect(podAt(after, 'a', 16_000)).toMatchObject({ arm: 'canary', startedAtMs: 15_000 });
+    });
+
+    test('is known by its new template also when nobody saw it for a while', () => {
+      const unseen = updateLedger(first, none, 10_000);
+      const after = updateLedger(unseen, { stable: [], canary: [as('v2', 9000)] }, 20_000);
+      expect(podAt(after, 'a', 21_000)).toMatchObject({ arm: 'canary', startedAtMs: 9000 });
+    });
+
+    test('goes back to where it was when its template does', () => {
+      const there = updateLedger(first, { stable: [], canary: [as('v2', 11_000)] }, 15_000);
+      const back = updateLedger(there, { stable: [as('v1', 31_000)], canary: [] }, 35_000);
+      expect([20_000, 40_000].map((atMs) => podAt(back, 'a', atMs)?.arm)).toEqual(['canary', 'stable']);
+    });
+
+    test('keeps its side when the sides change their names', () => {
+      const there = updateLedger(first, { stable: [], canary: [as('v2', 11_000)] }, 15_000);
+      const promoted = updateLedger(there, { stable: [as('v2', 11_000)], canary: [] }, 35_000);
+      expect(podAt(promoted, 'a', 40_000)?.arm).toBe('canary');
+    });
+
+    test('is the same pod as in a ledger that does not tell templates', () => {
+      const old: PodLedger = [{ name: 'a', uid: 'uid-a', arm: 'stable', startedAtMs: 1000 }];
+      expect(updateLedger(old, { stable: [as('v1')], canary: [] }, 9000)).toEqual([{ ...old[0], revision: 'v1' }]);
+    });
+  });
+
   test('a name that is used again belongs to the newest pod that had started by then', () => {
     const ledger: PodLedger = [
       { name: 'web-0', uid: 'old', arm: 'stable', startedAtMs: 1000, endedAtMs: 5000 },
@@ -81,7 +130,14 @@ describe('the pod ledger', () => {
 
   test('survives its way through status', () => {
     const pods = fc.uniqueArray(
-      fc.record({ name: fc.stringMatching(/^[a-z]{1,8}$/), startedAtMs: fc.integer({ min: 0, max: 2e12 }) }),
+      fc.record(
+        {
+          name: fc.stringMatching(/^[a-z]{1,8}$/),
+          startedAtMs: fc.integer({ min: 0, max: 2e12 }),
+          revision: fc.constantFrom('v1', 'v2'),
+        },
+        { requiredKeys: ['name', 'startedAtMs'] },
+      ),
       { selector: ({ name }) => name, maxLength: 20 },
     );
     fc.assert(

@@ -51,6 +51,7 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
     'clone-set-superseding',
     'advanced-stateful-set-in-place-abort',
     'clone-set-in-place',
+    'clone-set-in-place-again',
     'clone-set-in-place-abort',
     // A newer version on the way; steps that are edited.
     'on-abort-pause-and-next',
