@@ -25,6 +25,9 @@ export const ANNOTATIONS = {
   actor: 'serin.dev/actor',
 } as const;
 
+/** Put on a pod by OpenKruise when it changes it in place, which ends containers as a crash would, with an exit code of their own. */
+export const CHANGED_IN_PLACE = 'apps.kruise.io/inplace-update-state';
+
 export interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;

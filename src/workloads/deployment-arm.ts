@@ -1,6 +1,6 @@
 /** One Deployment as an arm: its newest template's revision, pods and readiness, from the Deployment, ReplicaSets and pods. */
 import { at, fieldsAt, labelsAt, listAt, numberAt, sameJson, stringAt, timeAt } from '../api/fields.ts';
-import { type KubeObject, TYPES } from '../api/meta.ts';
+import { CHANGED_IN_PLACE, type KubeObject, TYPES } from '../api/meta.ts';
 import type { ArmState, PodState } from '../release/observed.ts';
 import { revisionOf } from '../release/revision.ts';
 import type { ObjectSet } from './port.ts';
@@ -99,9 +99,6 @@ export function podState(pod: KubeObject, nowMs: number): PodState {
     ),
   };
 }
-
-/** Put on a pod by OpenKruise when it changes it in place, which ends containers as a crash would, with an exit code of their own. */
-const CHANGED_IN_PLACE = 'apps.kruise.io/inplace-update-state';
 
 const isInBackOff = (container: unknown): boolean =>
   stringAt(container, 'state', 'waiting', 'reason') === 'CrashLoopBackOff';

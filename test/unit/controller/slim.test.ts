@@ -28,6 +28,16 @@ test.each([
     then: { apiVersion: 'v1', kind: 'Pod', metadata, status: { b: 2 } },
   },
   {
+    name: 'a pod keeps that it was changed in place, but not how',
+    given: object('Pod', { annotations: { note: 'x', 'apps.kruise.io/inplace-update-state': '{"revision":"web-2"}' } }),
+    then: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...metadata, annotations: { 'apps.kruise.io/inplace-update-state': '' } },
+      status: { b: 2 },
+    },
+  },
+  {
     name: 'a Deployment keeps all but kubectl’s copy and the field managers',
     given: object(
       'Deployment',
