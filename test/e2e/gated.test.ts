@@ -12,6 +12,7 @@ import { definitions, type GatedApp, startGated } from '../support/stand-ins/gat
 import { runKruise } from '../support/stand-ins/kruise.ts';
 import type { ServeProcess } from '../support/serve.ts';
 import { describeWith } from '../support/tools.ts';
+import { argoStories } from './gated-argo.ts';
 
 describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   let stand: Stand;
@@ -40,6 +41,8 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
       `${name} has pods of ${versions.join(', ')}`,
       async () => JSON.stringify(await versionsOf(name)) === JSON.stringify(versions),
     );
+
+  argoStories(() => stand, pods);
 
   test.concurrent('of Argo Rollouts: a good version goes through both pauses, and its spec is as people wrote it', async () => {
     const web = await startGated(stand, 'argo canary', 'web');

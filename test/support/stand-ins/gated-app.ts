@@ -5,7 +5,16 @@ import { TYPES } from '../../../src/api/meta.ts';
 import { type App, appOf, type Behaviour, HEALTHY, releaseFor, type Stand, until } from '../e2e.ts';
 import { restingHash, throughWebhook } from './kruise.ts';
 
-export type Kind = 'argo canary' | 'argo blue-green' | 'kruise canary';
+/** `argo reference`: the template is in a Deployment without pods, and there are no routes: pods are the weight. */
+export type Kind = 'argo canary' | 'argo reference' | 'argo blue-green' | 'kruise canary';
+
+export interface GatedOptions {
+  /** Requests per second (default 80). */
+  readonly rps?: number;
+  /** Of an Argo canary: how long the pauses at 40 % and at 60 % last; absent: until somebody opens them. */
+  readonly pauses?: readonly [string, string];
+  readonly holdTimedPauses?: true;
+}
 
 export interface GatedApp extends App {
   /** Somebody changes the pod template. */
@@ -16,6 +25,8 @@ export interface GatedApp extends App {
 }
 
 const REPLICAS = 3;
+/** 40 and 60 % of them are whole pods. */
+const REPLICAS_AS_WEIGHTS = 5;
 const ISTIO = 'networking.istio.io/v1';
 
 /** Definitions of both controllers, with any fields and status as a subresource. */
@@ -48,7 +59,7 @@ const behaving = (build: string, behaviour: Behaviour): Readonly<Record<string, 
   );
 
 /** What people have in Git. */
-function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeObject[] {
+function objectsFor(kind: Kind, name: string, namespace: string, { pauses }: GatedOptions): readonly KubeObject[] {
   const metadata = { name, namespace };
   const template = {
     metadata: { labels: { app: name }, annotations: behaving('0', HEALTHY) },
@@ -92,12 +103,15 @@ function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeO
       },
     },
   ];
-  const argo = (strategy: object): KubeObject => ({
+  const argo = (strategy: object, from: object = pods): KubeObject => ({
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
     metadata,
-    spec: { ...pods, strategy },
+    spec: { ...from, strategy },
   });
+  const [first, second] = [0, 1].map((index) => (pauses === undefined ? {} : { duration: pauses[index] }));
+  const steps = [{ setWeight: 40 }, { pause: first }, { setWeight: 60 }, { pause: second }];
+  const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { team: 'shop' } } };
   switch (kind) {
     case 'argo canary':
       return [
@@ -109,9 +123,19 @@ function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeO
             stableService: `${name}-stable`,
             canaryService: `${name}-canary`,
             trafficRouting: { istio: { virtualService: { name, routes: ['main'] } } },
-            steps: [{ setWeight: 40 }, { pause: {} }, { setWeight: 60 }, { pause: {} }],
+            steps,
           },
         }),
+      ];
+    case 'argo reference':
+      return [
+        service(name),
+        ...routes(name),
+        { ...deployment, spec: { ...pods, replicas: 0 } },
+        argo(
+          { canary: { steps } },
+          { replicas: REPLICAS_AS_WEIGHTS, workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name } },
+        ),
       ];
     case 'argo blue-green':
       return [
@@ -124,7 +148,7 @@ function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeO
       return [
         service(name),
         ...routes(name),
-        { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { team: 'shop' } }, spec: pods },
+        { ...deployment, spec: pods },
         {
           apiVersion: 'rollouts.kruise.io/v1beta1',
           kind: 'Rollout',
@@ -152,7 +176,12 @@ function objectsFor(kind: Kind, name: string, namespace: string): readonly KubeO
 }
 
 /** Up, with requests, and a Release that Serin has taken notice of. Its controller must be there. */
-export async function startGated(stand: Stand, kind: Kind, name: string): Promise<GatedApp> {
+export async function startGated(
+  stand: Stand,
+  kind: Kind,
+  name: string,
+  options: GatedOptions = {},
+): Promise<GatedApp> {
   const { sandbox, namespace } = stand;
   const isKruise = kind === 'kruise canary';
   const rolloutType = isKruise ? TYPES.kruiseRollout : TYPES.argoRollout;
@@ -162,19 +191,21 @@ export async function startGated(stand: Stand, kind: Kind, name: string): Promis
     return found;
   };
   const rollout = (): Promise<KubeObject> => get(rolloutType);
-  await sandbox.apply(objectsFor(kind, name, namespace));
+  await sandbox.apply(objectsFor(kind, name, namespace, options));
   await until(
     `${name} is at rest`,
     async () => at(await rollout(), 'status', 'phase') === 'Healthy',
     () => kind,
   );
-  await sandbox.startLoad({ name, rps: 80, host: `${name}.${namespace}.example` });
-  const workload = isKruise ? { kruiseRollout: { name } } : { argoRollout: { name } };
+  await sandbox.startLoad({ name, rps: options.rps ?? 80, host: `${name}.${namespace}.example` });
+  const { holdTimedPauses } = options;
+  const argoRollout = { name, ...(holdTimedPauses === undefined ? {} : { holdTimedPauses }) };
+  const workload = isKruise ? { kruiseRollout: { name } } : { argoRollout };
   const spec = { workload, traffic: undefined, strategy: undefined };
   await sandbox.apply([releaseFor(name, namespace, { spec })]);
   const app = appOf(stand, name);
   await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
-  const type = isKruise ? TYPES.deployment : TYPES.argoRollout;
+  const type = isKruise || kind === 'argo reference' ? TYPES.deployment : TYPES.argoRollout;
   return {
     ...app,
     get,
