@@ -169,7 +169,7 @@ describeWith(['helm', 'kubectl', 'controlplane'], 'the chart on a real control p
       '--set',
       PROMETHEUS,
       '--set',
-      'secretNamespaces={default}',
+      'secretNamespaces={default},configNamespaces={serin}',
     );
     // The API server publishes the reference of new kinds a moment after it serves them.
     await expect
@@ -200,6 +200,10 @@ describeWith(['helm', 'kubectl', 'controlplane'], 'the chart on a real control p
     expect(await can('get', 'secrets', 'default')).toBe('yes');
     expect(await can('list', 'secrets', 'default')).toBe('no');
     expect(await can('get', 'secrets', 'shop')).toBe('no');
+    expect(await can('get', 'secrets', 'serin')).toBe('yes');
+    expect(await can('get', 'configmaps', 'serin')).toBe('yes');
+    expect(await can('list', 'configmaps', 'serin')).toBe('no');
+    expect(await can('get', 'configmaps', 'default')).toBe('no');
     expect(await can('patch', 'deployments.apps', 'shop')).toBe('yes');
     expect(await can('update', 'deployments.apps', 'shop')).toBe('no');
     expect(await can('delete', 'replicasets.apps', 'shop')).toBe('no');

@@ -8,12 +8,16 @@ import type { ReleaseSpec } from '../../src/api/release.ts';
 import type { KubeClient } from '../../src/kube/port.ts';
 import { CONFIG_ANNOTATION } from '../../src/workloads/deployment/config-mark.ts';
 import { inPlaceObjects, inPlaceSpec, inPlaceSwitchSpec } from './deployment-cluster.ts';
-import { aborted, deploy, restarted } from './in-place-stories.ts';
+import { aborted, deploy, passed, restarted } from './in-place-stories.ts';
 import { type Act, judged, judgedStep } from './release-stories.ts';
 
 const OPTED_IN: ReleaseSpec['workload'] = { deployment: { name: 'web', configDigest: true } };
 export const configSpec: ReleaseSpec = { ...inPlaceSpec, workload: OPTED_IN };
 const SWITCHED: ReleaseSpec = { ...inPlaceSwitchSpec, workload: OPTED_IN };
+const SWITCHED_LATER: ReleaseSpec = {
+  ...SWITCHED,
+  strategy: { blueGreen: { ...SWITCHED.strategy?.blueGreen, scaleDownAfter: '10m' } },
+};
 const OPTED_OUT: ReleaseSpec = inPlaceSpec;
 
 /** The objects of a Release in place, with a ConfigMap in the environment and a Secret in a volume. */
@@ -67,7 +71,10 @@ const optedInto =
   (_stage, worker) =>
     worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/spec/workload', value: workload }]);
 const dropped: Act = ({ kube }) => kube.delete({ type: TYPES.configMap, namespace: 'shop', name: 'web-config' });
-const madeAgain: Act = async ({ kube }) => void (await kube.create(configMap(), 'gitops'));
+const madeAgain =
+  (mode: string): Act =>
+  async ({ kube }) =>
+    void (await kube.create(configMap(mode), 'gitops'));
 /** Several things before anybody looks. */
 const together =
   (...acts: readonly Act[]): Act =>
@@ -172,8 +179,28 @@ export const CONFIG_STORIES: Readonly<Record<string, ConfigStory>> = {
     pods: 'the same',
     says: /ConfigMap web-config in namespace shop does not exist/,
   },
+  'the ConfigMap is deleted in the middle, and a person aborts: that needs no ConfigMap': {
+    acts: [configured('two'), judged('Pass'), dropped, aborted],
+    ...UNTOUCHED,
+  },
+  'the ConfigMap is deleted after the last Pass: nothing rolls that could not start': {
+    spec: SWITCHED_LATER,
+    acts: [configured('two'), judgedStep('Pass'), judgedStep('Pass'), dropped, passed(600_000)],
+    ends: 'Promoting: stable 100, web to canary, web-preview to canary; 4 × canary web:1, 4 × web:1',
+    pods: 'the same',
+  },
+  'the ConfigMap is deleted after the last Pass and comes back': {
+    spec: SWITCHED_LATER,
+    acts: [configured('two'), judgedStep('Pass'), judgedStep('Pass'), dropped, passed(600_000), madeAgain('two')],
+    ...RESTARTED,
+  },
+  'the ConfigMap is deleted, and the Release, too': {
+    acts: [configured('two'), judged('Pass'), dropped, released],
+    ends: 'gone: stable 100; 4 × web:1',
+    pods: 'the same',
+  },
   'the ConfigMap is deleted and comes back as it was': {
-    acts: [dropped, madeAgain],
+    acts: [dropped, madeAgain('one')],
     ends: 'Idle: stable 100; 4 × web:1',
     pods: 'the same',
   },

@@ -54,7 +54,7 @@ const madeAgain =
     if (image !== undefined) await worker.deploy('web', image);
     await settle(kube);
   };
-const passed =
+export const passed =
   (ms: number): Act =>
   async ({ clock }) =>
     clock.pass(ms);

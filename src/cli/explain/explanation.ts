@@ -42,6 +42,8 @@ export interface Siblings {
   /** The run that the Release's verdict is of, and the run of the whole release. */
   readonly decided?: string;
   readonly whole?: string;
+  /** ConfigMaps and Secrets whose content changed with this revision. */
+  readonly changed?: readonly string[];
   /** Oldest first. */
   readonly others: readonly {
     readonly name: string;

@@ -5,6 +5,7 @@ import { at, isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
 import { TYPES } from '../../api/meta.ts';
 import { shapeFindings } from '../../api/shape.ts';
 import { SerinError } from '../../errors.ts';
+import { changedObjects } from '../../release/changed-objects.ts';
 import type { Connection } from '../connection.ts';
 import type { Siblings } from './explanation.ts';
 
@@ -105,9 +106,12 @@ export async function siblingsOf({ kube }: Pick<Connection, 'kube'>, run: Analys
   const isSame = stringAt(owner, 'metadata', 'uid') === release.uid;
   const decided = isSame ? stringAt(owner, 'status', 'verdict', 'run') : undefined;
   const whole = isSame ? stringAt(owner, 'status', 'analysisRun') : undefined;
+  const isCurrent = isSame && stringAt(owner, 'status', 'revision', 'canary') === revision;
+  const changed = isCurrent ? changedObjects(at(owner, 'status', 'config')) : [];
   return {
     ...(decided === undefined ? {} : { decided }),
     ...(whole === undefined ? {} : { whole }),
+    ...(changed.length === 0 ? {} : { changed }),
     others: others
       .map((each) => {
         const outcome = stringAt(each, 'status', 'verdict', 'outcome');

@@ -22,6 +22,7 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
   const { verdict, metrics, measured } = explanation;
   return [
     headOf(explanation),
+    ...changedLines(explanation),
     ...siblingLines(explanation),
     '',
     ...(verdict === undefined
@@ -41,6 +42,11 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
 function headOf({ namespace, run, release, revision, attempt, phase, startedAtMs }: Explanation): string {
   const tries = attempt === 1 ? '' : `, attempt ${attempt}`;
   return `${namespace}/${run}: ${phase}. Release ${release}, revision ${revision}${tries}, since ${clock(startedAtMs)}.`;
+}
+
+function changedLines({ siblings }: Explanation): readonly string[] {
+  const { changed } = siblings ?? {};
+  return changed === undefined ? [] : [`With it the content of ${changed.join(' and ')} changed.`];
 }
 
 /** Which run decided, and what the others say. */

@@ -3,6 +3,7 @@ import { sameJson } from '../../api/fields.ts';
 import { checkArguments } from './arguments.ts';
 import { checkArgoShape, checkLimits, checkProviders } from './argo.ts';
 import { checkConditions } from './conditions.ts';
+import { checkConfigDigest } from './config-digest.ts';
 import { type Check, groupOf, type LintContext, type LintOptions } from './context.ts';
 import { finding, type LintFinding } from './finding.ts';
 import { checkKruiseRollout } from './kruise.ts';
@@ -30,6 +31,7 @@ const CHECKS: readonly Check[] = [
   checkReferences,
   checkRelease,
   checkKruiseRollout,
+  checkConfigDigest,
 ];
 
 export interface LintReport {

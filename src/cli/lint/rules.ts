@@ -52,6 +52,14 @@ export const RULES = {
     meaning:
       'A Rollout of OpenKruise that does something else than it reads: a dead field, or a pause that ends by itself.',
   },
+  'config-digest': {
+    severity: 'warning',
+    meaning: 'configDigest for a Deployment that reads no ConfigMap and no Secret.',
+  },
+  'live-config': {
+    severity: 'note',
+    meaning: 'Files of a ConfigMap or Secret that change under running pods, before a release of them is judged.',
+  },
   provider: { severity: 'error', meaning: 'A metric without exactly one source that Serin can ask.' },
 } as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>;
 

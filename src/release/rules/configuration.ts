@@ -5,6 +5,7 @@
 import { sameJson } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
 import type { ReleaseStatus } from '../../api/release.ts';
+import { changedObjects } from '../changed-objects.ts';
 import type { ConfigState } from '../observed.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { draftOf, type StatusDraft, write } from '../transitions.ts';
@@ -21,8 +22,8 @@ export const noteConfig: Rule = (s) => {
   const next = configNoted(s.status.config, config);
   if (sameJson(next, s.status.config)) return undefined;
   const draft: StatusDraft = { ...draftOf(s), config: next };
-  const before = changedIn(s.status.config);
-  const isBack = before.length > 0 && changedIn(next).length === 0 && !isUnderWay(s.status);
+  const before = changedObjects(s.status.config);
+  const isBack = before.length > 0 && changedObjects(next).length === 0 && !isUnderWay(s.status);
   const message = `${before.join(' and ')} ${verb(before, 'has', 'have')} the former content again. Nothing was restarted.`;
   return write(s, isBack ? { ...draft, message } : draft, 'configuration');
 };
@@ -36,25 +37,17 @@ export function adoptedConfig({ observed }: Situation): Pick<StatusDraft, 'confi
 export const settledConfig = ({ config }: StatusDraft): Pick<StatusDraft, 'config'> =>
   config === undefined ? {} : { config: settled(config) };
 
-/** What keeps new pods from starting, or their configuration from being known; neither holds up an end. */
-export function configFinding({ observed, status }: Situation): Finding | undefined {
-  const isEnding = status.phase === 'Aborting' || status.rolling === true;
-  return isEnding || observed.config?.kind !== undefined ? undefined : observed.config;
-}
+/** What keeps new pods from starting, or their configuration from being known. */
+export const configFinding = ({ observed }: Situation): Finding | undefined =>
+  observed.config?.kind === undefined ? observed.config : undefined;
 
 /** `ConfigMap web-config`: what differs from what the stable version was let through with. Templates may differ besides. */
 export function changedConfig({ spec, status }: Situation): readonly string[] {
-  return spec.workload.deployment?.configDigest === true ? changedIn(status.config) : [];
+  return spec.workload.deployment?.configDigest === true ? changedObjects(status.config) : [];
 }
 
 export const verb = (subjects: readonly string[], singular: string, plural: string): string =>
   subjects.length === 1 ? singular : plural;
-
-function changedIn(config: ConfigStatus | undefined): readonly string[] {
-  return (config?.objects ?? [])
-    .filter(({ digest, stable }) => stable !== undefined && stable !== digest)
-    .map(({ object }) => object);
-}
 
 function configNoted(before: ConfigStatus | undefined, { digest, objects }: ConfigState): ConfigStatus {
   const next = {

@@ -15,13 +15,18 @@ function outOfReach(s: Situation): Finding | undefined {
   // Giving back needs no understanding of the routes as they are now.
   const isGivingBack = s.status.phase === 'Aborting';
   const traffic = observed.traffic.kind === undefined && !isGivingBack ? observed.traffic : undefined;
-  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? configFinding(s) ?? unclearLive(s);
+  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? startFinding(s) ?? unclearLive(s);
 }
 
 /** What is wrong with the spec or its templates. Giving up and promoting need neither. */
 export function specFinding(s: Situation): Finding | undefined {
   const isEnding = s.status.phase === 'Aborting' || s.status.phase === 'Promoting';
-  return isEnding ? undefined : (s.planFinding ?? analysisFinding(s) ?? stepFinding(s));
+  return isEnding ? undefined : (s.planFinding ?? analysisFinding(s) ?? stepFinding(s) ?? configFinding(s));
+}
+
+/** What passed is not let through while its pods could not start. */
+function startFinding(s: Situation): Finding | undefined {
+  return s.status.phase === 'Promoting' && s.status.rolling !== true ? configFinding(s) : undefined;
 }
 
 /** A run carries its own resolved copy; templates only matter until it exists. */

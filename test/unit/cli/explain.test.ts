@@ -238,6 +238,29 @@ describe('in a cluster', () => {
     expect(whole).toContain('It is of the whole release; web-abc-1-3-1a2b3 decided.');
   });
 
+  test('of the revision that is released now: which ConfigMaps and Secrets changed with it', async () => {
+    const own = createMemoryKube();
+    const digests = (object: string, digest: string, stable?: string) => ({
+      object,
+      digest,
+      ...(stable && { stable }),
+    });
+    const objects = [
+      digests('ConfigMap web', 'b', 'a'),
+      digests('ConfigMap new', 'b'),
+      digests('Secret keys', 'a', 'a'),
+    ];
+    for (const revision of ['abc', 'other']) {
+      const found = own.put(
+        release(`of-${revision}`, { revision: { canary: revision, rejected: [] }, config: { objects } }),
+      );
+      const owner = { name: found.metadata.name, uid: found.metadata.uid ?? '' };
+      const run = { ...fresh, spec: { ...fresh.spec, revision: 'abc', release: owner } };
+      const text = renderExplanation(explainRun(run, await siblingsOf({ kube: own }, run)), { hasAsked: false });
+      expect(text.includes('With it the content of ConfigMap web changed.')).toBe(revision === 'abc');
+    }
+  });
+
   test.each(['web-abc-1', 'web'])('%s is found', async (name) => {
     expect((await runInCluster(connection, name)).metadata.name).toBe('web-abc-1');
   });

@@ -113,3 +113,14 @@ test.each<{ name: string; most: string; next: string; becomes: object }>([
     );
   }
 });
+
+test('a configuration that passed is marked only when the routes admit its pods: whoever ends the pause before is held again', () => {
+  const observed = rolling(inPlaceSpec, 'old', 'passed');
+  if (observed.workload.kind !== 'workload' || observed.workload.inPlace === undefined) throw new Error('no workload');
+  const inPlace = { ...observed.workload.inPlace, isMarked: false, isUniform: true };
+  const workload = { ...observed.workload, inPlace };
+  expect(nextAction({ ...observed, workload })).toMatchObject({
+    kind: 'writeWorkload',
+    intent: { kind: 'inPlace', order: 'hold' },
+  });
+});

@@ -2,6 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { at, stringAt } from '../../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
+import type { ObjectCache } from '../../../src/kube/cache.ts';
+import { createPodReader } from '../../../src/controller/analysis/pods.ts';
+import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
 import { SerinError } from '../../../src/errors.ts';
 import {
   CONFIG_STORIES,
@@ -16,8 +20,10 @@ import {
   replaced,
 } from '../../support/config-stories.ts';
 import { endOf, users, withoutHold } from '../../support/in-place-stories.ts';
-import { memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
+import { cacheOf, memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
 import type { MemoryKube } from '../../support/memory-kube.ts';
+import { objectSet } from '../../support/objects.ts';
+import { releaseCluster } from '../../support/release-cluster.ts';
 import { judged, play, playDying, type Stage } from '../../support/release-stories.ts';
 
 const aStage = (spec = configSpec): Promise<MemoryStage> => memoryStage(configObjects(spec));
@@ -30,7 +36,7 @@ test.each(Object.entries(CONFIG_STORIES))('%s', async (_name, { acts, spec, ends
   const [before, first] = [withoutHold(await users(stage)), await podsOf(stage.kube)];
   await play(stage, acts, stage.worker());
   expect(await endOf(stage)).toBe(ends);
-  if (!ends.startsWith('Held')) expect(withoutHold(await users(stage))).toEqual(before);
+  if (!/^(Held|Promoting)/.test(ends)) expect(withoutHold(await users(stage))).toEqual(before);
   expect(remaining(first, await podsOf(stage.kube))).toBe(pods);
   if (says !== undefined) expect(stringAt(await statusIn(stage), 'message')).toMatch(says);
 });
@@ -51,7 +57,65 @@ test('killed after any write: whoever comes next ends it alike', { timeout: 240_
   expect(deaths).toBeGreaterThan(30);
 });
 
+test('somebody ends the pause at any moment: it is promoted with other pods, or not at all', {
+  timeout: 240_000,
+}, async () => {
+  const oneStep = { ...configSpec, strategy: { canary: { stepWeights: [50] } } };
+  const acts = [configured('two'), judged('Pass')];
+  let deaths = 0;
+  for (let write = 0; ; write++) {
+    const stage = await aStage(oneStep);
+    const first = await podsOf(stage.kube);
+    let isResumed = false;
+    const meddled: Stage = {
+      ...stage,
+      settle: async (kube) => {
+        const web = await kube.get({ type: TYPES.deployment, namespace: 'shop', name: 'web' });
+        const isPaused = at(web, 'spec', 'paused') === true;
+        if (isPaused && !isResumed)
+          await stage.worker().edit(TYPES.deployment, 'web', [{ op: 'remove', path: '/spec/paused' }]);
+        isResumed = true;
+        await stage.settle(kube);
+      },
+    };
+    if (!(await playDying(meddled, acts, write, 'after'))) break;
+    deaths++;
+    expect(await endOf(stage), `after write ${write}`).toBe('Promoted: stable 100; 4 × web:1');
+    expect(remaining(first, await podsOf(stage.kube)), `after write ${write}`).toBe('others');
+  }
+  expect(deaths).toBeGreaterThan(10);
+});
+
 describe('on the way', () => {
+  test('a look at the cache finds what nobody watches', async () => {
+    const stage = await aStage();
+    await stage.worker().reconcile();
+    let now = await cacheOf(stage.kube);
+    const settle: Stage['settle'] = async (kube) => {
+      await stage.settle(kube);
+      now = await cacheOf(kube);
+    };
+    const cache: ObjectCache = { ...now, get: (ref) => now.get(ref), list: (...what) => now.list(...what) };
+    const cached = releaseCluster(stage.kube, settle, { clock: stage.clock, cache });
+    stage.kube.calls.length = 0;
+    expect(await cached.reconcile()).toBe(15_000);
+    expect(stage.kube.calls).toEqual(['get ConfigMap web-config', 'get Secret web-keys']);
+    await configured('two')(stage, cached);
+    await cached.reconcile();
+    expect(await statusIn(stage)).toMatchObject({ phase: 'Progressing' });
+  });
+
+  test('the judge knows the pods of both versions', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [configured('two')], worker);
+    const release = await worker.release();
+    const run = (await worker.get(TYPES.analysisRun, release.status?.analysisRun ?? '')) as unknown as AnalysisRun;
+    const cache = await cacheOf(stage.kube);
+    const pods = createPodReader(cache, workloadAdapterOf)(release, run.spec, stage.clock.nowMs());
+    expect({ stable: pods?.stable.length, canary: pods?.canary.length }).toEqual({ stable: 4, canary: 1 });
+  });
+
   test('people are told which object changed, and nobody of its content', async () => {
     const stage = await aStage();
     await play(stage, [configured('hunter2'), judged('Pass'), judged('Fail')], stage.worker());
@@ -77,6 +141,19 @@ describe('on the way', () => {
     await play(stage, [configured('one')], worker);
     const web = await stage.kube.get({ type: TYPES.deployment, namespace: 'shop', name: 'web' });
     expect(at(web, 'spec', 'template')).toEqual(configTemplate());
+  });
+
+  test('a Deployment that has not replaced its pods since its configuration changed is not rolled out', async () => {
+    const stage = await aStage();
+    await play(stage, [configured('two')], stage.worker());
+    const { spec, status } = await stage.worker().release();
+    const adapter = workloadAdapterOf(spec);
+    if (!('read' in adapter)) throw new Error(adapter.message);
+    const objects = objectSet(await everything(stage.kube));
+    const release = { name: 'web', uid: 'u' };
+    expect(adapter.read({ namespace: 'shop', spec, status, release, objects, nowMs: 0 })).toMatchObject({
+      inPlace: { isUniform: true, isMarked: false, isRolledOut: false },
+    });
   });
 
   test('it is looked after every 15 s, by name, and only where somebody asked', async () => {
@@ -107,7 +184,7 @@ describe('on the way', () => {
     expect(await users(stage)).toEqual(before);
     stage.kube.fault = undefined;
     await worker.reconcile();
-    expect(await statusIn(stage)).toMatchObject({ phase: 'Idle', reason: 'Initial' });
+    expect(await statusIn(stage)).toMatchObject({ phase: 'Idle', reason: 'UpToDate', config: expect.anything() });
   });
 
   test('somebody ends the pause in the middle: nothing is promoted, and no pod is replaced', async () => {

@@ -5,13 +5,11 @@ import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
 import { createPodReader } from '../../../src/controller/analysis/pods.ts';
-import type { ObjectCache } from '../../../src/kube/cache.ts';
 import { workloadAdapterOf } from '../../../src/workloads/registry.ts';
-import { objectSet } from '../../support/objects.ts';
 import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, shareOfNew } from '../../support/deployment-cluster.ts';
 import { DEADLY, endOf, IN_PLACE_STORIES, users, withoutHold } from '../../support/in-place-stories.ts';
 import type { MemoryKube } from '../../support/memory-kube.ts';
-import { memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
+import { cacheOf, memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
 import { judgedStep, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
 
 const aStage = (spec?: ReleaseSpec, objects = inPlaceObjects(spec)): Promise<MemoryStage> => memoryStage(objects);
@@ -277,13 +275,7 @@ test('the judge knows the pods of both versions', async () => {
   await worker.reconcile();
   const release = await worker.release();
   const run = (await worker.get(TYPES.analysisRun, release.status?.analysisRun ?? '')) as unknown as AnalysisRun;
-  const types = [TYPES.deployment, TYPES.replicaSet, TYPES.pod, TYPES.horizontalPodAutoscaler];
-  const objects = (await Promise.all(types.map((type) => stage.kube.list(type)))).flatMap(({ items }) => items);
-  const cache: ObjectCache = {
-    get: ({ type, namespace, name }) => objectSet(objects).find(type, namespace ?? '', name),
-    list: (type, namespace) => objectSet(objects).all(type, namespace ?? ''),
-    subscribe: () => () => undefined,
-  };
+  const cache = await cacheOf(stage.kube);
   const pods = createPodReader(cache, workloadAdapterOf)(release, run.spec, stage.clock.nowMs());
   expect({ stable: pods?.stable.length, canary: pods?.canary.length }).toEqual({ stable: 4, canary: 1 });
 });
