@@ -190,6 +190,32 @@ describeWith(
       expect((await answers())['two']).toBe(byVersion['two']);
     });
 
+    test.concurrent('a ConfigMap that changes is judged by real requests, once Serin may read it, and the Deployment replaces its pods', async () => {
+      const name = 'conf-config';
+      const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: stand.namespace } };
+      await stand.sandbox.apply([{ ...config, data: { MODE: 'one' } }]);
+      const conf = await startApp(stand, 'conf', {
+        isInPlace: true,
+        replicas: { v1: 3, v2: 0 },
+        rps: 60,
+        edit: (object) => reading(name)(routed({ host: 'conf', subset: 'stable' })(object)),
+        spec: { workload: { deployment: { name: 'conf-v1', configDigest: true } } },
+      });
+      const denied = await conf.until('it says what is missing', ({ reason }) => reason === 'PermissionMissing');
+      expect(at(await get(TYPES.deployment, 'conf-v1'), 'spec', 'paused')).toBeUndefined();
+      const [, commands = ''] = /Allow it: (.*) — or/.exec(denied.message ?? '') ?? [];
+      for (const command of commands.split(' && ')) {
+        const [kubectl, ...words] = command.split(' ');
+        expect([kubectl, (await stand.kubectl(...words)).stderr]).toEqual(['kubectl', '']);
+      }
+      await until('it is held', async () => at(await get(TYPES.deployment, 'conf-v1'), 'spec', 'paused') === true);
+      const pods = await uidsOf('conf');
+      await stand.kubectl('patch', 'configmap', name, '--patch', '{"data": {"MODE": "two"}}');
+      expect(await conf.until('promoted', isPromoted)).toMatchObject({ verdict: { outcome: 'Pass' } });
+      await until('the canary is gone', async () => (await aliveOf('conf')).length === 3);
+      expect((await uidsOf('conf')).filter((uid) => pods.includes(uid))).toEqual([]);
+    });
+
     test.concurrent('three releases in a row: good, bad, good', async () => {
       const pay = await start('pay', { rps: 60 });
       for (const [build, behaviour, outcome] of [
@@ -250,6 +276,20 @@ const routed =
     object.kind === 'VirtualService'
       ? { ...object, spec: { ...fieldsAt(object, 'spec'), http: [{ name: 'main', route: [{ destination }] }] } }
       : object;
+
+/** Its pods have the environment of a ConfigMap. */
+const reading =
+  (configMap: string) =>
+  (object: KubeObject): KubeObject => {
+    if (object.kind !== 'Deployment') return object;
+    const spec = object['spec'] as { readonly template: { readonly spec: { readonly containers: readonly object[] } } };
+    const containers = spec.template.spec.containers.map((container) => ({
+      ...container,
+      envFrom: [{ configMapRef: { name: configMap } }],
+    }));
+    const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+    return { ...object, spec: { ...spec, template } };
+  };
 
 /** No request of its own fails. */
 function faultless(object: KubeObject): KubeObject {
