@@ -242,7 +242,6 @@ export const CONFIG_STORIES: Readonly<Record<string, ConfigStory>> = {
     spec: SWITCHED,
     acts: [configured('two'), judgedStep('Pass'), judgedStep('Pass')],
     ...RESTARTED,
-    isReal: true,
   },
   'a switch that fails': {
     spec: SWITCHED,
