@@ -5,6 +5,9 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** Nothing else runs beside the tests, so they may have every core; with two of them vitest would leave one idle. */
+const workers = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -19,8 +22,7 @@ export default defineConfig({
           setupFiles: ['test/support/seed.ts'],
           isolate: false,
           testTimeout: 60_000,
-          // Nothing else runs beside it, so it may have every core; with two of them vitest would leave one idle.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: workers,
           sequence: { groupOrder: 0 },
         },
       },
@@ -33,6 +35,7 @@ export default defineConfig({
           retry: 1,
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          maxWorkers: workers,
         },
       },
       {
@@ -44,6 +47,7 @@ export default defineConfig({
           retry: 1,
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          maxWorkers: workers,
         },
       },
       {
@@ -52,7 +56,7 @@ export default defineConfig({
           name: 'e2e',
           sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2, // They wait for most of their time.
           retry: 1,
           testTimeout: 300_000,
           hookTimeout: 300_000,

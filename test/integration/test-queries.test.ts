@@ -1,7 +1,8 @@
 /** `serin test` with a real Prometheus: queries of the provider are evaluated on the series of the test, and nothing is left behind. */
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Fields } from '../../src/api/fields.ts';
 import { runTest, type TestResult } from '../../src/cli/test/run-test.ts';
 import type { WrittenTest } from '../../src/cli/test/test-file.ts';
@@ -42,9 +43,7 @@ const aTest = (prometheus: Fields, over: Partial<WrittenTest> = {}, metric: Fiel
 
 describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
   let programs = { prometheus: '', promtool: '' };
-  let before: readonly string[] = [];
-  const folders = async (): Promise<readonly string[]> =>
-    (await readdir(tmpdir())).filter((name) => name.startsWith('serin-test-'));
+  let folder = '';
   const run = async ([written, template]: [WrittenTest, Fields], signal = new AbortController().signal) => {
     const specs = { get: (key: string) => (key === 'AnalysisTemplate/share' ? template : undefined) };
     return runTest(written, '15s', specs, throwAwayPrometheus(programs, signal));
@@ -54,9 +53,14 @@ describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
 
   beforeAll(async () => {
     programs = { prometheus: requireTool('prometheus'), promtool: requireTool('promtool') };
-    before = await folders();
+    folder = await mkdtemp(join(tmpdir(), 'serin-queries-'));
+    vi.stubEnv('TMPDIR', folder);
   });
-  afterAll(async () => expect(await folders()).toEqual(before));
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    expect(await readdir(folder)).toEqual([]);
+    await rmdir(folder);
+  });
 
   test('are evaluated at the time of each measurement, whatever address the template names', async () => {
     const result = await run(aTest({ address: 'http://nobody.example:9090', query: RATE }));
@@ -94,11 +98,10 @@ describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
     const stop = new AbortController();
     const written = aTest({ query: RATE });
     const running = run(written, stop.signal);
-    for (let found = before.length; found === before.length; found = (await folders()).length)
-      await new Promise(setImmediate);
+    for (let found = 0; found === 0; found = (await readdir(folder)).length) await new Promise(setImmediate);
     stop.abort(new Error('stopped'));
     await expect(running).rejects.toThrow();
-    expect(await folders()).toEqual(before);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('a program that is no promtool is told by its name', async () => {
