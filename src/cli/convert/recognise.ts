@@ -187,9 +187,10 @@ export function libraryQuery(
   const { metric, match } = splitIdentity(found.kind === 'share' ? found.whole : found.buckets, isIdentity);
   const path = found.kind === 'share' ? ['counts', 'total'] : ['histogram'];
   const bad = found.kind === 'share' ? badMatch(found, isIdentity) : {};
-  const candidates = [...library.keys()].flatMap((key) => {
+  const counted = metric.replace(/_bucket$/, '');
+  const candidates = [...library.keys(counted)].flatMap((key) => {
     const spec = key.startsWith('MetricQuery/') ? library.get(key) : undefined;
-    if (spec === undefined || stringAt(spec, ...path, 'metric') !== metric.replace(/_bucket$/, '')) return [];
+    if (spec === undefined || stringAt(spec, ...path, 'metric') !== counted) return [];
     const own = fieldsAt(spec, ...path, 'match');
     const isConsistent = Object.entries(match).every(
       ([label, wanted]) => own[label] !== undefined && sameMatch(own[label], wanted),

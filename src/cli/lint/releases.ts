@@ -1,31 +1,27 @@
 /**
- * Whether a Release can do what it says: its templates resolved as the service would, steps that can reach a verdict, deadlines that can be
- * met, and pods enough for their weight. What the files do not tell (templates, Deployments) is not judged.
- * Long, because it is a list of short checks over the same picture.
+ * Whether a Release can do what it says: its templates resolved as the service would, with arguments that they have and measurements that
+ * end. What the files do not tell (templates, Deployments) is not judged.
  */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { AnalysisTemplateSpec } from '../../api/analysis-template.ts';
-import { at, type Fields, listAt, numberAt, stringAt } from '../../api/fields.ts';
+import { at, type Fields, listAt, stringAt } from '../../api/fields.ts';
 import { API_VERSION, GROUP } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import type { Release, ReleaseSpec } from '../../api/release.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { validateRelease } from '../../api/validate.ts';
-import { formatWait } from '../../judge/format.ts';
 import { resolveRun } from '../../judge/resolve-run.ts';
 import { type Plan, planOf } from '../../release/plan.ts';
 import { runPartOf } from '../../release/step-run.ts';
-import { forecastPlan } from '../../stats/planner.ts';
 import { measurementsOf } from './argo.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
 import { didYouMean, finding, type LintFinding, pathIn } from './finding.ts';
+import { podFindings } from './release-pods.ts';
+import { deadlineFindings, stepFindings } from './release-steps.ts';
 import type { SourceObject } from './source.ts';
 
-/** With this much traffic what a step cannot decide no step of its length can. */
-const PLENTY_PER_SECOND = 10_000;
 /** The service's own defaults, where a Release is silent. */
 const AT_MOST_MS = 900_000;
-const DWELL_MS = 180_000;
 const GRID_MS = 10_000;
 
 export const checkRelease: Check = (object, context) => {
@@ -172,146 +168,6 @@ function argumentFindings(
   });
 }
 
-interface Judged {
-  readonly weight: number;
-  readonly durationMs: number;
-  /** The step that says so; absent for `stepWeights` and judges that nobody wrote. */
-  readonly index: number;
-}
-
-/** Each judge of the plan with its weight and the time it has. */
-function judgedSteps(plan: Plan, atMostMs: number, dwellMs: number): readonly Judged[] {
-  let weight = 0;
-  return plan.steps.flatMap((step, index): readonly Judged[] => {
-    if (step.kind === 'setWeight') weight = step.weight;
-    if (step.kind !== 'judge') return [];
-    const atLeastMs = Math.max(dwellMs, step.atLeastMs ?? 0);
-    return [{ weight, index, durationMs: Math.max(step.atMostMs ?? atMostMs, atLeastMs) }];
-  });
-}
-
-function stepFindings(
-  object: SourceObject,
-  release: ReleaseSpec,
-  plan: Plan,
-  run: AnalysisRunSpec,
-  { options }: LintContext,
-): readonly LintFinding[] {
-  const judged = judgedSteps(plan, run.rule.atMostMs, run.rule.dwellMs).filter(
-    ({ weight }) => weight > 0 && weight < 100,
-  );
-  // Planned are shares of requests; rates and gauges need numbers that no file tells.
-  const compared = run.metrics.filter(({ query }) => query.counts !== undefined || query.histogram !== undefined);
-  if (judged.length === 0 || compared.length === 0) return [];
-  const slowest = compared.map((metric) => {
-    const forecast = forecastPlan({
-      requestsPerSecond: options.requestsPerSecond ?? PLENTY_PER_SECOND,
-      badShare: options.badShare,
-      dispersion: 1,
-      intervalMs: run.rule.intervalMs,
-      horizonMs: run.rule.horizonMs,
-      fail: metric.fail,
-      pass: metric.pass,
-      falseAbort: run.rule.falseAbort,
-      falsePass: run.rule.falsePass,
-      share: metric.share,
-      steps: judged.map(({ weight, durationMs }) => ({ weight, durationMs })),
-    });
-    return { name: metric.name, steps: forecast.steps };
-  });
-  return judged.flatMap(({ weight, durationMs, index }, k) => {
-    const late = slowest.find(({ steps }) => steps[k]?.isTooShort === true);
-    const needMs = late?.steps[k]?.passesMs;
-    const requests = minRequestsFinding(
-      object,
-      release,
-      run,
-      weight,
-      durationMs,
-      options.requestsPerSecond,
-      index,
-      plan,
-    );
-    if (late === undefined) return requests;
-    const traffic =
-      options.requestsPerSecond === undefined
-        ? 'however much traffic there is'
-        : `at ${options.requestsPerSecond} requests/s`;
-    const takes =
-      needMs === undefined ? `cannot pass ${traffic}` : `takes about ${formatWait(needMs)} to pass ${traffic}`;
-    const fix =
-      needMs === undefined
-        ? 'Raise the weight, or widen the pass margin'
-        : `Give it ${formatDuration(Math.ceil(needMs / 60_000) * 60_000)}, or raise the weight`;
-    return [
-      finding(
-        'undecidable-step',
-        stepPlace(object, release, plan, index, weight),
-        `The step at ${weight} % ends after ${formatDuration(durationMs)}, but metric ${late.name} ${takes}: it would always end inconclusive. ${fix}; \`serin plan\` shows what each step sees.`,
-      ),
-    ];
-  });
-}
-
-/** `minRequests` that the canary cannot get in the time it has. */
-function minRequestsFinding(
-  object: SourceObject,
-  release: ReleaseSpec,
-  run: AnalysisRunSpec,
-  weight: number,
-  durationMs: number,
-  perSecond: number | undefined,
-  index: number,
-  plan: Plan,
-): readonly LintFinding[] {
-  const canary = ((perSecond ?? PLENTY_PER_SECOND) * weight * durationMs) / 100_000;
-  if (canary >= run.rule.minRequests) return [];
-  const traffic = perSecond === undefined ? `${PLENTY_PER_SECOND} requests/s` : `${perSecond} requests/s`;
-  const place =
-    release.analysis?.minRequests === undefined
-      ? stepPlace(object, release, plan, index, weight)
-      : object.place(['spec', 'analysis', 'minRequests']);
-  return [
-    finding(
-      'undecidable-step',
-      place,
-      `The canary gets about ${Math.round(canary)} requests at ${weight} % in ${formatDuration(durationMs)} of ${traffic}, and minRequests asks for ${run.rule.minRequests}: the step would always end inconclusive. Lower minRequests, raise the weight, or give it more time.`,
-    ),
-  ];
-}
-
-/** The judge as written, or the weight that it belongs to. */
-function stepPlace(object: SourceObject, release: ReleaseSpec, plan: Plan, index: number, weight: number) {
-  const { rollingUpdate } = release.strategy ?? {};
-  if (rollingUpdate !== undefined)
-    return object.place([
-      'spec',
-      'strategy',
-      'rollingUpdate',
-      'pauses',
-      Math.max(0, rollingUpdate.pauses.indexOf(`${weight}%`)),
-    ]);
-  const { stepWeights, steps = [] } = release.strategy?.canary ?? {};
-  const base = ['spec', 'strategy', 'canary'];
-  if (stepWeights !== undefined)
-    return object.place([...base, 'stepWeights', Math.max(0, stepWeights.indexOf(weight))]);
-  const judges = plan.steps.slice(0, index + 1).filter((step) => step.kind === 'judge' && !step.isImplied).length;
-  const step = plan.steps[index];
-  const isWritten = step?.kind === 'judge' && !step.isImplied;
-  const position = isWritten
-    ? nth(steps, judges, 'judge')
-    : steps.findLastIndex(({ setWeight }) => setWeight === weight);
-  return object.place([...base, 'steps', Math.max(0, position)]);
-}
-
-function nth(steps: readonly Fields[], count: number, field: string): number {
-  let seen = 0;
-  return steps.findIndex((step) => {
-    if (step[field] !== undefined) seen += 1;
-    return step[field] !== undefined && seen === count;
-  });
-}
-
 /** Argo-style metrics that are measured longer than any step lasts. */
 function lengthFindings(
   object: SourceObject,
@@ -345,63 +201,4 @@ function lengthOf(metric: unknown): number | undefined {
   const intervalMs = readDurationMs(at(metric, 'interval')) ?? 0;
   const delayMs = readDurationMs(at(metric, 'initialDelay')) ?? 0;
   return count === undefined ? delayMs : delayMs + (count - 1) * intervalMs;
-}
-
-function deadlineFindings(object: SourceObject, release: ReleaseSpec, plan: Plan): readonly LintFinding[] {
-  const deadlineMs = plan.progressDeadlineMs;
-  if (deadlineMs === undefined || !plan.isJudged) return [];
-  const dwellMs = readDurationMs(release.analysis?.dwell) ?? DWELL_MS;
-  const leastMs = plan.steps.reduce((sum, step) => {
-    if (step.kind === 'judge') return sum + Math.max(dwellMs, step.atLeastMs ?? 0);
-    return step.kind === 'pause' ? sum + (step.durationMs ?? 0) : sum;
-  }, 0);
-  if (leastMs <= deadlineMs) return [];
-  return [
-    finding(
-      'short-deadline',
-      object.place(['spec', 'progressDeadline']),
-      `progressDeadline is ${formatDuration(deadlineMs)}, but the steps take at least ${formatDuration(leastMs)} (each judged weight lasts ${formatDuration(dwellMs)} or more). Make it longer, or take a step out.`,
-    ),
-  ];
-}
-
-/** The idle member of a pair is scaled from zero, and never otherwise: what it has must carry its weight. */
-function podFindings(
-  object: SourceObject,
-  { workload, traffic, strategy }: ReleaseSpec,
-  plan: Plan,
-  context: LintContext,
-): readonly LintFinding[] {
-  const members = (workload.pair?.members ?? []).map((name) =>
-    findObject(context, { kind: 'Deployment', name, group: 'apps', namespace: object.namespace }),
-  );
-  const [one, two] = members.map((member) =>
-    member === undefined ? undefined : (numberAt(member.value, 'spec', 'replicas') ?? 1),
-  );
-  // With a switch the last weight is judged as well; in steps what is left is the promotion's, and scaled for it.
-  const most = strategy?.blueGreen === undefined ? 99 : 100;
-  const weights = plan.steps.flatMap((step) => (step.kind === 'setWeight' && step.weight <= most ? [step.weight] : []));
-  const [largest, smallest] = [Math.max(0, ...weights), Math.min(100, ...weights.filter((weight) => weight > 0))];
-  if (one === undefined || two === undefined || weights.length === 0) return [];
-  const [few, many] = [Math.min(one, two), Math.max(one, two)];
-  const idle = members[one <= two ? 0 : 1];
-  if (traffic === undefined) {
-    if (smallest >= 100 / (many + 1)) return [];
-    return [
-      finding(
-        'too-few-pods',
-        object.place(['spec', 'strategy', 'canary']),
-        `Without spec.traffic the replica counts are the weights: with ${many} pods the smallest possible weight is ${Math.ceil(100 / (many + 1))} %, and a step asks for ${smallest} %. Add a router, or begin with ${Math.ceil(100 / (many + 1))}.`,
-      ),
-    ];
-  }
-  const needed = Math.ceil((many * largest) / 100);
-  if (few === 0 || few >= needed || idle === undefined) return [];
-  return [
-    finding(
-      'too-few-pods',
-      idle.place(['spec', 'replicas']),
-      `Deployment ${idle.name} has ${few} of ${many} pods, and Release ${object.name} gives it up to ${largest} % of the requests: each of its pods would carry ${((many * largest) / 100 / few).toFixed(1)} times as much as now. Give it at least ${needed}, or 0 to have it scaled for the release.`,
-    ),
-  ];
 }
