@@ -37,10 +37,12 @@ class Followed {
   receipts: Receipts = {};
   lateScrapes = 0;
   hidden: ReadonlySet<string> = new Set();
+  readonly way: Way;
   readonly #lab: TrafficLab;
 
-  constructor(lab: TrafficLab, name: string, startedAtMs: number) {
+  constructor(lab: TrafficLab, name: string, startedAtMs: number, way: Way) {
     this.#lab = lab;
+    this.way = way;
     const [stable, canary] = [`${name}-v1`, `${name}-v2`];
     this.spec = labRun({ name, stable, canary, startedAtMs, gridMs: GRID_MS, analysis: { warmUp: '0s' } });
     this.evidence = openEvidence(this.spec, new Map());
@@ -81,13 +83,16 @@ class Followed {
   }
 }
 
-/** One poll for all of them, as the poll job does it. */
-async function poll(
-  source: MetricSource,
-  runs: readonly Followed[],
-  instantMs: number,
-  way: Way = 'samples',
-): Promise<number> {
+/** One poll for all of them, each in its way. */
+async function pollAll(source: MetricSource, runs: readonly Followed[], instantMs: number): Promise<void> {
+  const asked = WAYS.map((way) => ({ way, of: runs.filter((run) => run.way === way) })).filter(
+    ({ of }) => of.length > 0,
+  );
+  await Promise.all(asked.map(({ way, of }) => poll(source, of, instantMs, way)));
+}
+
+/** One poll, as the poll job does it. */
+async function poll(source: MetricSource, runs: readonly Followed[], instantMs: number, way: Way): Promise<number> {
   const span = { intervalMs: GRID_MS, lookbackMs: lookbackMs(GRID_MS) };
   const questionsOf = (run: Followed, firstMs: number, lastMs: number) =>
     run.spec.metrics.map(({ query }) => ({
@@ -175,7 +180,10 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
       (await source.instant('up == 1', Date.now(), never)).series.length >= alive;
     return until(isUp, 20_000, 'all pods to be scraped');
   };
-  const followedFromNow = (name: string): Followed => new Followed(lab, name, Date.now());
+  const followedFromNow = (name: string, way: Way = 'samples'): Followed => new Followed(lab, name, Date.now(), way);
+  /** The same events, asked for in both ways. */
+  const followedInBothWays = (names: readonly string[]): readonly Followed[] =>
+    WAYS.flatMap((way) => names.map((name) => followedFromNow(name, way)));
   const nextInstant = async (): Promise<number> => {
     const instantMs = Math.ceil((Date.now() + 1) / GRID_MS) * GRID_MS;
     await sleep(instantMs - Date.now());
@@ -187,73 +195,63 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     runs: readonly Followed[],
     eachPoll?: (k: number) => Promise<void> | void,
     polls = 12,
-    way: Way = 'samples',
   ): Promise<void> => {
     for (let k = 0; k < polls; k++) {
       await eachPoll?.(k);
       if (k === polls - 3) lab.stop();
-      await poll(source, runs, await nextInstant(), way);
+      await pollAll(source, runs, await nextInstant());
     }
   };
 
   // A restart right after a scrape that Prometheus itself gave up on loses what that scrape carried (a known limit); on a machine
   // with more work than cores that happens now and then, so this one case may be tried again.
-  test.each(WAYS)(
-    'as %s, exactly, through missed scrapes, restarts, churn, first errors and scrapes that come late',
-    {
-      retry: 2,
-    },
-    async (way) => {
-      const names = ['steady', 'missed', 'restarted', 'churned', 'errors', 'late'];
-      const pairs = Object.fromEntries(names.map((name) => [name, addPair(name, name === 'errors' ? 0 : 0.1)]));
-      exporter.delayMs = 120;
-      await rescrape();
-      const runs = names.map(followedFromNow);
-      await scraped();
-      await poll(source, runs, await nextInstant(), way);
-      lab.start();
-      await settleAll(
-        runs,
-        async (k) => {
-          const all = (name: string): TrafficPod[] => {
-            const pair = pairs[name] as (typeof pairs)[string];
-            return [...pair.stable, pair.canary];
-          };
-          for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
-          if (k === 5) for (const pod of all('restarted')) pod.restart();
-          if (k === 9) pairs['restarted']?.canary.restart();
-          if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
-          if (k === 5) {
-            pairs['churned']?.canary.end();
-            pairs['churned']?.stable[0]?.end();
-            lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
-            lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
-            await rescrape();
-          }
-        },
-        14,
-        way,
-      );
-      for (const run of runs) {
-        const name = run.spec.release.name;
-        expect({ name, arm: 'canary', ...run.seen('canary') }).toEqual({
-          name,
-          arm: 'canary',
-          ...lab.truth(`${name}-v2`),
-        });
-        expect({ name, arm: 'stable', ...run.seen('stable') }).toEqual({
-          name,
-          arm: 'stable',
-          ...lab.truth(`${name}-v1`),
-        });
-        expect(run.seen('canary').total).toBeGreaterThan(100);
-      }
-      // Polls at the very instant of the grid meet scrapes that are under way.
-      expect(runs.reduce((sum, run) => sum + run.lateScrapes, 0)).toBeGreaterThan(0);
-    },
-  );
+  test('exactly, as samples and as sums, through missed scrapes, restarts, churn, first errors and scrapes that come late', {
+    retry: 2,
+  }, async () => {
+    const names = ['steady', 'missed', 'restarted', 'churned', 'errors', 'late'];
+    const pairs = Object.fromEntries(names.map((name) => [name, addPair(name, name === 'errors' ? 0 : 0.1)]));
+    exporter.delayMs = 120;
+    await rescrape();
+    const runs = followedInBothWays(names);
+    await scraped();
+    await pollAll(source, runs, await nextInstant());
+    lab.start();
+    await settleAll(
+      runs,
+      async (k) => {
+        const all = (name: string): TrafficPod[] => {
+          const pair = pairs[name] as (typeof pairs)[string];
+          return [...pair.stable, pair.canary];
+        };
+        for (const pod of all('missed')) pod.isFailing = k === 3 || k === 4 || k === 6;
+        if (k === 5) for (const pod of all('restarted')) pod.restart();
+        if (k === 9) pairs['restarted']?.canary.restart();
+        if (k === 4) for (const pod of all('errors')) pod.errorRate = 0.2;
+        if (k === 5) {
+          pairs['churned']?.canary.end();
+          pairs['churned']?.stable[0]?.end();
+          lab.add(new TrafficPod('churned-v2-59c4-cccc1', 'churned-v2', 'canary', 0.1));
+          lab.add(new TrafficPod('churned-v1-6f7d-cccc1', 'churned-v1', 'stable', 0.1));
+          await rescrape();
+        }
+      },
+      14,
+    );
+    for (const run of runs) {
+      const { way } = run;
+      const name = run.spec.release.name;
+      const seen = (['canary', 'stable'] as const).map((arm) => ({ name, way, arm, ...run.seen(arm) }));
+      expect(seen).toEqual([
+        { name, way, arm: 'canary', ...lab.truth(`${name}-v2`) },
+        { name, way, arm: 'stable', ...lab.truth(`${name}-v1`) },
+      ]);
+      expect(run.seen('canary').total).toBeGreaterThan(100);
+    }
+    // Polls at the very instant of the grid meet scrapes that are under way.
+    expect(runs.reduce((sum, run) => sum + run.lateScrapes, 0)).toBeGreaterThan(0);
+  });
 
-  test.each(WAYS)('as %s, never more than there was, and by name, where nothing explains a jump', async (way) => {
+  test('never more than there was, and by name, where nothing explains a jump, as samples and as sums', async () => {
     const names = ['secret', 'relabelled', 'unknown', 'nan'] as const;
     const pairs = {
       secret: addPair('secret'),
@@ -264,8 +262,9 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     exporter.delayMs = 0;
     await rescrape();
     await scraped();
-    const runs = names.map(followedFromNow);
-    const [secret, relabelled, unknown, nan] = runs as [Followed, Followed, Followed, Followed];
+    const runs = followedInBothWays(names);
+    const of = (name: (typeof names)[number]): readonly Followed[] =>
+      runs.filter(({ spec }) => spec.release.name === name);
     lab.start();
     await settleAll(
       runs,
@@ -275,13 +274,12 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
           pairs.secret.canary.restartedAtMs = undefined; // nobody noticed
           for (const pod of pairs.relabelled.stable) pod.relabelled = ',zone="b"';
           const stranger = lab.add(new TrafficPod('unknown-v2-zzzz-cccc1', 'unknown-v2', 'canary', 0.5));
-          unknown.hidden = new Set([stranger.name]);
+          for (const run of of('unknown')) run.hidden = new Set([stranger.name]);
           pairs.nan.canary.isBroken = true;
           await rescrape();
         }
       },
       12,
-      way,
     );
     for (const run of runs) {
       const name = run.spec.release.name;
@@ -290,18 +288,22 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
         ['canary', `${name}-v2`],
       ] as const) {
         const [seen, truth] = [run.seen(arm), lab.truth(workload)];
-        expect(seen.total, `${name} ${arm}`).toBeLessThanOrEqual(truth.total);
-        expect(seen.bad, `${name} ${arm}`).toBeLessThanOrEqual(truth.bad);
-        expect(seen.slow, `${name} ${arm}`).toBeLessThanOrEqual(truth.slow);
+        expect(seen.total, `${name} ${arm} ${run.way}`).toBeLessThanOrEqual(truth.total);
+        expect(seen.bad, `${name} ${arm} ${run.way}`).toBeLessThanOrEqual(truth.bad);
+        expect(seen.slow, `${name} ${arm} ${run.way}`).toBeLessThanOrEqual(truth.slow);
       }
     }
-    expect(secret.skipped()).toContain('ImplausibleCounter');
-    expect(secret.seen('canary').total).toBeGreaterThan(0);
-    expect(relabelled.skipped()).toContain('ImplausibleCounter');
-    expect(unknown.skipped()).toContain('UnknownPod');
-    expect(nan.skipped()).toContain('NoData');
-    // Its latency series are sound.
-    expect(nan.skipped('latency').length).toBeLessThan(nan.skipped('errors').length / 2);
+    for (const secret of of('secret')) {
+      expect(secret.skipped()).toContain('ImplausibleCounter');
+      expect(secret.seen('canary').total).toBeGreaterThan(0);
+    }
+    for (const relabelled of of('relabelled')) expect(relabelled.skipped()).toContain('ImplausibleCounter');
+    for (const unknown of of('unknown')) expect(unknown.skipped()).toContain('UnknownPod');
+    for (const nan of of('nan')) {
+      expect(nan.skipped()).toContain('NoData');
+      // Its latency series are sound.
+      expect(nan.skipped('latency').length).toBeLessThan(nan.skipped('errors').length / 2);
+    }
   });
 
   test('a killed Prometheus leaves a gap that is re-read, and the events of the gap fall into the first interval after it', async () => {
@@ -329,7 +331,7 @@ describeWith(['prometheus'], 'counters of pods become observations without losin
     { way: 'samples', queries: 3 },
     { way: 'sums', queries: 2 },
   ] as const)('as $way asks the same $queries queries for a few releases as for one', async ({ way, queries }) => {
-    const runs = ['steady', 'missed', 'restarted'].map(followedFromNow);
+    const runs = ['steady', 'missed', 'restarted'].map((name) => followedFromNow(name, way));
     expect(await poll(source, runs, await nextInstant(), way)).toBe(queries);
     expect(await poll(source, runs.slice(0, 1), await nextInstant(), way)).toBe(queries);
   });
