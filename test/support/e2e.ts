@@ -11,6 +11,7 @@ import { ANNOTATIONS, API_VERSION, type KubeObject, type ResourceType, TYPES } f
 import type { Release, ReleaseSpec, ReleaseStatus } from '../../src/api/release.ts';
 import { webApp } from '../../src/sandbox/apps/web.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/cluster.ts';
+import type { LoadCounts } from '../../src/sandbox/load/load.ts';
 import { type ServeProcess, startServe, TEST_HOME } from './serve.ts';
 import { requireTool } from './tools.ts';
 
@@ -222,12 +223,30 @@ export async function startApp(stand: Stand, name: string, options: AppOptions =
     },
   });
   const shaped = options.isInPlace === true ? objects.map(withCanarySubset) : objects;
+  await clearAway(stand, name, objects);
   await sandbox.apply(shaped.map(edit));
   await sandbox.startLoad({ name, rps: options.rps ?? 80, host: `${name}.${namespace}.example` });
   await sandbox.apply([edit(releaseFor(name, namespace, options))]);
   const app = appOf(stand, name);
   await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
   return app;
+}
+
+/** What an earlier try of the same test left: a second one begins as the first did. */
+async function clearAway(stand: Stand, name: string, objects: readonly KubeObject[]): Promise<void> {
+  const { stdout } = await stand.kubectl('get', 'release', name, '--ignore-not-found', '-o', 'name');
+  if (stdout === '') return;
+  const left = objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+  for (const words of [[`release/${name}`], [...left, '--cascade=foreground']]) {
+    const { code, stderr } = await stand.kubectl('delete', '--ignore-not-found', ...words);
+    if (code !== 0) throw new Error(stderr);
+  }
+}
+
+/** Requests without a good answer, by status or by what became of them. */
+export function notAnswered(counts: LoadCounts | undefined): Readonly<Record<string, number>> {
+  const { '200': _answered, ...others } = { ...counts?.byStatus, ...counts?.byFailure };
+  return others;
 }
 
 /** In place, both versions have the user's labels; the canary's pods have one more. */

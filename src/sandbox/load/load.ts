@@ -35,6 +35,8 @@ export interface LoadCounts {
   readonly byStatus: Readonly<Record<string, number>>;
   /** By the `x-version` header of the answer, `none` without one. */
   readonly byVersion: Readonly<Record<string, number>>;
+  /** Those that failed, by the system's code (`ECONNRESET`) or `cut` in the middle of an answer. */
+  readonly byFailure: Readonly<Record<string, number>>;
 }
 
 export interface Load {
@@ -60,6 +62,11 @@ export function startLoad(profile: LoadProfile, { clock, seed, signal }: LoadOpt
   const tally = { sent: 0, answered: 0, failed: 0, dropped: 0, inFlight: 0 };
   const byStatus: Record<string, number> = {};
   const byVersion: Record<string, number> = {};
+  const byFailure: Record<string, number> = {};
+  const fail = (reason: string): void => {
+    tally.failed += 1;
+    bump(byFailure, reason);
+  };
   let rate: Rate = { from: 0, to: profile.rps, fromMs: clock.nowMs(), rampMs: profile.rampMs ?? 0 };
   let nextMs = Number.POSITIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
@@ -102,9 +109,9 @@ export function startLoad(profile: LoadProfile, { clock, seed, signal }: LoadOpt
           bump(byVersion, typeof version === 'string' ? version : 'none');
         }),
       );
-      response.once('close', () => once(() => void (tally.failed += 1)));
+      response.once('close', () => once(() => fail('cut')));
     });
-    request.on('error', () => once(() => void (tally.failed += 1)));
+    request.on('error', ({ code, message }: NodeJS.ErrnoException) => once(() => fail(code ?? message)));
     request.end();
   };
   const plan = (): void => {
@@ -142,7 +149,7 @@ export function startLoad(profile: LoadProfile, { clock, seed, signal }: LoadOpt
       nextMs = nextArrivalMs(rate, nowMs, random);
       plan();
     },
-    counts: () => ({ ...tally, byStatus: { ...byStatus }, byVersion: { ...byVersion } }),
+    counts: () => ({ ...tally, byStatus: { ...byStatus }, byVersion: { ...byVersion }, byFailure: { ...byFailure } }),
     stop,
   };
 }

@@ -6,6 +6,9 @@ import type { Ending, Proxy, ProxyAnswer } from './proxy.ts';
 /** Larger request bodies are refused: they are kept in memory for retries and mirrors. */
 const LONGEST_BODY = 1_048_576;
 
+/** Envoy's `idle_timeout` (HttpProtocolOptions): a client that comes back within the hour meets no connection that closes before it. */
+const IDLE_TIMEOUT_MS = 3_600_000;
+
 export interface Gateway {
   readonly port: number;
   readonly url: string;
@@ -13,7 +16,7 @@ export interface Gateway {
 }
 
 export async function startGateway(proxy: Proxy, port = 0): Promise<Gateway> {
-  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const server = http.createServer({ keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     void pass(proxy, request, response);
   });
   await new Promise<void>((resolve, reject) => {
