@@ -330,7 +330,12 @@ function releaseOf(
         : 'A/B by iterations is not converted, so no Release is written. Write strategy.abTest with the match, and iterations × interval as its duration.';
     return { objects: [], losses: [lose('analysis.iterations', says)] };
   }
-  const losses: Loss[] = [];
+  const losses: Loss[] = [
+    lose(
+      'targetRef',
+      'Flagger releases changes of ConfigMaps and Secrets as well, unless told otherwise, and copies them for its primary. Write configDigest: true in spec.workload.deployment for the first; Serin copies nothing.',
+    ),
+  ];
   const traffic = trafficOf(canary, provider, target);
   if (traffic === undefined) {
     losses.push(
