@@ -37,3 +37,11 @@ export function presetRule(preset: Preset, isCritical: boolean): PresetNumbers {
 export function levelOfAttempt(alpha: number, attempt: number): number {
   return alpha * 0.63 * 0.37 ** (attempt - 1);
 }
+
+/**
+ * Probability of a false pass of attempt k of one revision: α·0.2^(k−1), at most 1.25·α over all attempts. The first has the whole
+ * of α, because revisions hardly ever pass on a second try that did not on the first; those that are tried again pay for it (deploy/adr/0028).
+ */
+export function passLevelOfAttempt(alpha: number, attempt: number): number {
+  return alpha * 0.2 ** (attempt - 1);
+}

@@ -21,7 +21,7 @@ import {
 import { metricRules, resolveMeasure } from './argo/resolve.ts';
 import { secretsIn, substitute } from './arguments.ts';
 import { hasControl, nothingDecides, withoutRequests } from './control.ts';
-import { levelOfAttempt } from './preset.ts';
+import { levelOfAttempt, passLevelOfAttempt } from './preset.ts';
 import { isFinding, type MetricDraft, resolveMetric } from './resolve-metric.ts';
 import { shareEvidence } from './shares.ts';
 
@@ -278,7 +278,7 @@ function resolveRule(input: ResolveRunInput, analysis: AnalysisSpec, where: stri
     preset: analysis.preset ?? 'recommended',
     falseAbort: levelOfAttempt(falseAbort, input.attempt) * (input.share ?? 1),
     ...(input.share === undefined || input.share === 1 ? {} : { share: input.share }),
-    falsePass: RULE_DEFAULTS.falsePass,
+    falsePass: passLevelOfAttempt(RULE_DEFAULTS.falsePass, input.attempt),
     intervalMs: Math.round(intervalMs),
     warmUpMs: Math.round(warmUpMs),
     dwellMs: Math.round(dwellMs),

@@ -118,6 +118,12 @@ describe('the run of a release', () => {
     expect(levels).toEqual(levels.toSorted((a, b) => b - a));
   });
 
+  test('attempts of one revision together pass by mistake hardly oftener than the first one may', () => {
+    const levels = [1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => run({}, { attempt }).rule.falsePass);
+    expect(levels.slice(0, 2)).toEqual([0.05, 0.05 * 0.2]);
+    expect(levels.reduce((sum, level) => sum + level, 0)).toBeLessThan(0.0625);
+  });
+
   test('arguments of the Release are put in as text and never read again', () => {
     const template: AnalysisTemplateSpec = {
       args: [
