@@ -327,6 +327,19 @@ for (const { name, tools, collectsGarbage, start } of adapters) {
       await rolledOut(namespace, 1);
     });
 
+    test('minReadySeconds of years, taken back: ready is available at once', async () => {
+      const namespace = await cluster.namespace();
+      const years = 2_147_483_646;
+      await cluster.apply([
+        deployment(namespace, { replicas: 1, spec: { minReadySeconds: years, progressDeadlineSeconds: years + 1 } }),
+      ]);
+      await eventually(async () => expect((await get(namespace))['status']).toMatchObject({ readyReplicas: 1 }));
+      await cluster.apply([
+        deployment(namespace, { replicas: 1, spec: { minReadySeconds: 0, progressDeadlineSeconds: 600 } }),
+      ]);
+      await rolledOut(namespace, 1);
+    });
+
     test('keeps as many old ReplicaSets as revisionHistoryLimit says', async () => {
       const namespace = await cluster.namespace();
       for (const version of ['1', '2', '3', '4']) {

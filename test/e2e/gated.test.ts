@@ -6,7 +6,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { at, fieldsAt, listAt, numberAt, stringAt } from '../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../src/api/meta.ts';
 import type { ReleaseStatus } from '../../src/api/release.ts';
-import { BROKEN, HEALTHY, isAborted, isJudging, isPromoted, type Stand, startStand, until } from '../support/e2e.ts';
+import {
+  BROKEN,
+  HEALTHY,
+  isAborted,
+  isJudging,
+  isPromoted,
+  request,
+  type Stand,
+  startStand,
+  until,
+} from '../support/e2e.ts';
 import { runArgo } from '../support/stand-ins/argo.ts';
 import { definitions, type GatedApp, startGated } from '../support/stand-ins/gated-app.ts';
 import { runKruise } from '../support/stand-ins/kruise.ts';
@@ -110,7 +120,7 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   test.concurrent('of Kruise Rollouts: a version with errors is taken back by its template, and everything is as before', async () => {
     const ads = await startGated(stand, 'kruise canary', 'ads');
     const before = await usersOf(ads);
-    const template = JSON.stringify(at(await ads.get(TYPES.deployment), 'spec', 'template'));
+    const template = await templateOf(ads);
     await ads.deploy('1', BROKEN);
     const status = await ads.until('aborted', isAborted);
     expect(status).toMatchObject({
@@ -120,8 +130,83 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
       history: [{ outcome: 'Aborted', weight: 40 }],
     });
     await pods('ads', '0', '0', '0');
-    expect(JSON.stringify(at(await ads.get(TYPES.deployment), 'spec', 'template'))).toBe(template);
+    expect(await templateOf(ads)).toBe(template);
     expect(await usersOf(ads)).toEqual(before);
+  });
+
+  test.concurrent('of Kruise Rollouts, partition style: a good version replaces the Deployment’s pods step by step', async () => {
+    const stock = await startGated(stand, 'kruise partition', 'stock');
+    const before = await usersOf(stock);
+    await stock.deploy('1', HEALTHY);
+    await stock.until('it is judged', isJudging);
+    expect(sharesOf(await stock.virtualService())).toEqual({ stock: 60, 'stock-canary': 40 });
+    expect(await versionsOf('stock')).toEqual(['0', '0', '1']);
+    const status = await stock.until('promoted', isPromoted);
+    expect(status.history).toMatchObject([{ outcome: 'Promoted', reason: 'Promoted', attempt: 1 }]);
+    expect(status.weights?.map(({ weight }) => weight)).toEqual(expect.arrayContaining([0, 40, 60]));
+    await pods('stock', '1', '1', '1');
+    expect(await usersOf(stock)).toEqual(before);
+  });
+
+  test.concurrent('of Kruise Rollouts, partition style: a version with errors is taken back, and everything is as before', async () => {
+    const tax = await startGated(stand, 'kruise partition', 'tax');
+    const before = await usersOf(tax);
+    const template = await templateOf(tax);
+    await tax.deploy('1', BROKEN);
+    const status = await tax.until('aborted', isAborted);
+    expect(status).toMatchObject({
+      reason: 'ErrorsAboveStable',
+      weight: 0,
+      verdict: { outcome: 'Fail', metric: 'errors' },
+      history: [{ outcome: 'Aborted', weight: 40 }],
+    });
+    await pods('tax', '0', '0', '0');
+    expect(await templateOf(tax)).toBe(template);
+    expect(await usersOf(tax)).toEqual(before);
+  });
+
+  /** All its pods are there and no user sees one, until a person sends it its first requests. */
+  const previewed = async (app: GatedApp): Promise<void> => {
+    const isPreviewed = ({ phase, reason }: ReleaseStatus): boolean =>
+      phase === 'Held' && reason === 'NothingToCompare';
+    const { revision } = await app.until('there, and without requests', isPreviewed);
+    expect(await versionsOf(app.name)).toEqual(['0', '0', '0', '1', '1', '1']);
+    expect(Object.keys((await stand.sandbox.loadCounts())[app.name]?.byVersion ?? {})).not.toContain('1');
+    await app.annotate(request('promote', revision.canary ?? '', 'preview'));
+    await app.until('it is judged', isJudging);
+    expect(sharesOf(await app.virtualService())).toEqual({ [app.name]: 60, [`${app.name}-canary`]: 40 });
+  };
+
+  test.concurrent('of Kruise Rollouts, blue-green: a good version is shown by a person, judged, and switched to by a person', async () => {
+    const search = await startGated(stand, 'kruise blue-green', 'search');
+    const before = await usersOf(search);
+    await search.deploy('1', HEALTHY);
+    await previewed(search);
+    const isThrough = ({ phase, weight }: ReleaseStatus): boolean => phase === 'Held' && weight === 100;
+    const { revision } = await search.until('it has all requests', isThrough);
+    await search.annotate(request('promote', revision.canary ?? '', 'all'));
+    const status = await search.until('promoted', isPromoted);
+    expect(status.history).toMatchObject([{ outcome: 'Promoted', attempt: 1 }]);
+    await pods('search', '1', '1', '1');
+    expect(await usersOf(search)).toEqual(before);
+  });
+
+  test.concurrent('of Kruise Rollouts, blue-green: a version with errors is taken back, and everything is as before', async () => {
+    const chat = await startGated(stand, 'kruise blue-green', 'chat');
+    const before = await usersOf(chat);
+    const template = await templateOf(chat);
+    await chat.deploy('1', BROKEN);
+    await previewed(chat);
+    const status = await chat.until('aborted', isAborted);
+    expect(status).toMatchObject({
+      reason: 'ErrorsAboveStable',
+      weight: 0,
+      verdict: { outcome: 'Fail', metric: 'errors' },
+      history: [{ outcome: 'Aborted', weight: 40 }],
+    });
+    await pods('chat', '0', '0', '0');
+    expect(await templateOf(chat)).toBe(template);
+    expect(await usersOf(chat)).toEqual(before);
   });
 
   test('comes to the same end when Prometheus, its controller and Serin are away one after the other', async () => {
@@ -195,12 +280,21 @@ function sharesOf(routes: KubeObject): Readonly<Record<string, number>> {
   );
 }
 
-/** What people own around a Kruise Rollout, but for the pod template. */
+const templateOf = async (app: GatedApp): Promise<string> =>
+  JSON.stringify(at(await app.get(TYPES.deployment), 'spec', 'template'));
+
+/** What people own around a Kruise Rollout, but for the pod template and what the controllers note on the Deployment. */
 async function usersOf(app: GatedApp): Promise<unknown> {
   const deployment = await app.get(TYPES.deployment);
   const { template: _template, ...spec } = fieldsAt(deployment, 'spec');
+  const { 'rollouts.kruise.io/stable-revision': _stable, ...labels } = fieldsAt(deployment, 'metadata', 'labels');
+  const { 'deployment.kubernetes.io/revision': _count, ...annotations } = fieldsAt(
+    deployment,
+    'metadata',
+    'annotations',
+  );
   return {
-    deployment: spec,
+    deployment: { labels, annotations, spec },
     service: (await app.get(TYPES.service))['spec'],
     routes: (await app.virtualService())['spec'],
     rollout: (await app.rollout())['spec'],

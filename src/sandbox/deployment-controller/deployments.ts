@@ -54,7 +54,7 @@ export async function syncDeployment(context: ControllerContext, key: string): P
   if (deployment.metadata.deletionTimestamp === undefined) {
     const all = family.newest === undefined ? family.old : [family.newest, ...family.old];
     if (spec.paused || isScalingEvent(spec, all)) {
-      await keepRevision(context, deployment, spec, family);
+      await keepNewest(context, deployment, spec, family);
       await resize(context, deployment, spec, scaleStep(spec, family.newest, family.old));
       if (spec.paused) await cleanUp(context, spec, family.old);
     } else {
@@ -69,7 +69,7 @@ export async function syncDeployment(context: ControllerContext, key: string): P
         }
       }
       const { newest, old } = family;
-      await keepRevision(context, deployment, spec, family);
+      await keepNewest(context, deployment, spec, family);
       if (spec.isRecreate) await resize(context, deployment, spec, recreateStep(spec, newest, old, oldPodsRun));
       else if (newest !== undefined) await resize(context, deployment, spec, rollingStep(spec, newest, old));
       if (isComplete(spec, family)) await cleanUp(context, spec, old);
@@ -167,8 +167,11 @@ function annotationsOf(deployment: KubeObject, spec: DeploymentSpec, revision: n
   };
 }
 
-/** The newest ReplicaSet has the highest revision, also after going back to an old template; the Deployment shows it. */
-async function keepRevision(
+/**
+ * The newest ReplicaSet has the highest revision, also after going back to an old template; the Deployment shows it. It also has the
+ * newest `minReadySeconds`.
+ */
+async function keepNewest(
   context: ControllerContext,
   deployment: KubeObject,
   spec: DeploymentSpec,
@@ -180,6 +183,11 @@ async function keepRevision(
   const { [DESIRED]: _desired, [MAX]: _max, ...wanted } = annotationsOf(deployment, spec, revision);
   await context.annotate(TYPES.replicaSet, newest.object, wanted, MANAGER);
   await context.annotate(TYPES.deployment, deployment, { [REVISION]: String(revision) }, MANAGER);
+  const { minReadySeconds } = spec;
+  if (newest.minReadySeconds === minReadySeconds) return;
+  const current = context.replicaSets.get(context.keyOf(newest.object)) ?? newest.object;
+  const operations = [{ op: 'add', path: '/spec/minReadySeconds', value: minReadySeconds } as const];
+  await context.write(TYPES.replicaSet, current, MANAGER, operations);
 }
 
 async function resize(

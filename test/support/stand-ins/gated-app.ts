@@ -6,7 +6,13 @@ import { type App, appOf, type Behaviour, HEALTHY, releaseFor, type Stand, until
 import { restingHash, throughWebhook } from './kruise.ts';
 
 /** `argo reference`: the template is in a Deployment without pods, and there are no routes: pods are the weight. */
-export type Kind = 'argo canary' | 'argo reference' | 'argo blue-green' | 'kruise canary';
+export type Kind =
+  | 'argo canary'
+  | 'argo reference'
+  | 'argo blue-green'
+  | 'kruise canary'
+  | 'kruise partition'
+  | 'kruise blue-green';
 
 export interface GatedOptions {
   /** Requests per second (default 80). */
@@ -112,6 +118,26 @@ function objectsFor(kind: Kind, name: string, namespace: string, { pauses }: Gat
   const [first, second] = [0, 1].map((index) => (pauses === undefined ? {} : { duration: pauses[index] }));
   const steps = [{ setWeight: 40 }, { pause: first }, { setWeight: 60 }, { pause: second }];
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { team: 'shop' } } };
+  const kruise = (style: 'canary' | 'blueGreen', strategy: object): readonly KubeObject[] => {
+    const trafficRoutings = [
+      { service: name, customNetworkRefs: [{ apiVersion: ISTIO, kind: 'VirtualService', name }] },
+    ];
+    return [
+      service(name),
+      ...routes(name),
+      { ...deployment, spec: pods },
+      {
+        apiVersion: 'rollouts.kruise.io/v1beta1',
+        kind: 'Rollout',
+        metadata,
+        spec: {
+          workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+          strategy: { [style]: { trafficRoutings, ...strategy } },
+        },
+      },
+    ];
+  };
+  const step = (replicas: string, traffic: string): object => ({ replicas, traffic, pause: {} });
   switch (kind) {
     case 'argo canary':
       return [
@@ -145,31 +171,11 @@ function objectsFor(kind: Kind, name: string, namespace: string, { pauses }: Gat
         argo({ blueGreen: { activeService: name, previewService: `${name}-preview`, autoPromotionEnabled: false } }),
       ];
     case 'kruise canary':
-      return [
-        service(name),
-        ...routes(name),
-        { ...deployment, spec: pods },
-        {
-          apiVersion: 'rollouts.kruise.io/v1beta1',
-          kind: 'Rollout',
-          metadata,
-          spec: {
-            workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-            strategy: {
-              canary: {
-                enableExtraWorkloadForCanary: true,
-                trafficRoutings: [
-                  { service: name, customNetworkRefs: [{ apiVersion: ISTIO, kind: 'VirtualService', name }] },
-                ],
-                steps: [
-                  { replicas: '40%', traffic: '40%', pause: {} },
-                  { replicas: '60%', traffic: '60%', pause: {} },
-                ],
-              },
-            },
-          },
-        },
-      ];
+      return kruise('canary', { enableExtraWorkloadForCanary: true, steps: [step('40%', '40%'), step('60%', '60%')] });
+    case 'kruise partition':
+      return kruise('canary', { steps: [step('30%', '40%'), step('50%', '60%')] });
+    case 'kruise blue-green':
+      return kruise('blueGreen', { steps: [step('100%', '0%'), step('100%', '40%'), step('100%', '100%')] });
     default:
       return kind satisfies never;
   }
@@ -183,7 +189,7 @@ export async function startGated(
   options: GatedOptions = {},
 ): Promise<GatedApp> {
   const { sandbox, namespace } = stand;
-  const isKruise = kind === 'kruise canary';
+  const isKruise = kind.startsWith('kruise');
   const rolloutType = isKruise ? TYPES.kruiseRollout : TYPES.argoRollout;
   const get = async (type: ResourceType, called = name): Promise<KubeObject> => {
     const found = await sandbox.kube.get({ type, namespace, name: called });

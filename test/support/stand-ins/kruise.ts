@@ -202,6 +202,8 @@ async function stepped(look: Look, steps: readonly unknown[]): Promise<Change> {
   const isLastOfAll = index === steps.length && look.style !== 'blueGreen' && at(step, 'replicas') === '100%';
   switch (sub['currentStepState']) {
     case 'BeforeStepUpgrade':
+      // Or users would reach the first new pods before there is a share for them.
+      if (index === 1) await pinned(look);
       return entered(look, 'StepUpgrade');
     case 'StepUpgrade': {
       const podTemplateHash = await upgraded(look, step);
@@ -339,6 +341,15 @@ function routingOf({ rollout, style }: Look): Routing | undefined {
 
 const ORIGINAL = 'rollouts.kruise.io/original-spec-configuration';
 
+/** The user's Service selects stable's pods only. */
+async function pinned(look: Look): Promise<void> {
+  const routing = routingOf(look);
+  if (routing === undefined) return;
+  const service = await objectOf(look, TYPES.service, routing.service);
+  const selector = { ...labelsAt(service, 'spec', 'selector'), [POD_HASH]: String(look.sub['stableRevision']) };
+  await edited(look, TYPES.service, service, '/spec/selector', selector);
+}
+
 /** A Service for the new pods, the user's for the old ones, and weights between them. */
 async function routed(look: Look, step: unknown): Promise<void> {
   const routing = routingOf(look);
@@ -351,8 +362,7 @@ async function routed(look: Look, step: unknown): Promise<void> {
     const spec = { selector, ports: at(stable, 'spec', 'ports') };
     await kube.create({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec }, 'kruise');
   }
-  const pinned = { ...labelsAt(stable, 'spec', 'selector'), [POD_HASH]: String(sub['stableRevision']) };
-  await edited(look, TYPES.service, stable, '/spec/selector', pinned);
+  await pinned(look);
   if (routing.virtualService === undefined) return;
   const routes = await objectOf(look, TYPES.virtualService, routing.virtualService);
   const kept = routes.metadata.annotations?.[ORIGINAL] ?? JSON.stringify(routes['spec']);
