@@ -81,6 +81,9 @@ export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
     if (gap > 0) addGap(metric, gap);
     addObservation(metric, batch.observations.get(metric.rule.name), batch.endMs, terms);
   }
+  // What came after the decision did not tip it.
+  if (evidence.failed !== undefined)
+    for (const [k, metric] of metrics.entries()) metric.tipped = evidence.metrics[k]?.tipped ?? [];
   const next: RunEvidence = {
     ...evidence,
     startMs,

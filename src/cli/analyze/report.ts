@@ -65,11 +65,9 @@ function row(name: string, sum: { bad: number; total: number }, side: SideSummar
 function plot({ picture, verdict, metric }: Analysis): string[] {
   const { points } = picture;
   const { scale, marks, write, sign } = scaleOf(picture, quantityFor(metric));
-  const what = `canary ${sign} ${picture.control}${scale.isLinear === true ? '' : ', logarithmic'}; │ equal, ${marginWords(picture)}`;
   const [from, to] = [write(scale.low), write(scale.high)];
-  const ends = `${from} ${what}`.padEnd(PLOT_WIDTH - 1 - to.length);
   return [
-    `${' '.repeat(10)}${ends} ${to}`,
+    `canary ${sign} ${picture.control} from ${from} to ${to}${scale.isLinear === true ? '' : ', logarithmic'}; │ equal, ${marginWords(picture, write)}`,
     ...thin(points, PLOT_LINES).map((point) => {
       const { endMs, odds, weight } = point;
       const band = picture.unit === undefined ? point.ratio : point.difference;
@@ -92,10 +90,14 @@ function numbersOf(picture: Picture, { low, estimate, high }: Band, metric: Metr
   return picture.unit === undefined ? sayRatio({ ratio: found }) : sayDifference({ ...metric, difference: found });
 }
 
-function marginWords({ margins }: Picture): string {
-  const isLower = margins[0]?.isLower === true;
-  if (margins.length > 1) return 'healthy and passing between';
-  return `healthy ${isLower ? 'from' : 'to'}, passes ${isLower ? 'above' : 'below'}`;
+/** The marks of the plot from its middle outwards, each with its value. */
+function marginWords({ margins }: Picture, write: (value: number) => string): string {
+  return margins
+    .flatMap(({ fail, pass, isLower }) => [
+      ...(Number.isFinite(fail) ? [`healthy ${isLower === true ? 'from' : 'to'} ${write(fail)}`] : []),
+      ...(Number.isFinite(pass) ? [`passes ${isLower === true ? 'above' : 'below'} ${write(pass)}`] : []),
+    ])
+    .join(', ');
 }
 
 interface Scale {

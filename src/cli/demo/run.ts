@@ -141,7 +141,7 @@ It keeps running; Ctrl-C ends it and removes everything. To look around:
   ${kubectl} get releases -A
   ${kubectl} -n shop describe release web
   ${kubectl} -n shop get virtualservice,deployment,pod,analysisrun
-  npx serin status -A
+  npm run --silent serin -- status -A
   Prometheus:  ${stage.sandbox.prometheusUrl}
   Gateway:     curl -H 'Host: cart.shop.example' ${stage.sandbox.gatewayUrl}
   Metrics:     ${stage.service.url}/metrics     log: ${stage.service.logPath}`);

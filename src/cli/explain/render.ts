@@ -101,16 +101,14 @@ function tableOf(metrics: readonly ExplainedMetric[]): string {
 }
 
 function metricLines(explanation: Explanation, metric: ExplainedMetric, options: RenderOptions): readonly string[] {
-  const { name, rule, verdict, tipping, value, questions } = metric;
+  const { name, rule, verdict, value, questions } = metric;
   const source = rule.queryName === undefined ? 'a query of its own' : `MetricQuery ${rule.queryName}`;
   return [
     `${name}${rule.critical ? ' (critical)' : ''}, by ${source}`,
-    `  ${marginsOf(rule)}`,
+    `  ${marginsOf(rule, verdict)}`,
     ...(verdict?.lines === undefined ? [] : [`  Now: ${sayLines(verdict)}.`]),
     ...(verdict === undefined ? [] : evidenceLines(verdict)),
-    ...(tipping.length === 0
-      ? []
-      : ['  Tipped by the intervals that end at', ...tipping.map((one) => `    ${measurementLine(one, verdict)}`)]),
+    ...tippingLines(metric),
     `  To see it in Prometheus (${value}):`,
     ...questions.flatMap(({ side, query, graph }) => [
       `    # ${side}`,
@@ -120,9 +118,22 @@ function metricLines(explanation: Explanation, metric: ExplainedMetric, options:
   ];
 }
 
-/** The margins as the rule has them, in the direction that is judged. */
-function marginsOf(rule: ResolvedMetric): string {
-  const { fail, pass, direction } = rule;
+/** The intervals that moved the evidence most; their numbers as far as the status still has them. */
+function tippingLines({ verdict, tipping }: ExplainedMetric): readonly string[] {
+  if (verdict === undefined || verdict.tippedBy.length === 0) return [];
+  return [
+    `  ${verdict.outcome === 'Fail' ? 'Tipped' : 'Moved most towards a Fail'} by the intervals that end at`,
+    ...verdict.tippedBy.map((ms) => {
+      const kept = tipping.find(({ endMs }) => endMs === ms);
+      return kept === undefined ? `    ${clock(ms)}   (its numbers are no longer kept)` : `    ${measurementLine(kept, verdict)}`;
+    }),
+  ];
+}
+
+/** The margins as the rule has them, or wider where the noise of stable pods is not known, in the direction that is judged. */
+function marginsOf(rule: ResolvedMetric, verdict: MetricVerdict | undefined): string {
+  const { pass, direction } = rule;
+  const fail = verdict?.uncalibrated === undefined ? rule.fail : { ...rule.fail, ratio: verdict.failRatio };
   const [high, low] = [
     (margin: ResolvedMetric['fail']) => marginOf(rule, margin, false),
     (margin: ResolvedMetric['fail']) => marginOf(rule, margin, true),
@@ -161,7 +172,7 @@ function evidenceLines(verdict: MetricVerdict): readonly string[] {
     ...(uncalibrated === undefined
       ? []
       : [
-          `  Uncalibrated (${uncalibrated}): ${isLower === true ? 'down' : 'up'} to ${formatRatio(failRatio)} counts as healthy.`,
+          `  Uncalibrated (${uncalibrated}), so ${isLower === true ? 'down' : 'up'} to ${formatRatio(failRatio)} counts as healthy.`,
         ]),
     `  Odds that it is within the pass margin: ${formatOdds(verdict.passOdds)}, passes at ${formatOdds(verdict.passAtOdds)}.`,
   ];
