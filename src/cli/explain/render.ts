@@ -125,7 +125,9 @@ function tippingLines({ verdict, tipping }: ExplainedMetric): readonly string[] 
     `  ${verdict.outcome === 'Fail' ? 'Tipped' : 'Moved most towards a Fail'} by the intervals that end at`,
     ...verdict.tippedBy.map((ms) => {
       const kept = tipping.find(({ endMs }) => endMs === ms);
-      return kept === undefined ? `    ${clock(ms)}   (its numbers are no longer kept)` : `    ${measurementLine(kept, verdict)}`;
+      return kept === undefined
+        ? `    ${clock(ms)}   (its numbers are no longer kept)`
+        : `    ${measurementLine(kept, verdict)}`;
     }),
   ];
 }
