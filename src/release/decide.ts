@@ -21,7 +21,7 @@ import { present } from './rules/present.ts';
 import { promote } from './rules/promotion.ts';
 import { scaleForStep, watchReadiness } from './rules/readiness.ts';
 import { answerRequest } from './rules/requests.ts';
-import { giveBack, keepRoutes, scaleDown, start } from './rules/settled.ts';
+import { forgetTaken, giveBack, keepRoutes, scaleDown, start } from './rules/settled.ts';
 import { endStepRuns, prepareStepRun } from './rules/step-runs.ts';
 import { followStable, supersede } from './rules/superseding.ts';
 import { tell } from './rules/telling.ts';
@@ -35,6 +35,7 @@ const RULES: readonly Rule[] = [
   giveBackOnDeletion,
   startAborting,
   answerRequest,
+  forgetTaken,
   waitForReach,
   obstacleGone,
   adopt,

@@ -71,7 +71,7 @@ export const istio: Router = {
     const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
     if (picture.kind !== 'picture') return intent.kind === 'restore' ? pinsFor(input, [], intent) : [];
     const steer = steering(input, picture, intent);
-    const weights = picture.rules.flatMap((rule) => operationsFor(rule, steer.routeOf(rule)));
+    const weights = picture.rules.flatMap((rule) => operationsFor(rule, steer.routeOf(rule), picture.mesh));
     const operations = [...weights, ...besideOperations(steer)];
     const pins = pinsFor(input, picture.rules, intent);
     if (operations.length === 0) return pins;
@@ -285,10 +285,11 @@ function makeEntry(mesh: Mesh): MakeEntry {
 }
 
 /**
- * Weights alone are guarded by the destinations they belong to, so that a concurrent change of something else does not
- * delay an abort. Adding or removing a destination is guarded by the whole list: doing it twice would double the entry.
+ * Giving the canary less is guarded by the destinations alone, so that a concurrent change of something else does not delay an
+ * abort. Giving it more is guarded by the whole list that was read: what came in between may have been an abort. So is adding or
+ * removing a destination: doing it twice would double the entry.
  */
-function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPatchOperation[] {
+function operationsFor(rule: Rule, wanted: readonly unknown[], mesh: Mesh): readonly JsonPatchOperation[] {
   const now = rule.entries.map(({ raw }) => raw);
   if (sameJson(now, wanted)) return [];
   const path = `/spec/http/${rule.index}`;
@@ -296,26 +297,30 @@ function operationsFor(rule: Rule, wanted: readonly unknown[]): readonly JsonPat
   const isSameShape =
     now.length === wanted.length &&
     now.every((entry, index) => sameJson(at(entry, 'destination'), at(wanted[index], 'destination')));
+  const asRead: JsonPatchOperation = { op: 'test', path: `${path}/route`, value: now };
   if (!isSameShape) {
-    return [
-      ...guard,
-      { op: 'test', path: `${path}/route`, value: now },
-      { op: 'replace', path: `${path}/route`, value: wanted },
-    ];
+    return [...guard, asRead, { op: 'replace', path: `${path}/route`, value: wanted }];
   }
+  const isRaise = canaryShare(wanted, mesh) > canaryShare(now, mesh);
+  const destinations = now.map(
+    (entry, index): JsonPatchOperation => ({
+      op: 'test',
+      path: `${path}/route/${index}/destination`,
+      value: at(entry, 'destination'),
+    }),
+  );
   return [
     ...guard,
-    ...now.map(
-      (entry, index): JsonPatchOperation => ({
-        op: 'test',
-        path: `${path}/route/${index}/destination`,
-        value: at(entry, 'destination'),
-      }),
-    ),
+    ...(isRaise ? [asRead] : destinations),
     ...now.flatMap((entry, index) =>
       weightOperation(`${path}/route/${index}/weight`, at(entry, 'weight'), at(wanted[index], 'weight')),
     ),
   ];
+}
+
+function canaryShare(route: readonly unknown[], mesh: Mesh): number {
+  const { total, canary } = armParts(route.map((raw) => entryOf(raw, mesh)));
+  return total > 0 ? canary / total : 0;
 }
 
 function weightOperation(path: string, from: unknown, to: unknown): readonly JsonPatchOperation[] {

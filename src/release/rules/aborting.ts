@@ -100,10 +100,19 @@ export function aborted(s: Situation): Action | undefined {
   const isWaiting = inPlace !== undefined && inPlace.revision === draft.revision.canary;
   const stays = isWaiting ? ` ${keepsOldPods(s)}` : '';
   const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.${stays}`;
-  // What was taken before an earlier promotion is still to be given back when the Release goes.
+  // What was taken before an earlier promotion is still to be given back when the Release goes; routes are kept for a while in any case.
   const isKept = draft.revision.previousStable !== undefined || inPlace !== undefined;
-  const keep = taken !== undefined && isKept ? { taken } : {};
-  const done = ended(s, { ...draft, ...keep, phase: 'Aborted', message }, 'Aborted', reached);
+  const keep = isKept
+    ? taken
+    : isByReplicas(s) || taken?.traffic === undefined
+      ? undefined
+      : { traffic: taken.traffic };
+  const done = ended(
+    s,
+    { ...draft, ...(keep === undefined ? {} : { taken: keep }), phase: 'Aborted', message },
+    'Aborted',
+    reached,
+  );
   return write(s, told(s, done, 'aborted', 'aborted'), 'aborted', ROUTED);
 }
 

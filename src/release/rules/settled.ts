@@ -1,6 +1,14 @@
 /** Between releases: start the next one, keep routes where they belong, and give back what is no longer needed. */
 import { FINALIZER } from '../../api/meta.ts';
-import { candidateOf, isByReplicas, isObserving, isUnderWay, type Rule, wasRouted } from '../situation.ts';
+import {
+  candidateOf,
+  isByReplicas,
+  isObserving,
+  isUnderWay,
+  type Rule,
+  type Situation,
+  wasRouted,
+} from '../situation.ts';
 import { draftOf, NOT_ROUTED, ROUTED, started, write } from '../transitions.ts';
 import { changedConfig } from './configuration.ts';
 import { specFinding } from './obstacles.ts';
@@ -65,8 +73,35 @@ export const giveBack: Rule = (s) => {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }
   const { taken: _taken, ...draft } = draftOf(s);
-  if (isUntouched) return write(s, draft, 'given back');
+  if (isUntouched) return isKeptAfterAbort(s) ? undefined : write(s, draft, 'given back');
   return write(s, { ...draft, taken: taken.traffic === undefined ? {} : { traffic: taken.traffic } }, 'given back');
+};
+
+/**
+ * So long after an abort a raise that was decided before it may still arrive: held back by the API server, or by a process that
+ * stood still. Where it found the routes as it had read them, nothing refuses it; the routes are kept, and so it is put back.
+ */
+const LATE_RAISE_MS = 5 * 60_000;
+
+/** When what was taken may be forgotten after an abort, in ms; `undefined` where nothing is kept for that. */
+export function keptUntilMs({ spec, status }: Situation): number | undefined {
+  if (status.phase !== 'Aborted' || status.taken === undefined || status.endedAt === undefined) return undefined;
+  // Nobody keeps what only observes, and replica counts are their owner's at once.
+  return spec.mode === 'observe' || spec.traffic === undefined ? undefined : Date.parse(status.endedAt) + LATE_RAISE_MS;
+}
+
+const isKeptAfterAbort = (s: Situation): boolean => s.nowMs < (keptUntilMs(s) ?? 0);
+
+/** Routes that cannot be steered any more do not make it be remembered for ever. */
+export const forgetTaken: Rule = (s) => {
+  const { taken, revision } = s.status;
+  if (keptUntilMs(s) === undefined || isKeptAfterAbort(s) || s.traffic !== undefined) return undefined;
+  if (revision.previousStable !== undefined || s.workload === undefined || s.workload.inPlace !== undefined)
+    return undefined;
+  if (!s.observed.isTrafficRestored || (taken?.workload !== undefined && !s.observed.isWorkloadRestored))
+    return undefined;
+  const { taken: _taken, ...draft } = draftOf(s);
+  return write(s, draft, 'given back');
 };
 
 /** Once, after a promotion: whoever scales it up again by hand afterwards keeps it. Its requests are gone, and the routes say so. */

@@ -5,6 +5,7 @@ import { blindSince } from './holds.ts';
 import { CONFIG_LOOK_MS } from './configuration.ts';
 import { rollingDueMs } from './in-place.ts';
 import { retryDueMs } from './retrying.ts';
+import { keptUntilMs } from './settled.ts';
 import { ARRIVAL_CHECK_MS, CONTEST_PERIOD_MS } from './traffic.ts';
 
 /** While a release is under way somebody looks at least so often, whatever the queue lost. */
@@ -13,7 +14,8 @@ const RECHECK_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 export function untilNextLook(s: Situation): number | undefined {
-  if (!isUnderWay(s.status)) return sooner(sooner(untilRetry(s), untilScaleDown(s)), untilConfig(s));
+  if (!isUnderWay(s.status))
+    return [untilRetry, untilScaleDown, untilForgotten, untilConfig].map((until) => until(s)).reduce(sooner, undefined);
   const due = dueTimes(s).filter((time) => time > s.nowMs);
   const next = Math.min(s.nowMs + HEARTBEAT_MS, ...due);
   return Math.max(1, Math.ceil(next - s.nowMs));
@@ -26,6 +28,11 @@ function untilScaleDown({ status, nowMs }: Situation): number | undefined {
   const at = status.pair?.scaleDownAt;
   // Once it is due, routes that are not as they should be may still hold it up.
   return at === undefined ? undefined : Math.min(DAY_MS, Math.max(Date.parse(at) - nowMs, RECHECK_MS));
+}
+
+function untilForgotten(s: Situation): number | undefined {
+  const at = keptUntilMs(s);
+  return at === undefined || at <= s.nowMs ? undefined : at - s.nowMs;
 }
 
 const untilConfig = ({ observed }: Situation): number | undefined =>

@@ -1,17 +1,24 @@
 /** The reconcile loop with the real adapters on a `KubeClient` in memory: releases in a row, refusals, rivals, and death between any two writes. */
 import { describe, expect, test } from 'vitest';
 import { at } from '../../../src/api/fields.ts';
-import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import { FIELD_MANAGERS, type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
 import { SerinError } from '../../../src/errors.ts';
 import type { KubeClient } from '../../../src/kube/port.ts';
 import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
-import { clusterObjects, istioSpec, releaseCluster, settleAtOnce } from '../../support/release-cluster.ts';
+import {
+  blueGreenSpec,
+  clusterObjects,
+  istioSpec,
+  releaseCluster,
+  settleAtOnce,
+} from '../../support/release-cluster.ts';
 import {
   deployNext,
   endOf,
   endState,
   judged,
+  judgedStep,
   play,
   playDying,
   routesIn,
@@ -147,6 +154,54 @@ describe('two workers at once', () => {
       await together();
     }
     expect(await endState(stage)).toEqual(await endState(plain));
+  });
+});
+
+/** The first patch of routes waits until it is let go, as one that the API server put off. */
+function delayed(kube: KubeClient): { readonly client: KubeClient; readonly isHeld: Promise<void>; letGo(): void } {
+  const [held, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let isFirst = true;
+  const patch: KubeClient['patch'] = async (one, signal) => {
+    const isIt = isFirst && one.fieldManager === FIELD_MANAGERS.traffic;
+    if (isIt) {
+      isFirst = false;
+      held.resolve();
+      await gone.promise;
+    }
+    return kube.patch(one, signal);
+  };
+  return { client: { ...kube, patch }, isHeld: held.promise, letGo: () => gone.resolve() };
+}
+
+describe('a raise that arrives after another worker gave the release up', () => {
+  test.each([
+    { raise: 'the first', spec: istioSpec, acts: [deployNext] },
+    { raise: 'a later one', spec: istioSpec, acts: [deployNext, judged('Pass')] },
+    { raise: 'the last', spec: istioSpec, acts: [deployNext, judged('Pass'), judged('Pass')] },
+    { raise: 'of a switch', spec: blueGreenSpec, acts: [deployNext, judgedStep('Pass')] },
+  ])('leaves the canary nothing: $raise', async ({ spec, acts }) => {
+    const stage = await aStage(spec);
+    const worker = stage.worker();
+    const routes = async () => [await routesIn(stage), at(await worker.get(TYPES.service, 'shop'), 'spec', 'selector')];
+    const before = await routes();
+    await play(stage, acts.slice(0, -1), worker);
+    const late = delayed(stage.kube);
+    await acts.at(-1)?.(stage, worker);
+    const one = stage.worker(late.client);
+    const raising = one.reconcile();
+    await late.isHeld;
+    const abort = { 'serin.dev/abort': (await worker.release()).status?.revision.canary };
+    await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value: abort }]);
+    await worker.reconcile();
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    late.letGo();
+    await raising;
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    expect(await routes()).toEqual(before);
+    stage.clock.pass(300_000);
+    await worker.reconcile();
+    expect((await worker.release()).status?.taken).toBeUndefined();
+    expect(await routes()).toEqual(before);
   });
 });
 

@@ -116,7 +116,7 @@ describe('a release', () => {
     const world = released();
     judge(world, 'Pass');
     const actions = judge(world, 'Fail').map(({ kind }) => kind);
-    expect(actions).toEqual(['writeStatus', 'writeTraffic', 'finishRun', 'writeStatus', 'announce', 'removeFinalizer']);
+    expect(actions).toEqual(['writeStatus', 'writeTraffic', 'finishRun', 'writeStatus', 'announce']);
     expect(said(world)).toBe('Aborted 0 ErrorsAboveStable');
     expect(world.status).toMatchObject({
       revision: { stable: 'aaa', canary: 'ccc', rejected: ['ccc'] },
@@ -164,6 +164,9 @@ describe('a release', () => {
     expect(said(world)).toBe('Progressing 10 Judging');
     judge(world, 'Fail');
     expect(world.members['web-v2'].replicas).toBe(0);
+    expect(world.status?.taken).not.toHaveProperty('workload');
+    pass(world, 5 * MINUTE);
+    settle(world);
     expect(world.status?.taken).toBeUndefined();
     expect(world.finalizers).toEqual([]);
   });
@@ -576,6 +579,8 @@ describe('the ground moves', () => {
     expect(said(world)).toBe('Aborted 0 Superseded');
     expect(conditionOf(world, 'Completed')).toBe('True Superseded');
     expect(canaryShare(world)).toBe(0);
+    pass(world, 5 * MINUTE);
+    settle(world);
     expect(world.finalizers).toEqual([]);
   });
 
@@ -702,11 +707,27 @@ describe('routes', () => {
     expect(world.status).toMatchObject({ phase: 'Promoted', driftRepairs: 1 });
   });
 
-  test('after an abort the routes are their owner’s again', () => {
+  test('after an abort the routes are kept while a delayed raise may still arrive; then they are their owner’s again', () => {
     const world = released();
     judge(world, 'Fail');
     world.route = 30;
+    settle(world);
+    expect(world.route).toBe(0);
+    expect(nextAction(observe(world))).toEqual({ kind: 'wait', requeueAfterMs: 5 * MINUTE });
+    pass(world, 5 * MINUTE);
+    settle(world);
+    expect(world.status?.taken).toBeUndefined();
+    world.route = 30;
     expect(settle(world)).toEqual([]);
+  });
+
+  test('what was taken is forgotten in time, also where the routes cannot be steered any more', () => {
+    const world = released();
+    judge(world, 'Fail');
+    world.isRouteMissing = true;
+    pass(world, 5 * MINUTE);
+    settle(world);
+    expect(world.status?.taken).toBeUndefined();
   });
 
   test('a missing route holds the release; when it is back it goes on', () => {

@@ -203,12 +203,12 @@ describe('weights', () => {
     expect(after[3]).toEqual({ ...http[3], route: [to('v1', 90), to('v2', 10)] });
   });
 
-  test('a patch of weights is guarded by the destinations they belong to, and written by serin-traffic', () => {
+  test('less for the canary is guarded by the destinations alone, and written by serin-traffic', () => {
     const http = [
       { match: [{ uri: { prefix: '/x' } }], route: [toHost('api')] },
       { name: 'main', route: [to('v1', 90), to('v2', 10)] },
     ];
-    expect(istio.write(inputOf(http), { kind: 'weight', canaryWeight: 25 })).toEqual([
+    expect(istio.write(inputOf(http), { kind: 'weight', canaryWeight: 5 })).toEqual([
       {
         kind: 'json',
         target: expect.objectContaining({ namespace: NAMESPACE, name: 'web' }),
@@ -217,11 +217,19 @@ describe('weights', () => {
           { op: 'test', path: '/spec/http/1/name', value: 'main' },
           { op: 'test', path: '/spec/http/1/route/0/destination', value: { host: 'web', subset: 'v1' } },
           { op: 'test', path: '/spec/http/1/route/1/destination', value: { host: 'web', subset: 'v2' } },
-          { op: 'replace', path: '/spec/http/1/route/0/weight', value: 75 },
-          { op: 'replace', path: '/spec/http/1/route/1/weight', value: 25 },
+          { op: 'replace', path: '/spec/http/1/route/0/weight', value: 95 },
+          { op: 'replace', path: '/spec/http/1/route/1/weight', value: 5 },
         ],
       },
     ]);
+  });
+
+  test('more for the canary is refused where anybody wrote the weights since they were read; less is not', () => {
+    const read = inputOf([{ route: [to('v1', 50), to('v2', 50)] }]);
+    const aborted = inputOf([{ route: [to('v1', 100), to('v2', 0)] }]);
+    const write = (canaryWeight: number) => istio.write(read, { kind: 'weight', canaryWeight });
+    for (const raise of [75, 100]) expect(() => applied(aborted.list, write(raise))).toThrow();
+    for (const lower of [25, 0]) expect(() => applied(aborted.list, write(lower))).not.toThrow();
   });
 
   test('a destination is added only to the list that was read, so two writers cannot add it twice', () => {
