@@ -13,7 +13,7 @@ import {
   TYPES,
   type Write,
 } from '../api/meta.ts';
-import type { ReleaseStatus } from '../api/release.ts';
+import type { Release, ReleaseStatus } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
 import { SerinError } from '../errors.ts';
 import type { KubeClient } from '../kube/port.ts';
@@ -135,7 +135,7 @@ async function createRun(
     ...action,
     release,
     workload: workload satisfies WorkloadState,
-    nowMs: deps.clock.nowMs(),
+    nowMs: startOf(release, deps.clock),
     gridMs: deps.gridMs,
   });
   if (isFinding(spec)) throw new SerinError('SERIN_E_CONFLICT', `${spec.message} It is read again.`);
@@ -164,6 +164,11 @@ async function createRun(
     if (!(thrown instanceof SerinError) || thrown.code !== 'SERIN_E_CONFLICT') throw thrown;
     await removeForeignRun(deps.kube, { type: TYPES.analysisRun, namespace, name: action.name }, uid, signal);
   }
+}
+
+/** Never before the release began by the clock of whoever began it: an earlier start is what tells a run that was left over. */
+function startOf({ status }: Release, clock: ApplyDeps['clock']): number {
+  return Math.max(clock.nowMs(), Date.parse(status?.startedAt ?? '') || 0);
 }
 
 /** A run of a deleted Release of the same name is in the way until garbage collection comes by. */

@@ -365,6 +365,28 @@ describe('other people', () => {
     expect((await older.release('rival')).status?.reason).toBe('Initial');
   });
 
+  test.each([1, 500, 3_600_000])(
+    'a worker whose clock is %i ms behind goes on with the attempt of one that died before it made the run',
+    async (behindMs) => {
+      const stage = await aStage();
+      const worker = stage.worker();
+      await worker.reconcile();
+      await deployNext(stage, worker);
+      const dying = stage.worker({
+        ...stage.kube,
+        create: async (object, owner, signal) => {
+          if (object.kind === TYPES.analysisRun.kind) throw new Error('killed');
+          return stage.kube.create(object, owner, signal);
+        },
+      });
+      await expect(dying.reconcile()).rejects.toThrow('killed');
+      stage.clock.pass(-behindMs);
+      await stage.worker().reconcile();
+      expect((await worker.release()).status).toMatchObject({ phase: 'Progressing', weight: 10, attempt: 1 });
+      expect((await stage.kube.list(TYPES.analysisRun, {})).items).toHaveLength(1);
+    },
+  );
+
   test('a run of a deleted Release of the same name makes room', async () => {
     const stage = await aStage();
     const worker = stage.worker();
