@@ -80,13 +80,14 @@ function stepIn(plan: Plan, status: ReleaseStatus, state: WorkloadState | undefi
  * like every other step.
  */
 function verdictIn(
-  { run, stepRun, release }: Observed,
+  { run, stepRun, release, nowMs }: Observed,
   status: ReleaseStatus,
   step: PlanStep | undefined,
 ): StepVerdict | undefined {
-  const whole = acceptedVerdict(status, run, status.analysisRun);
+  const latestMs = nowMs + freshnessMs({ spec: release.spec, step });
+  const whole = acceptedVerdict(status, run, status.analysisRun, latestMs);
   if (step?.kind !== 'analysis' || whole?.outcome === 'Fail') return whole;
-  const own = acceptedVerdict(status, stepRun, stepRunNameOf(release.metadata.name, status));
+  const own = acceptedVerdict(status, stepRun, stepRunNameOf(release.metadata.name, status), latestMs);
   const blindSinceMs = own?.blindSinceMs ?? (status.weight > 0 ? whole?.blindSinceMs : undefined);
   return own === undefined || own.outcome === 'Fail' || blindSinceMs === undefined ? own : { ...own, blindSinceMs };
 }
@@ -96,6 +97,7 @@ function acceptedVerdict(
   status: ReleaseStatus,
   run: RunState | undefined,
   name: string | undefined,
+  latestMs: number,
 ): StepVerdict | undefined {
   const verdict = run?.verdict;
   if (run === undefined || verdict === undefined || run.name !== name || status.step === undefined) return undefined;
@@ -104,9 +106,10 @@ function acceptedVerdict(
     verdict.attempt === status.attempt &&
     verdict.step === status.step.index &&
     verdict.weight === status.weight;
-  return isThisOne && (verdict.intervalEndMs > Date.parse(status.step.since) || isBlindOnly(verdict))
-    ? { ...verdict, run: run.name }
-    : undefined;
+  const isOfStep = verdict.intervalEndMs > Date.parse(status.step.since) && verdict.intervalEndMs <= latestMs;
+  // What was found of a bad canary stays true, whenever the step began, and by whose clock.
+  const isAccepted = isOfStep || verdict.outcome === 'Fail' || isBlindOnly(verdict);
+  return isThisOne && isAccepted ? { ...verdict, run: run.name } : undefined;
 }
 
 /** It says that there is no data, and nothing of the canary: true from the first moment of a step, and it raises nothing. */
@@ -118,7 +121,7 @@ export const settingsOf = ({ spec, step }: Pick<Situation, 'spec' | 'step'>): St
   step?.kind === 'analysis' ? { ...spec.analysis, ...step.settings } : (spec.analysis ?? {});
 
 /** A verdict older than this raises nothing: whoever judges may have stopped. Three polls, and never under three minutes. */
-export function freshnessMs(s: Situation): number {
+export function freshnessMs(s: Pick<Situation, 'spec' | 'step'>): number {
   return Math.max(3 * 60_000, 3 * (readDurationMs(settingsOf(s).interval) ?? 0));
 }
 

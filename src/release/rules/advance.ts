@@ -82,7 +82,7 @@ function isPrepared(s: Situation): boolean {
 }
 
 const sinceStepMs = ({ status, nowMs }: Situation): number =>
-  nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString());
+  Math.max(0, nowMs - Date.parse(status.step?.since ?? new Date(nowMs).toISOString()));
 
 /** A Pass, not too early and not stale (that is blindness); or no decision in spite of enough data, where the spec says to go on then. */
 export function judged(s: Situation, draft: StatusDraft, atLeastMs: number): StatusDraft | undefined {

@@ -126,7 +126,17 @@ export function blindSince(s: Situation): number | undefined {
     return undefined;
   if (s.verdict?.blindSinceMs !== undefined) return s.verdict.blindSinceMs;
   const lastMs = s.verdict?.intervalEndMs ?? Date.parse(s.status.step.since);
-  return s.nowMs - lastMs > freshnessMs(s) ? lastMs : undefined;
+  const isAhead = lastMs - s.nowMs > freshnessMs(s);
+  const sinceMs = isAhead ? lastBefore(s) : lastMs;
+  return s.nowMs - sinceMs > freshnessMs(s) ? sinceMs : undefined;
+}
+
+/** A clock that was ahead wrote times that are still to come: of what status knows, the newest that is not. */
+function lastBefore({ status, nowMs, observed }: Situation): number {
+  const { creationTimestamp } = observed.release.metadata;
+  const known = [creationTimestamp, status.startedAt, ...(status.weights ?? []).map(({ since }) => since)];
+  const past = known.map((time) => Date.parse(time ?? '')).filter((time) => time <= nowMs);
+  return Math.max(...past, 0);
 }
 
 function contested(s: Situation): ReturnType<typeof holdCause> {

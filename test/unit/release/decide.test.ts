@@ -200,8 +200,14 @@ describe('a verdict counts only for what it judged', () => {
   ])('%s', (_name, change) => {
     const world = released();
     judge(world, 'Pass', change);
-    judge(world, 'Fail', change);
+    if (!('intervalEndMs' in change)) judge(world, 'Fail', change);
     expect(said(world)).toBe('Progressing 10 Judging');
+  });
+
+  test('but a Fail needs no time: what was found of the canary before the step is true in it', () => {
+    const world = released();
+    judge(world, 'Fail', { intervalEndMs: 0 });
+    expect(said(world)).toBe('Aborted 0 ErrorsAboveStable');
   });
 
   test('a Pass that is too old raises nothing', () => {
@@ -317,7 +323,7 @@ describe('no decision', () => {
     pass(world, MINUTE);
     judge(world, 'Continue', blind);
     expect(said(world)).toBe('Held 10 SourceUnavailable');
-    for (const outcome of ['Pass', 'Fail'] as const) judge(world, outcome, blind);
+    judge(world, 'Pass', blind);
     expect(world.status).toMatchObject({ phase: 'Progressing', weight: 10 });
   });
 
@@ -326,6 +332,42 @@ describe('no decision', () => {
     pass(world, 4 * MINUTE);
     settle(world);
     expect(said(world)).toBe('Held 10 NoData');
+  });
+
+  describe('in a step that was entered by a clock an hour ahead, which was then set right', () => {
+    const enteredAhead = (): World => {
+      const world = released();
+      pass(world, 60 * MINUTE);
+      judge(world, 'Pass');
+      pass(world, -60 * MINUTE);
+      expect(said(world)).toBe('Progressing 25 Judging');
+      return world;
+    };
+
+    test('a Fail aborts', () => {
+      const world = enteredAhead();
+      judge(world, 'Fail');
+      expect(said(world)).toBe('Aborted 0 ErrorsAboveStable');
+    });
+
+    test('silence holds, and then goes back', () => {
+      const world = enteredAhead();
+      pass(world, 4 * MINUTE);
+      settle(world);
+      expect(said(world)).toBe('Held 25 NoData');
+      pass(world, 30 * MINUTE);
+      settle(world);
+      expect(said(world)).toBe('Held 10 Blind');
+    });
+
+    test('a clock that is ahead by less than a verdict may be old holds nothing', () => {
+      const world = released();
+      pass(world, MINUTE);
+      judge(world, 'Pass');
+      pass(world, -MINUTE);
+      settle(world);
+      expect(said(world)).toBe('Progressing 25 Judging');
+    });
   });
 
   test('long blindness takes traffic back to the last passed weight, and a new Pass is needed there', () => {
