@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { ANNOTATIONS, API_VERSION, TYPES, type KubeObject } from '../api/meta.ts';
-import type { Release } from '../api/release.ts';
+import type { Phase, Release } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
 import { connect, withConnection, type ConnectionFlags } from './connection.ts';
 
@@ -22,6 +22,9 @@ interface ActFlags extends ConnectionFlags {
 export type Request =
   | { readonly kind: 'write'; readonly annotations: Readonly<Record<string, string>>; readonly says: string }
   | { readonly kind: 'already'; readonly says: string };
+
+/** The service refuses every verb but retry, and promote to go back, in these. */
+const OVER: ReadonlySet<Phase> = new Set<Phase>(['Idle', 'Promoted', 'Aborted']);
 
 /**
  * Decides what to write for a verb. Throws `SERIN_E_REFUSED` when the Release has nothing the verb could mean,
@@ -40,12 +43,15 @@ export function planRequest(
   const previous = status?.revision.previousStable;
   // Going back: the revision that was stable before may be promoted when nothing is under way.
   const isGoingBack = verb.startsWith('promote') && asked !== undefined && asked === previous;
-  const current = status?.revision.canary ?? (verb === 'retry' ? rejected : isGoingBack ? previous : undefined);
+  // An aborted revision stays in the status; only retry means it.
+  const isOver = status !== undefined && OVER.has(status.phase) && verb !== 'retry';
+  const canary = isOver ? undefined : status?.revision.canary;
+  const current = canary ?? (verb === 'retry' ? rejected : isGoingBack ? previous : undefined);
   if (status === undefined || current === undefined) {
     const what = verb === 'retry' ? 'no revision that was rejected' : 'no release under way';
     throw new SerinError(
       'SERIN_E_REFUSED',
-      `Release ${where} has ${what}, so there is nothing to ${verb}. See \`serin status ${release.metadata.name}\`.`,
+      `Release ${where} has ${what}${status?.phase === 'Aborted' ? ' (it was aborted)' : ''}, so there is nothing to ${verb}. See \`serin status ${release.metadata.name}\`.`,
     );
   }
   if (asked !== undefined && asked !== current) {

@@ -12,6 +12,9 @@ interface StatusFlags extends ConnectionFlags {
   readonly exitCode?: boolean;
 }
 
+const OUTPUTS = ['json', 'yaml', 'wide', 'name'] as const;
+type Output = (typeof OUTPUTS)[number] | undefined;
+
 const HEADER = ['NAME', 'PHASE', 'WEIGHT', 'STEP', 'VERDICT', 'REASON', 'AGE'];
 const WIDE = ['STABLE', 'CANARY', 'ODDS', 'RUN', 'MESSAGE'];
 
@@ -57,8 +60,18 @@ export function exitCodeOf(release: Release): number {
   return phase === 'Aborted' || phase === 'Aborting' ? 3 : 4;
 }
 
-async function render(objects: readonly KubeObject[], flags: StatusFlags, isSingle: boolean): Promise<string> {
-  const output = parseOutput(flags.output, ['json', 'yaml', 'wide', 'name'] as const);
+/** Aborted beats undecided, and undecided what went well. */
+export function worstExitCode(releases: readonly Release[]): number {
+  const codes = releases.map(exitCodeOf);
+  return codes.includes(3) ? 3 : Math.max(0, ...codes);
+}
+
+async function render(
+  objects: readonly KubeObject[],
+  flags: StatusFlags,
+  output: Output,
+  isSingle: boolean,
+): Promise<string> {
   const whole = isSingle ? objects[0] : { apiVersion: 'v1', kind: 'List', items: objects };
   if (output === 'json') return JSON.stringify(whole, null, 2);
   if (output === 'yaml') return (await import('yaml')).stringify(whole).trimEnd();
@@ -68,6 +81,14 @@ async function render(objects: readonly KubeObject[], flags: StatusFlags, isSing
 }
 
 async function status(name: string | undefined, flags: StatusFlags): Promise<void> {
+  // First of all: a wrong command line is wrong without releases too.
+  const output = parseOutput(flags.output, OUTPUTS);
+  if (name !== undefined && flags.allNamespaces === true) {
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `One release is in one namespace, so ${name} and -A do not go together. Give -n with the namespace of ${name}, or leave its name out.`,
+    );
+  }
   const { kube, namespace } = await connect(flags);
   const objects =
     name === undefined
@@ -87,14 +108,14 @@ async function status(name: string | undefined, flags: StatusFlags): Promise<voi
     );
     return;
   }
-  process.stdout.write(`${await render(objects, flags, name !== undefined)}\n`);
-  if (flags.exitCode === true && name !== undefined) process.exitCode = exitCodeOf(objects[0] as unknown as Release);
+  process.stdout.write(`${await render(objects, flags, output, name !== undefined)}\n`);
+  if (flags.exitCode === true) process.exitCode = worstExitCode(objects as unknown as readonly Release[]); // validated by the CRD
 }
 
 export function register(program: Command): void {
   withConnection(program.command('status [release]').description('where releases are, and why'))
     .option('-A, --all-namespaces', 'all namespaces')
     .option('-o, --output <format>', 'json, yaml, wide or name')
-    .option('--exit-code', 'end with 3 when aborted and 4 when undecided or held')
+    .option('--exit-code', 'end with 3 when aborted and 4 when undecided or held; of several releases with the worst')
     .action(status);
 }

@@ -49,8 +49,10 @@ export interface LintInput {
 export function lint({ files, library, options }: LintInput): LintReport {
   const sources = files.map(({ file, text }) => readSource(file, text));
   const objects = sources.flatMap((source) => source.objects);
-  const context: LintContext = { objects, library, options };
   const findings = sources.flatMap((source) => {
+    // A name means the object of the same file, where several files have one.
+    const others = objects.filter(({ file }) => file !== source.file);
+    const context: LintContext = { objects: [...source.objects, ...others], library, options };
     const found = [
       ...source.problems.map(({ place, message }) => finding('yaml', place, message)),
       ...source.objects.flatMap((object) => [
@@ -65,8 +67,10 @@ export function lint({ files, library, options }: LintInput): LintReport {
 
 function duplicates(object: SourceObject, objects: readonly SourceObject[]): readonly LintFinding[] {
   if (object.name === '') return [];
+  // Files beside each other are often choices (examples, overlays): only what is applied together must be unlike.
   const first = objects.find(
-    ({ kind, name, namespace, apiVersion }) =>
+    ({ kind, name, namespace, apiVersion, file }) =>
+      file === object.file &&
       kind === object.kind &&
       name === object.name &&
       namespace === object.namespace &&
@@ -74,12 +78,12 @@ function duplicates(object: SourceObject, objects: readonly SourceObject[]): rea
   );
   // A copy, e.g. of a chart, is no second meaning.
   if (first === undefined || first === object || sameJson(first.value, object.value)) return [];
-  const { file, line } = first.place(['metadata', 'name']);
+  const { line } = first.place(['metadata', 'name']);
   return [
     finding(
       'duplicate',
       object.place(['metadata', 'name']),
-      `${object.kind} ${object.name} is in ${file}:${line} too, and only one of them can be in the cluster. Rename one, or take it away.`,
+      `${object.kind} ${object.name} is in line ${line} of this file too, and only one of them can be in the cluster. Rename one, or take it away.`,
     ),
   ];
 }

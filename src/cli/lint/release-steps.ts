@@ -33,6 +33,15 @@ function judgedSteps(plan: Plan, atMostMs: number, dwellMs: number): readonly Ju
   });
 }
 
+/** Shares of requests beside stable's. Rates, gauges, latencies and bounds need numbers that no file tells. */
+function isForecast({ query, against, slower }: AnalysisRunSpec['metrics'][number]): boolean {
+  return (
+    (query.counts !== undefined || query.histogram !== undefined) &&
+    against?.constant === undefined &&
+    slower === undefined
+  );
+}
+
 /** Judged steps that no canary could pass in the time they have. */
 export function stepFindings(
   object: SourceObject,
@@ -44,8 +53,7 @@ export function stepFindings(
   const judged = judgedSteps(plan, run.rule.atMostMs, run.rule.dwellMs).filter(
     ({ weight }) => weight > 0 && weight < 100,
   );
-  // Planned are shares of requests; rates and gauges need numbers that no file tells.
-  const compared = run.metrics.filter(({ query }) => query.counts !== undefined || query.histogram !== undefined);
+  const compared = run.metrics.filter(isForecast);
   if (judged.length === 0 || compared.length === 0) return [];
   const passesAfter = compared.map((metric) => ({
     name: metric.name,

@@ -15,7 +15,10 @@ export const RULES = {
     severity: 'warning',
     meaning: 'A name that may exist in the cluster, but not in these files.',
   },
-  duplicate: { severity: 'error', meaning: 'Two objects of one kind and name: the second would replace the first.' },
+  duplicate: {
+    severity: 'error',
+    meaning: 'Two objects of one kind and name in one file: the second would replace the first.',
+  },
   expression: { severity: 'error', meaning: 'A condition that cannot be parsed or evaluated.' },
   'constant-condition': { severity: 'warning', meaning: 'A condition that is always true, or never.' },
   'no-traffic': {

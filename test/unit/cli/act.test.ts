@@ -95,6 +95,13 @@ describe('what is refused, in words', () => {
       release: aRelease({ ...idle, revision: { stable: 'old', rejected: [] } }),
       says: 'no revision that was rejected',
     },
+    ...(['promote', 'pause', 'abort', 'skip-step'] as const).map((verb) => ({
+      verb,
+      asked: undefined,
+      // Its revision stays in the status.
+      release: aRelease({ phase: 'Aborted', revision: { stable: 'old', canary: 'new', rejected: ['new'] } }),
+      says: `no release under way (it was aborted), so there is nothing to ${verb}`,
+    })),
   ] as const)('$verb of $asked', ({ verb, asked, release, says }) => {
     expect(() => planRequest(release, verb, asked, 'id1', 'ann')).toThrow(SerinError);
     expect(() => planRequest(release, verb, asked, 'id1', 'ann')).toThrow(says);

@@ -64,15 +64,39 @@ describe('lint', () => {
   test('every YAML of the repository is clean', async () => {
     const root = new URL('../../../', import.meta.url).pathname;
     const files = await readFiles(['analyses', 'queries', 'deploy', 'test'].map((name) => `${root}${name}`));
-    const isExample = ({ file }: { readonly file: string }): boolean => file.includes('/deploy/examples/');
-    // Examples stand beside each other, not together: the same names in several of them are one reader's choice.
-    const together = files.filter((one) => !isExample(one));
-    const report = lint({ files: together, library, options });
+    const report = lint({ files, library, options });
     expect(report.objects).toBeGreaterThan(20);
     expect(report.findings).toEqual([]);
-    for (const one of files.filter(isExample)) {
+    // Each example stands for itself, too.
+    for (const one of files.filter(({ file }) => file.includes('/deploy/examples/'))) {
       expect(lint({ files: [one], library, options }).findings, one.file).toEqual([]);
     }
+  });
+
+  test('the same name in several files is a choice (overlays, examples), and twice in one file a mistake', () => {
+    const query = (unit: string): string => (good.get('query') ?? '').replace('summary: ', `summary: ${unit} `);
+    const rulesOf = (files: readonly string[]) =>
+      lint({ files: files.map((text, k) => ({ file: `${k}.yaml`, text })), library, options }).findings.map(
+        ({ rule, place }) => `${place.file} ${rule}`,
+      );
+    expect(rulesOf([query('dev'), query('prod')])).toEqual([]);
+    expect(rulesOf([`${query('dev')}\n---\n${query('prod')}`])).toEqual(['0.yaml duplicate']);
+  });
+
+  test('a bound is not forecast from what stable would need: how near a service is to it no file tells', () => {
+    const bound = (compare: string): LintReport => {
+      const template = `apiVersion: serin.dev/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: orders, namespace: shop}
+spec:
+  metrics:
+    - name: orders
+      compare: {query: istio-requests, ${compare}}`;
+      return lintAll(new Map([...good, ['template', template]]));
+    };
+    const undecidable = ({ findings }: LintReport) => findings.filter(({ rule }) => rule === 'undecidable-step');
+    expect(undecidable(bound('against: {constant: 1%}'))).toEqual([]);
+    expect(undecidable(bound('fail: {ratio: 1.001}, pass: {ratio: 1.002}'))).not.toEqual([]);
   });
 
   test.each(KINDS.map((kind) => ({ kind: kind.type.kind, example: kind.example })))(

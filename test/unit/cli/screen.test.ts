@@ -7,7 +7,8 @@ import { endingOf, hasEnded, summaryTable } from '../../../src/cli/demo/summary.
 import { renderRelease } from '../../../src/cli/screen/release-screen.ts';
 import { coloured, fit, plain, widthOf, wrap } from '../../../src/cli/screen/style.ts';
 import type { ReleaseView } from '../../../src/cli/screen/view.ts';
-import { exitCodeOf, statusTable } from '../../../src/cli/status.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { exitCodeOf, statusTable, worstExitCode } from '../../../src/cli/status.ts';
 import { formatAge } from '../../../src/cli/table.ts';
 import type { MetricVerdict } from '../../../src/judge/verdict.ts';
 
@@ -196,6 +197,24 @@ describe('serin status', () => {
     ['Progressing', 4],
   ] as const)('--exit-code of a release that is %s is %d', (phase, code) => {
     expect(exitCodeOf(aRelease({ phase }))).toBe(code);
+  });
+
+  test.each([
+    { phases: ['Promoted', 'Idle'], code: 0 },
+    { phases: ['Promoted', 'Held'], code: 4 },
+    { phases: ['Held', 'Aborted', 'Promoted'], code: 3 },
+  ] as const)('--exit-code of releases that are $phases is $code, the worst of them', ({ phases, code }) => {
+    expect(worstExitCode(phases.map((phase) => aRelease({ phase })))).toBe(code);
+  });
+
+  test.each([
+    { words: ['-o', 'foo'], says: '--output foo is not known' },
+    { words: ['web', '-A'], says: 'web and -A do not go together' },
+  ])('$words is refused before a cluster is asked', async ({ words, says }) => {
+    const program = createProgram();
+    await expect(
+      program.parseAsync(['status', '--kubeconfig', '/nowhere', ...words], { from: 'user' }),
+    ).rejects.toThrow(says);
   });
 
   test.each([
