@@ -1,4 +1,5 @@
 /** The workload changed under a release that is under way: a newer revision, the old one back, or another stable. */
+import type { ReleaseStatus } from '../../api/release.ts';
 import { isFollowingSteps, isUnderWay, type Rule } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, write } from '../transitions.ts';
 import { isPastReturn } from './in-place.ts';
@@ -31,7 +32,7 @@ export const followStable: Rule = (s) => {
   if (stable === s.status.revision.stable || s.status.phase === 'Aborting' || s.status.phase === 'Promoting')
     return undefined;
   const message = `The stable version was changed from ${s.status.revision.stable} to ${stable} directly; nothing judged that.`;
-  if (isFollowingSteps(s) && s.status.weight > 0) {
+  if (isFollowingSteps(s) && wasCompared(s.status)) {
     return write(
       s,
       aborting(s, draftOf(s), { reason: 'StableChanged', message, isRejected: false }),
@@ -43,3 +44,7 @@ export const followStable: Rule = (s) => {
   const why = isUnderWay(s.status) ? {} : { reason: 'StableChanged', message };
   return write(s, { ...draft, ...why, revision: { ...draft.revision, stable } }, 'stable changed');
 };
+
+/** Since it began, in this attempt the canary had requests, or copies of them. */
+const wasCompared = ({ weight, weights }: ReleaseStatus): boolean =>
+  weight > 0 || (weights ?? []).some((entry) => entry.weight > 0 || entry.beside !== undefined);

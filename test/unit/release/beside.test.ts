@@ -220,6 +220,23 @@ describe('copies', () => {
     expect(world.beside).toBeUndefined();
   });
 
+  test.each([
+    ['while they are made', inSteps({ mirror: 10 }, { setWeight: 5 }), 0],
+    ['after they ended', inSteps({ mirror: 10 }, { judge: {} }, { mirror: 0 }, { pause: {} }, { setWeight: 5 }), 1],
+  ])('are void once stable is another version, %s: a new attempt', (_name, spec, passes) => {
+    const world = released({ spec });
+    for (let pass = 0; pass < passes; pass++) judge(world, 'Pass');
+    world.members['web-v1'].revision = 'fff';
+    settle(world);
+    expect(world.status).toMatchObject({
+      attempt: 2,
+      weight: 0,
+      analysisRun: 'web-ccc-2',
+      revision: { stable: 'fff', canary: 'ccc', rejected: [] },
+      history: [{ outcome: 'Superseded', reason: 'StableChanged' }],
+    });
+  });
+
   test('hold where nothing is seen of them, and harm nobody', () => {
     const world = released({ spec: inSteps({ mirror: 10 }, { setWeight: 5 }) });
     pass(world, 31 * 60_000);
