@@ -12,6 +12,7 @@ import type { Log } from '../logger.ts';
 import type { ReleaseMessage } from '../notify/port.ts';
 import type { Action } from '../release/action.ts';
 import { nextAction } from '../release/decide.ts';
+import { isDeletionOverdue } from '../release/rules/deletion.ts';
 import { apply } from './apply.ts';
 import { readConfig } from './config-digest.ts';
 import { type Adapters, gather, type GatherDeps, type Gathered } from './gather.ts';
@@ -62,6 +63,7 @@ export function createReconcileRelease(
 /** Everything that is acted on was read just before. */
 async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<number | undefined> {
   let conflicts = 0;
+  let last: Gathered | undefined;
   for (let actions = 0; actions < MOST_ACTIONS; actions++) {
     signal.throwIfAborted();
     const seen = await gatherFresh(deps, key, signal);
@@ -71,7 +73,10 @@ async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSi
     const result = await tryApply(deps, key, seen, action, signal);
     if (result === 'conflict' && ++conflicts >= MOST_CONFLICTS) return AFTER_CONFLICTS_MS;
     if (typeof result === 'object') return showObstacle(deps, key, result, signal);
+    last = seen;
   }
+  // Somebody undoes what is given back, again and again.
+  if (last !== undefined && isDeletionOverdue(last.observed)) return showObstacle(deps, key, NEVER_DONE, signal);
   return 0;
 }
 
@@ -107,12 +112,23 @@ async function tryApply(
       action.kind === 'writeStatus' || action.kind === 'announce' || action.kind === 'removeFinalizer';
     // Gone meanwhile, or going: the next pass sees what is there.
     if (thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND' && isOwnStatus) return 'conflict';
-    const finding = isOwnStatus ? undefined : findingOf(thrown);
+    const finding = isOwnStatus ? undefined : (findingOf(thrown) ?? overdueFinding(seen, thrown, signal));
     if (finding === undefined) throw thrown;
     deps.log.warn({ release: key, action: action.kind, err: thrown }, 'A write was refused; the status says so.');
     return finding;
   }
 }
+
+/** A Release that is being deleted waits for an API server that fails, but not for ever. */
+function overdueFinding({ observed }: Gathered, thrown: unknown, signal: AbortSignal): Finding | undefined {
+  if (!(thrown instanceof SerinError) || signal.aborted || !isDeletionOverdue(observed)) return undefined;
+  return { reason: 'NotGivenBack', message: thrown.message };
+}
+
+const NEVER_DONE: Finding = {
+  reason: 'NotGivenBack',
+  message: 'What is given back is changed again at once. Find out who changes it.',
+};
 
 /** The refused write is tried again later; until then the status says what is missing. */
 async function showObstacle(

@@ -5,6 +5,7 @@
 import { adopt } from '../rules/adoption.ts';
 import { aborted, startAborting, SUPERSEDED, superseded } from '../rules/aborting.ts';
 import { judged } from '../rules/advance.ts';
+import { giveUp, isDeletionOverdue, wasGivenUp } from '../rules/deletion.ts';
 import { countClosed, holdCause, holdOrGoOn } from '../rules/holds.ts';
 import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
 import { prepareRun, take } from '../rules/preparation.ts';
@@ -43,20 +44,17 @@ import { LEFT_PAUSED, wasLeftPaused } from './orders.ts';
 import { answerGatedRequest } from './requests.ts';
 import { retreat } from './retreat.ts';
 
-/** After this long the finalizer goes, whatever could not be given back. */
-const DELETION_DEADLINE_MS = 10 * 60_000;
-
 /** A Release that goes leaves the rollout where it is: at its own pause it waits for a person, as without Serin. */
 const letGo: Rule = (s) => {
   const { deletionTimestamp, finalizers } = s.observed.release.metadata;
   if (deletionTimestamp === undefined) return undefined;
   if (!finalizers?.includes(FINALIZER)) return { kind: 'wait' };
   const { gate } = s.status;
-  const isOver = s.nowMs - Date.parse(deletionTimestamp) >= DELETION_DEADLINE_MS;
-  if (gate?.isHeld === true && !isOver)
-    return write(s, { ...draftOf(s), gate: { ...gate, isHeld: false } }, 'deletion');
-  const { order } = s.observed;
-  if (order?.kind === 'hold' && !isOver) return { kind: 'writeWorkload', intent: order, because: 'deletion' };
+  const { order, obstacle } = s.observed;
+  const isHeld = gate?.isHeld === true || order?.kind === 'hold';
+  if (isHeld && obstacle !== undefined && isDeletionOverdue(s.observed)) return giveUp(s);
+  if (gate?.isHeld === true) return write(s, { ...draftOf(s), gate: { ...gate, isHeld: false } }, 'deletion');
+  if (order?.kind === 'hold' && !wasGivenUp(s)) return { kind: 'writeWorkload', intent: order, because: 'deletion' };
   return tell(s) ?? { kind: 'removeFinalizer' };
 };
 

@@ -275,6 +275,49 @@ describe('a cluster that says no', () => {
     expect(await worker.weights()).toEqual([100, 0]);
   });
 
+  const fails =
+    (code: 'SERIN_E_FORBIDDEN' | 'SERIN_E_KUBERNETES') =>
+    (kube: MemoryKube): KubeClient => {
+      kube.fault = (verb, target) => {
+        if (`${verb} ${target}` === 'patch VirtualService web') throw new SerinError(code, 'No. Ask again.');
+      };
+      return kube;
+    };
+  const undone = (kube: MemoryKube): KubeClient => ({
+    ...kube,
+    patch: async (patch, signal) => {
+      const before = patch.target.type === TYPES.virtualService ? await kube.get(patch.target) : undefined;
+      const after = await kube.patch(patch, signal);
+      return before === undefined ? after : kube.put(before);
+    },
+  });
+
+  test.each([
+    ['refused', fails('SERIN_E_FORBIDDEN')],
+    ['not answered', fails('SERIN_E_KUBERNETES')],
+    ['undone at once', undone],
+  ] as const)(
+    'what a deletion gives back and is %s is tried for ten minutes, and then said',
+    async (_how, clientOf) => {
+      const stage = await aStage();
+      await play(stage, [deployNext, judged('Pass')], stage.worker());
+      const worker = stage.worker(clientOf(stage.kube));
+      await stage.remove();
+      stage.clock.pass(3_600_000);
+      const look = async (): Promise<unknown> => worker.reconcile().catch((thrown: unknown) => thrown);
+      await look();
+      stage.clock.pass(540_000);
+      await look();
+      expect((await worker.release()).status).toMatchObject({ phase: 'Aborting', reason: 'Deleted' });
+      stage.clock.pass(60_000);
+      await look();
+      await look();
+      const events = (await stage.kube.list(TYPES.event, { namespace: 'shop' })).items;
+      expect(events.map(({ reason }) => reason)).toContain('NotGivenBack');
+      expect((await worker.release()).metadata.finalizers).toEqual([]);
+    },
+  );
+
   test('unreadable pods are said, and nothing is done', async () => {
     const stage = await aStage();
     const worker = stage.worker();
@@ -386,6 +429,28 @@ describe('other people', () => {
       expect((await stage.kube.list(TYPES.analysisRun, {})).items).toHaveLength(1);
     },
   );
+
+  test.each([
+    ['when Serin was away for a quarter of an hour', async (stage: MemoryStage) => stage.clock.pass(1_500_000)],
+    [
+      'although an older Release claims them by now',
+      async ({ kube }: MemoryStage) => {
+        const rival = clusterObjects().at(-1);
+        if (rival === undefined) throw new Error('no Release');
+        const creationTimestamp = '2025-02-01T00:00:00Z';
+        kube.put({ ...rival, metadata: { ...rival.metadata, name: 'rival', creationTimestamp } });
+      },
+    ],
+  ])('a Release that is deleted gives its routes back %s', async (_name, act) => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass')], worker);
+    await stage.remove();
+    await act(stage);
+    await worker.reconcile();
+    expect(await worker.weights()).toEqual([100, 0]);
+    expect((await worker.release()).metadata.finalizers).toEqual([]);
+  });
 
   test('a run of a deleted Release of the same name makes room', async () => {
     const stage = await aStage();

@@ -816,14 +816,81 @@ describe('deletion', () => {
   test('never holds a namespace up for more than ten minutes', () => {
     const world = released();
     remove(world);
+    apply(world, observe(world), nextAction(observe(world)));
+    expect(said(world)).toBe('Aborting 0 Deleted');
     const stuck = { ...observe(world), workload: { reason: 'PermissionMissing', message: 'No.' } };
     expect(nextAction({ ...stuck, nowMs: world.nowMs + 9 * MINUTE }).kind).not.toBe('removeFinalizer');
     const late = nextAction({ ...stuck, nowMs: world.nowMs + 10 * MINUTE });
     if (late.kind !== 'writeStatus') throw new Error(late.kind);
-    expect(late.status.unannounced).toMatchObject([{ what: 'invalid', severity: 'Warning', reason: 'NotGivenBack' }]);
+    expect(late.status.unannounced?.at(-1)).toMatchObject({ what: 'invalid', reason: 'NotGivenBack' });
     const { unannounced: _told, ...status } = late.status;
     const release = { ...stuck.release, status };
     expect(nextAction({ ...stuck, release, nowMs: world.nowMs + 10 * MINUTE })).toEqual({ kind: 'removeFinalizer' });
+  });
+
+  test.each([
+    ['Serin was away for an hour', (world: World) => pass(world, 60 * MINUTE)],
+    [
+      'the clock of the API server is an hour behind',
+      (world: World) => void (world.deletionTimestamp = new Date(world.nowMs - 60 * MINUTE).toISOString()),
+    ],
+  ])('gives everything back all the same when %s', (_name, act) => {
+    const world = released();
+    judge(world, 'Pass');
+    remove(world);
+    act(world);
+    settle(world);
+    expect(world.isGone).toBe(true);
+    expect(canaryShare(world)).toBe(0);
+    expect(world.told.map(({ reason }) => reason)).not.toContain('NotGivenBack');
+  });
+
+  test('late, what is refused is left as it is, and said', () => {
+    const world = released();
+    for (let i = 0; i < 3; i++) judge(world, 'Pass');
+    remove(world);
+    pass(world, 10 * MINUTE);
+    world.route = 30;
+    expect(nextAction(observe(world)).kind).toBe('writeTraffic');
+    settle(world, { obstacle: { reason: 'PermissionMissing', message: 'No.' } });
+    expect(world.isGone).toBe(true);
+    expect(world.route).toBe(30);
+    expect(world.told.at(-1)).toMatchObject({ what: 'invalid', reason: 'NotGivenBack' });
+  });
+
+  test.each([
+    ['is resumed, however late', undefined, 'writeWorkload'],
+    [
+      'is left paused where that is refused, and that is said',
+      { reason: 'PermissionMissing', message: 'No.' },
+      'writeStatus',
+    ],
+  ])('a rollout of another controller that Serin paused %s', (_name, obstacle, expected) => {
+    const world = released();
+    remove(world);
+    const seen = observe(world);
+    if (world.status === undefined) throw new Error('no status');
+    const status = { ...world.status, gate: { isHeld: false } };
+    const spec = { workload: { argoRollout: { name: 'web' } } };
+    const late = {
+      ...seen,
+      release: { ...seen.release, spec, status },
+      order: { kind: 'hold', isHeld: false, taken: undefined },
+      ...(obstacle === undefined ? {} : { obstacle }),
+      nowMs: world.nowMs + 60 * MINUTE,
+    } as const;
+    const action = nextAction(late);
+    if (expected === 'writeWorkload') expect(action.kind).toBe(expected);
+    else expect(action).toMatchObject({ kind: 'writeStatus', status: { reason: 'NotGivenBack' } });
+  });
+
+  test('gives back what was taken although an older Release claims it by now', () => {
+    const world = released();
+    judge(world, 'Pass');
+    remove(world);
+    settle(world, { conflict: { reason: 'TargetConflict', message: 'Taken.' } });
+    expect(world.isGone).toBe(true);
+    expect(canaryShare(world)).toBe(0);
   });
 });
 
