@@ -69,6 +69,11 @@ export class SerinError extends Error {
   }
 }
 
+/** What a parser says in its first line, without the colon that leads to the lines below it: to be put before a full stop. */
+export function gistOf(message: string): string {
+  return (message.split('\n')[0] ?? '').replace(/[:.\s]+$/, '');
+}
+
 /** The sentence of any thrown thing, without a stack. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -61,8 +61,11 @@ function sentence(keyword: string, params: object, path: string, value: unknown)
     case 'maximum':
       return `${path} is ${quote(value)}. Write a number ${keyword === 'minimum' ? 'of at least' : 'of at most'} ${limit}.`;
     case 'minLength':
+      return limit === 1
+        ? `${path} is empty. Write it, or leave it out.`
+        : `${path} is too short. Write at least ${limit} characters.`;
     case 'maxLength':
-      return `${path} is ${keyword === 'minLength' ? 'too short' : 'too long'}. Write ${keyword === 'minLength' ? 'at least' : 'at most'} ${limit} characters.`;
+      return `${path} is too long. Write at most ${limit} characters.`;
     case 'minItems':
     case 'maxItems':
       return `${path} has ${keyword === 'minItems' ? 'too few' : 'too many'} items. Write ${keyword === 'minItems' ? 'at least' : 'at most'} ${limit}.`;
@@ -73,4 +76,5 @@ function sentence(keyword: string, params: object, path: string, value: unknown)
   }
 }
 
-const article = (type: string): string => (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
+/** `an AnalysisTemplate`, `a Release`. */
+export const article = (type: string): string => (/^[aeiou]/i.test(type) ? `an ${type}` : `a ${type}`);

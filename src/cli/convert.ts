@@ -1,6 +1,6 @@
 /** `serin convert`: what other tools judge by, as Serin's own resources; what cannot be carried over is listed. Offline. */
 import type { Command } from 'commander';
-import { SerinError } from '../errors.ts';
+import { gistOf, SerinError } from '../errors.ts';
 import { parseOutput } from './connection.ts';
 
 /** Something means less or something else than before: a person should read the list. */
@@ -21,7 +21,7 @@ async function convertFiles(names: readonly string[], flags: { readonly output?:
       if (problem !== undefined) {
         throw new SerinError(
           'SERIN_E_USAGE',
-          `${file} is neither YAML nor JSON: ${problem.message.split('\n')[0] ?? ''} Correct it there.`,
+          `${file} is neither YAML nor JSON: ${gistOf(problem.message)}. Correct it there.`,
         );
       }
       const value: unknown = document.toJS();

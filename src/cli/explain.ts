@@ -1,7 +1,7 @@
 /** `serin explain`: why a verdict is what it is, with numbers, the intervals that tipped it, and queries for Prometheus. */
 import type { Command } from 'commander';
 import type { AnalysisRun } from '../api/analysis-run.ts';
-import { SerinError } from '../errors.ts';
+import { gistOf, SerinError } from '../errors.ts';
 import type { Siblings } from './explain/explanation.ts';
 import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
 
@@ -23,6 +23,12 @@ async function explain(name: string | undefined, flags: ExplainFlags): Promise<v
   }
   const { renderExplanation } = await import('./explain/render.ts');
   const { prometheus, queries = false } = flags;
+  if (prometheus !== undefined && !/^https?:\/\/./.test(prometheus)) {
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `--prometheus ${prometheus} is no URL. Write one such as http://localhost:9090.`,
+    );
+  }
   const options = { hasAsked: queries, ...(prometheus === undefined ? {} : { prometheus }) };
   process.stdout.write(`${renderExplanation(explanation, options)}\n`);
 }
@@ -51,7 +57,7 @@ async function find(
   if (problem !== undefined) {
     throw new SerinError(
       'SERIN_E_USAGE',
-      `${flags.filename} is no YAML: ${problem.message.split('\n')[0] ?? ''} Correct it there.`,
+      `${flags.filename} is no YAML: ${gistOf(problem.message)}. Correct it there.`,
     );
   }
   const run = runInText(

@@ -57,6 +57,11 @@ export function formatRatio(ratio: number): string {
   return `${ratio >= 100 ? '≥ 100' : ratio >= 10 ? ratio.toFixed(1).replace(/\.0$/, '') : ratio.toFixed(2)}×`;
 }
 
+/** `1 interval`, `12 intervals`. */
+export function formatIntervals(count: number): string {
+  return `${formatCount(count)} interval${count === 1 ? '' : 's'}`;
+}
+
 /** `[8.0 … 12.8]`; an edge of what the interval can show is open: `[8.0 … )`. */
 export function formatInterval(low: number, high: number): string {
   const one = (value: number): string => value.toFixed(high >= 10 ? 1 : 2);

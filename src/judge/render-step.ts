@@ -16,7 +16,7 @@ export function sayStep(verdict: Omit<StepVerdict, 'says'>, times: StepTimes): s
     case 'Fail':
       return named;
     case 'Pass':
-      return `Within the margin on ${verdict.metrics.map(({ name }) => name).join(', ')}. ${named}`;
+      return `Within the margin on ${verdict.metrics.map(({ name }) => name).join(', ')}. ${named}.`;
     case 'Inconclusive':
       if (verdict.reason === 'NoData' && metric?.outcome !== 'Inconclusive') {
         return `Only ${formatWait(times.dataMs)} of usable data at ${verdict.weight} % in all this time (pods that never finish warming up, or pauses). ${named}.`;

@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { isFields } from '../../api/fields.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { quote, readDurationMs, readPercent } from '../../api/units.ts';
-import { messageOf, SerinError } from '../../errors.ts';
+import { gistOf, messageOf, SerinError } from '../../errors.ts';
 import { readInstant } from './measurements.ts';
 
 /** Milliseconds, at least `leastMs`. */
@@ -57,7 +57,7 @@ export async function readYaml(file: string, flag: string, kind: string): Promis
   for (const document of Array.isArray(documents) ? documents : []) {
     const [problem] = document.errors;
     if (problem !== undefined) {
-      throw usage(`${flag} ${file} is no YAML: ${problem.message.split('\n')[0] ?? ''}. Correct it there.`);
+      throw usage(`${flag} ${file} is no YAML: ${gistOf(problem.message)}. Correct it there.`);
     }
     const object: unknown = document.toJS();
     if (isFields(object)) objects.push(object);

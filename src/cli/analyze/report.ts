@@ -1,5 +1,12 @@
 /** An analysis as text: the verdict in a sentence, a table of both sides, and a plot of the comparison over time. Pure. */
-import { formatCount, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import {
+  formatCount,
+  formatIntervals,
+  formatOdds,
+  formatPercent,
+  formatRatio,
+  formatWait,
+} from '../../judge/format.ts';
 import type { Quantity } from '../../judge/format-quantity.ts';
 import { quantityFor, sayDifference, sayDirection, sayRatio, saySide } from '../../judge/render-estimate.ts';
 import type { Picture } from '../../judge/render-svg.ts';
@@ -128,7 +135,7 @@ function explain({ metric, verdict }: Analysis, { notes }: Recording, summary: S
     (a, b) => a - b,
   );
   return [
-    `${formatCount(metric.usedIntervals)} intervals used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}.`,
+    `${formatIntervals(metric.usedIntervals)} used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}.`,
     noise(metric),
     ...(metric.uncalibrated === undefined
       ? []

@@ -1,6 +1,13 @@
 /** An explanation as text: the verdict, a table of both sides, and per metric the rule, what tipped it and what to ask Prometheus. Pure. */
 import type { ResolvedMetric } from '../../api/analysis-run.ts';
-import { formatCount, formatOdds, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import {
+  formatCount,
+  formatIntervals,
+  formatOdds,
+  formatPercent,
+  formatRatio,
+  formatWait,
+} from '../../judge/format.ts';
 import { quantityOf } from '../../judge/format-quantity.ts';
 import { perOf } from '../../judge/query-shape.ts';
 import { quantityFor, sayDifference, sayLines, sayRatio, saySide } from '../../judge/render-estimate.ts';
@@ -170,7 +177,7 @@ function evidenceLines(verdict: MetricVerdict): readonly string[] {
   const skipped = Object.entries(skippedIntervals).map(([reason, count]) => `${count} ${reason}`);
   return [
     `  ${says}`,
-    `  ${formatCount(usedIntervals)} intervals used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}. ${noiseOf(verdict)}`,
+    `  ${formatIntervals(usedIntervals)} used${skipped.length === 0 ? '' : `, left out: ${skipped.join(', ')}`}. ${noiseOf(verdict)}`,
     ...(uncalibrated === undefined
       ? []
       : [

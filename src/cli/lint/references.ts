@@ -1,6 +1,7 @@
 /** Names of other objects: templates, queries, workloads, routes. What is neither in the files nor in Serin's library is said. */
 import { at, listAt, stringAt } from '../../api/fields.ts';
 import { GROUP } from '../../api/meta.ts';
+import { article } from '../../api/shape.ts';
 import { isArgoTemplate } from './argo.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
 import { didYouMean, finding, type LintFinding } from './finding.ts';
@@ -129,7 +130,7 @@ function look(object: SourceObject, reference: Reference, context: LintContext):
       finding(
         'reference',
         place,
-        `${name} is a ${otherScope}, not a ${kind}. Write clusterScope: ${String(otherScope.startsWith('Cluster'))} beside it.`,
+        `${name} is ${article(otherScope)}, not ${article(kind)}. Write clusterScope: ${String(otherScope.startsWith('Cluster'))} beside it.`,
       ),
     ];
   }

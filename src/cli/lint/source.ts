@@ -14,6 +14,7 @@ import {
   type Node,
 } from 'yaml';
 import { type Fields, isFields, listAt, stringAt } from '../../api/fields.ts';
+import { gistOf } from '../../errors.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -63,7 +64,7 @@ export function readSource(file: string, text: string): SourceFile {
   const problems = documents.flatMap((document) =>
     [...document.errors, ...document.warnings].map(({ message, pos }) => ({
       place: placeOf(pos[0], pos[1]),
-      message: sentence(message),
+      message: `${gistOf(message)}. Correct the YAML here.`,
     })),
   );
   const objects = documents
@@ -86,12 +87,6 @@ function placer(file: string, lines: LineCounter): Placer {
       endColumn: Math.max(1, end.col),
     };
   };
-}
-
-/** The library's messages end in no full stop and may span lines. */
-function sentence(message: string): string {
-  const line = message.split('\n')[0] ?? message;
-  return `${line.replace(/[.:]$/, '')}. Correct the YAML here.`;
 }
 
 function objectsOf(document: Document, file: string, text: string, placeOf: Placer): readonly SourceObject[] {

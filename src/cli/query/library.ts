@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { stringAt } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import { messageOf, SerinError } from '../../errors.ts';
+import { gistOf, messageOf, SerinError } from '../../errors.ts';
 import { packageFile } from '../../package-files.ts';
 
 /** What can be measured, in the order in which people ask. */
@@ -53,10 +53,7 @@ function readQueryFile(file: string, check: CheckSpec): LibraryQuery {
   try {
     object = parse(text);
   } catch (thrown) {
-    throw new SerinError(
-      'SERIN_E_USAGE',
-      `${file} is no YAML: ${messageOf(thrown).split('\n')[0] ?? ''}. Correct it there.`,
-    );
+    throw new SerinError('SERIN_E_USAGE', `${file} is no YAML: ${gistOf(messageOf(thrown))}. Correct it there.`);
   }
   const name = stringAt(object, 'metadata', 'name');
   if (stringAt(object, 'kind') !== 'MetricQuery' || name === undefined) {
