@@ -11,6 +11,11 @@ try {
 } catch {
   // A user without a home: everything works, only later.
 }
+// Who reads may have seen enough (`serin analyze | head`): like other programs, end without a word, as after SIGPIPE.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+});
 const { runProgram } = await import('./cli/program.ts');
 const exitCode = await runProgram(process.argv);
 if (exitCode !== undefined) process.exitCode = exitCode;

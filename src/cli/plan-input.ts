@@ -1,4 +1,5 @@
 /** Flags, or a Release and flags, as what the planner needs. Pure but for the flags' parsers, which only throw. */
+import type { ResolvedMetric } from '../api/analysis-run.ts';
 import type { AbTest } from '../api/ab-test.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import type { Finding } from '../api/meta.ts';
@@ -7,7 +8,7 @@ import { isGatedSpec } from '../release/gated/plan.ts';
 import { planOf } from '../release/plan.ts';
 import { sharesOf } from '../release/step-run.ts';
 import { switchOf } from '../release/switching.ts';
-import type { PlanInput, PlannedStep } from '../stats/planner.ts';
+import { type PlanInput, type PlannedStep, timeToPass } from '../stats/planner.ts';
 import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
 import { resolveOneMetric } from './analyze/rule.ts';
 
@@ -21,13 +22,14 @@ export interface PlanFlags {
   readonly preset?: string;
   readonly falseAbort?: string;
   readonly critical?: boolean;
-  readonly share: string;
+  readonly share?: string;
 }
 
-/** `where` names the Release in messages. */
+/** `where` names the Release in messages; `planned` is the one of its metrics that is planned for. */
 export function planInputOf(
   flags: PlanFlags,
   release?: { readonly where: string; readonly spec: ReleaseSpec },
+  planned?: Pick<ResolvedMetric, 'fail' | 'pass' | 'share'>,
 ): PlanInput {
   const requestsPerSecond = parseNumberFlag(
     needed(flags.rps, '--rps', 'requests per second of the whole workload now, e.g. 120'),
@@ -49,7 +51,7 @@ export function planInputOf(
       ...(flags.interval === undefined ? {} : { interval: flags.interval }),
     },
   });
-  const [metric] = metrics;
+  const metric = planned ?? metrics[0];
   if (metric === undefined) throw usage('There is no metric to plan for.');
   const steps =
     flags.weights === undefined && release !== undefined
@@ -67,14 +69,28 @@ export function planInputOf(
     pass: metric.pass,
     falseAbort: rule.falseAbort * (release === undefined ? 1 : shareOf(release.spec)),
     falsePass: rule.falsePass,
-    share: parseNumberFlag(flags.share, '--share', 0.001, 1),
+    share: flags.share === undefined ? (planned?.share ?? 1) : parseNumberFlag(flags.share, '--share', 0.001, 1),
     steps,
   };
 }
 
+/** The plan for the metric that takes longest to pass: no step passes before it. Without metrics, for one that has all of the evidence. */
+export function slowestPlan(
+  flags: PlanFlags,
+  release: { readonly where: string; readonly spec: ReleaseSpec } | undefined,
+  metrics: readonly ResolvedMetric[],
+): { readonly input: PlanInput; readonly metric?: ResolvedMetric } {
+  const plans = metrics.map((metric) => {
+    const input = planInputOf(flags, release, metric);
+    return { input, metric, passesMs: timeToPass(input, input.steps[0]?.weight ?? 50) ?? Infinity };
+  });
+  const [slowest] = plans.toSorted((a, b) => (a.passesMs < b.passesMs ? 1 : a.passesMs > b.passesMs ? -1 : 0));
+  return slowest ?? { input: planInputOf(flags, release) };
+}
+
 const PRESETS = ['sharp', 'recommended', 'tolerant'] as const;
 
-function presetFlag(written: string | undefined): { readonly preset?: (typeof PRESETS)[number] } {
+export function presetFlag(written: string | undefined): { readonly preset?: (typeof PRESETS)[number] } {
   if (written === undefined) return {};
   const preset = PRESETS.find((name) => name === written);
   if (preset === undefined) throw usage(`--preset ${written} is not known. Use one of: ${PRESETS.join(', ')}.`);
@@ -112,7 +128,7 @@ function durationsOf(written: string | undefined, count: number): readonly numbe
 /** Each weight lasts as long as the steps behind it allow: `judge.atMost`, and pauses that end by themselves. */
 function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
   if (isGatedSpec(spec))
-    throw usage(`${where} follows the steps of its Rollout, which are not in this file. Give them: --weights 5,25,50.`);
+    throw usage(`${where} follows the steps of its Rollout, which are not read here. Give them: --weights 5,25,50.`);
   if (switchOf(spec) !== undefined)
     throw usage(
       `${where} sends all requests to one version at a time, so there is nothing to compare and nothing to plan: bounds and measured metrics decide. Give weights to see what a canary would take: --weights 5,25,50.`,

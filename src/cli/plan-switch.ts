@@ -120,7 +120,7 @@ function afterSwitch(flags: SwitchFlags, rule: Rule): Bounded {
     fail: { ratio: 1, difference: 0 },
     pass: { ratio: 1, difference: 0 },
     falseAbort: rule.falseAbort,
-    share: parseNumberFlag(flags.share, '--share', 0.001, 1),
+    share: parseNumberFlag(flags.share ?? '1', '--share', 0.001, 1),
     falsePass: rule.falsePass,
     intervalMs: rule.intervalMs,
     horizonMs: rule.horizonMs,

@@ -14,14 +14,28 @@ const COLUMNS = [
   'passes after (if equal)',
 ];
 
+/** Of a Release the metric that is slowest of `of` to pass. */
+interface PlannedMetric {
+  readonly name: string;
+  readonly critical: boolean;
+  readonly of: number;
+}
+
 /** `name` is what is planned: a Release, or nothing. */
-export function renderPlan(input: PlanInput, forecast: PlanForecast, name?: string): string {
+export function renderPlan(input: PlanInput, forecast: PlanForecast, name?: string, metric?: PlannedMetric): string {
   const rows = forecast.steps.map((step, k) => [String(k + 1), ...cellsOf(step)]);
   const widths = COLUMNS.map((title, k) => Math.max(title.length, ...rows.map((row) => (row[k] ?? '').length)));
   const line = (cells: readonly string[]): string => cells.map((cell, k) => padStart(cell, widths[k] ?? 0)).join('   ');
   const noise = input.dispersion >= 1.2 ? ` (bursty)` : '';
+  const of =
+    metric === undefined
+      ? []
+      : [
+          `Metric ${metric.name}${metric.critical ? ' (critical)' : ''}, with ${formatPercent(input.share)} of the evidence${metric.of > 1 ? `: the slowest of ${metric.of} to pass` : ''}.`,
+        ];
   return [
     `${name === undefined ? '' : `${name}: `}${perSecond(input.requestsPerSecond)} requests/s, ${formatPercent(input.badShare)} bad now, dispersion ${input.dispersion.toFixed(1)}${noise}`,
+    ...of,
     '',
     line(COLUMNS),
     ...rows.map((row, k) => `${line(row)}${warningMark(forecast.steps[k])}`),

@@ -4,6 +4,7 @@ import type { ReleaseSpec } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
 import { collected, parseOutput } from './connection.ts';
 import type { PlanFlags } from './plan-input.ts';
+import type { ReleaseMetrics } from './plan-metrics.ts';
 import type { Traffic } from './plan-traffic.ts';
 
 interface Flags extends PlanFlags {
@@ -19,9 +20,18 @@ interface Flags extends PlanFlags {
   readonly bound?: string;
 }
 
+interface ReadRelease {
+  readonly where: string;
+  readonly name: string;
+  readonly spec: ReleaseSpec;
+  readonly file: string;
+  /** Of the whole file, which may hold its templates too. */
+  readonly text: string;
+}
+
 async function plan(flags: Flags): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
-  const { planInputOf } = await import('./plan-input.ts');
+  const { slowestPlan } = await import('./plan-input.ts');
   const { forecastPlan } = await import('../stats/planner.ts');
   const release = flags.filename === undefined ? undefined : await readRelease(flags.filename);
   const traffic = flags.prometheus === undefined ? undefined : await trafficFrom(flags, flags.prometheus);
@@ -35,14 +45,28 @@ async function plan(flags: Flags): Promise<void> {
     process.stdout.write(`${text}\n${output === 'json' ? '' : notes}`);
     return;
   }
-  const input = planInputOf(known, release);
+  const found = release === undefined ? undefined : await metricsOf(known, release);
+  const { input, metric } = slowestPlan(known, release, found?.metrics ?? []);
   const forecast = forecastPlan(input);
   if (output === 'json') {
-    process.stdout.write(`${JSON.stringify({ input, ...forecast }, null, 2)}\n`);
+    const named = metric === undefined ? {} : { metric: metric.name };
+    process.stdout.write(`${JSON.stringify({ ...named, input, ...forecast }, null, 2)}\n`);
     return;
   }
   const { renderPlan } = await import('./plan-table.ts');
-  process.stdout.write(`${renderPlan(input, forecast, release?.name)}\n${notes}`);
+  const planned =
+    metric === undefined ? undefined : { name: metric.name, critical: metric.critical, of: found?.metrics.length ?? 1 };
+  const unknown = (found?.notes ?? []).map((note) => `${note}\n`).join('');
+  process.stdout.write(`${renderPlan(input, forecast, release?.name, planned)}\n${unknown}${notes}`);
+}
+
+/** The metrics that the Release has; none where flags say what one is like. */
+async function metricsOf(flags: Flags, { name, spec, text, file }: ReadRelease): Promise<ReleaseMetrics> {
+  if (flags.critical === true || flags.share !== undefined) return { metrics: [], notes: [] };
+  const { presetFlag } = await import('./plan-input.ts');
+  const { metricsOfRelease } = await import('./plan-metrics.ts');
+  const { specsIn } = await import('./test/specs.ts');
+  return metricsOfRelease(name, spec, specsIn(file, text), presetFlag(flags.preset));
 }
 
 /** What the flags say beats what was read. */
@@ -85,10 +109,11 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
   return readTraffic(createPrometheusSource({ url, headers, timeoutMs: 30_000 }), range, signal);
 }
 
-async function readRelease(file: string): Promise<{ where: string; name: string; spec: ReleaseSpec }> {
-  const { readYaml } = await import('./analyze/flags.ts');
+async function readRelease(file: string): Promise<ReadRelease> {
+  const { objectIn, readInput } = await import('./analyze/flags.ts');
   const { validateRelease } = await import('../api/validate.ts');
-  const document = await readYaml(file, '--filename', 'Release');
+  const text = await readInput(file, '--filename');
+  const document = await objectIn(text, file, '--filename', 'Release');
   const metadata = document['metadata'];
   const named =
     typeof metadata === 'object' && metadata !== null && 'name' in metadata ? String(metadata.name) : 'without a name';
@@ -101,14 +126,14 @@ async function readRelease(file: string): Promise<{ where: string; name: string;
   }
   const [finding] = validateRelease(document['spec']);
   if (finding !== undefined) throw new SerinError('SERIN_E_USAGE', `${where}: ${finding.message}`);
-  return { where, name: named, spec: document['spec'] as ReleaseSpec }; // just validated
+  return { where, name: named, file, text, spec: document['spec'] as ReleaseSpec }; // just validated
 }
 
 export function register(program: Command): void {
   program
     .command('plan')
     .description('what each step of a rollout can see, and how long it takes to pass')
-    .option('-f, --filename <file>', 'a Release in YAML: its steps, preset and error probability')
+    .option('-f, --filename <file>', 'a Release in YAML: its steps, metrics, preset and error probability')
     .option('--rps <number>', 'requests per second of the whole workload')
     .option('--baseline <percent>', 'share of bad requests now, such as 0.5%')
     .option('--prometheus <url>', 'read requests, bad share and dispersion from Prometheus, with the options below')
@@ -124,8 +149,11 @@ export function register(program: Command): void {
     .option('--dispersion <number>', 'so many bad requests come together; `serin analyze` says how many', '1')
     .option('--interval <duration>', 'length of one poll interval (default: 10s)')
     .option('--preset <name>', 'sharp, recommended or tolerant')
-    .option('--critical', 'the pass margin of critical metrics')
-    .option('--share <number>', 'part of the evidence this metric has, 0–1', '1')
+    .option('--critical', 'the pass margin of critical metrics (with -f: instead of its own metrics)')
+    .option(
+      '--share <number>',
+      'part of the evidence this metric has, 0–1 (default: 1; with -f, what its own metrics have)',
+    )
     .option('--false-abort <percent>', 'probability of aborting a healthy canary (default: 5%)')
     .option('-o, --output <format>', 'text or json')
     .action(plan);

@@ -55,6 +55,14 @@ test('help needs neither clients nor schemas nor YAML', async () => {
   expect(heavy).toEqual([]);
 });
 
+test.each(['--help', 'query list', 'explain --help'])(
+  '%s into a pipe that nobody reads ends without a word',
+  async (words) => {
+    const { stderr } = await run('bash', ['-c', `serin ${words} | true; exit 0`], { env: environment });
+    expect(stderr).toBe('');
+  },
+);
+
 describeWith(['kubectl'], 'as a plugin of kubectl', () => {
   const kubectl = (...words: readonly string[]) => run(requireTool('kubectl'), [...words], { env: environment });
 

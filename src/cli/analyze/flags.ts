@@ -51,8 +51,18 @@ export async function readInput(file: string, flag: string): Promise<string> {
 
 /** The one object of a YAML file; of several the only one of this kind. */
 export async function readYaml(file: string, flag: string, kind: string): Promise<Readonly<Record<string, unknown>>> {
+  return objectIn(await readInput(file, flag), file, flag, kind);
+}
+
+/** The same of a text that was read already. */
+export async function objectIn(
+  text: string,
+  file: string,
+  flag: string,
+  kind: string,
+): Promise<Readonly<Record<string, unknown>>> {
   const { parseAllDocuments } = await import('yaml');
-  const documents = parseAllDocuments(await readInput(file, flag));
+  const documents = parseAllDocuments(text);
   const objects: Readonly<Record<string, unknown>>[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
     const [problem] = document.errors;

@@ -1,6 +1,6 @@
 /**
  * `{{args.name}}` in queries and conditions, replaced by something of the same length that can stand there, so that what follows keeps its
- * place: a duration in brackets, a number behind an operator, letters in a string or name. Pure.
+ * place: a duration in brackets, a number and blanks behind an operator, letters in a string or name. Pure.
  */
 
 const PLACEHOLDER = /\{\{[^{}]*\}\}|\$\{[A-Za-z]+\}/g;
@@ -16,13 +16,17 @@ export function fillQuery(query: string): Filled {
     if (isInString) return 'x'.repeat(length);
     if (/(\[|:|offset|@)\s*$/.test(before)) return `${'1'.repeat(length - 1)}m`;
     if (isInBraces(before)) return matcher(length);
-    return /([-+*/%^<>=(,]|\bbool)\s*$/.test(before) ? '1'.repeat(length) : 'x'.repeat(length);
+    return /([-+*/%^<>=(,]|\bbool)\s*$/.test(before) ? number(before, length) : 'x'.repeat(length);
   });
 }
 
 export function fillExpression(expression: string): Filled {
-  return fill(expression, (_before, length, isInString) => (isInString ? 'x' : '1').repeat(length));
+  return fill(expression, (before, length, isInString) => (isInString ? 'x'.repeat(length) : number(before, length)));
 }
+
+/** One digit and blanks: as many digits as a placeholder is long would be more than an integer can hold. */
+const number = (before: string, length: number): string =>
+  /[\w.]$/.test(before) ? '1'.padEnd(length) : '1'.padStart(length);
 
 function fill(text: string, make: (before: string, length: number, isInString: boolean) => string): Filled {
   const places: { from: number; to: number; written: string }[] = [];

@@ -6,6 +6,7 @@ import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { formatWait } from '../../judge/format.ts';
 import type { Plan } from '../../release/plan.ts';
 import { type PlanInput, timeToPass } from '../../stats/planner.ts';
+import { isForecast } from '../plan-metrics.ts';
 import type { LintContext } from './context.ts';
 import { finding, type LintFinding } from './finding.ts';
 import type { SourceObject } from './source.ts';
@@ -31,15 +32,6 @@ function judgedSteps(plan: Plan, atMostMs: number, dwellMs: number): readonly Ju
     const atLeastMs = Math.max(dwellMs, step.atLeastMs ?? 0);
     return [{ weight, index, durationMs: Math.max(step.atMostMs ?? atMostMs, atLeastMs) }];
   });
-}
-
-/** Shares of requests beside stable's. Rates, gauges, latencies and bounds need numbers that no file tells. */
-function isForecast({ query, against, slower }: AnalysisRunSpec['metrics'][number]): boolean {
-  return (
-    (query.counts !== undefined || query.histogram !== undefined) &&
-    against?.constant === undefined &&
-    slower === undefined
-  );
 }
 
 /** Judged steps that no canary could pass in the time they have. */

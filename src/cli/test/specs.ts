@@ -7,6 +7,20 @@ import { readSource } from '../lint/source.ts';
 import type { Specs } from './setting.ts';
 import { type TestFileSource, wrong } from './test-file.ts';
 
+/** What a file itself holds, before Serin's library. What is no YAML in it is left out. */
+export function specsIn(file: string, text: string): Specs {
+  const library = openLibrary();
+  const own = new Map(
+    readSource(file, text).objects.map(({ kind, name, value }) => [`${kind}/${name}`, value['spec']]),
+  );
+  return {
+    get: (key) => {
+      const spec = own.get(key);
+      return isFields(spec) ? spec : library.get(key);
+    },
+  };
+}
+
 export async function specsFor({ file, templateFiles, line }: TestFileSource): Promise<Specs> {
   const library = openLibrary();
   if (templateFiles.length === 0) return library;

@@ -81,6 +81,12 @@ export function readTestFile(file: string, content: string): TestFileSource {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, merge: true });
   const [problem] = document.errors;
+  if (problem?.code === 'MULTIPLE_DOCS') {
+    const second = lines.linePos(problem.pos[0]).line;
+    throw wrong(
+      `${file}:${second}: A test file is one YAML document, and a second one begins here. Give it a file of its own.`,
+    );
+  }
   if (problem !== undefined || !isDocument(document)) {
     throw wrong(`${file} is no YAML: ${problem?.message.split('\n')[0] ?? ''} Correct it there.`);
   }

@@ -122,3 +122,21 @@ test('each file of the library is called like the one object in it, for only fil
   for (const { kind, name, value } of objects) expect(library.get(`${kind}/${name}`)).toEqual(value['spec']);
   expect(library.get('MetricQuery/no-such')).toBeUndefined();
 });
+
+test('a placeholder is no number that is too long to be one', () => {
+  const metric = (condition: string): string => `apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: long}
+spec:
+  args: [{name: the-limit-of-errors-per-second, value: "5"}]
+  metrics:
+    - name: errors
+      successCondition: ${condition}
+      provider:
+        prometheus: {address: http://prometheus:9090, query: "sum(rate(x_total[5m]))"}`;
+  const messages = (condition: string) =>
+    lintOne(metric(condition)).findings.flatMap(({ rule, message }) => (rule === 'expression' ? [message] : []));
+  expect(messages('result[0] < {{args.the-limit-of-errors-per-second}}')).toEqual([]);
+  expect(messages('default(result[0], 0) < {{ args.the-limit-of-errors-per-second }} + 1')).toEqual([]);
+  expect(messages('result[0] < {{args.the-limit-of-errors-per-second}}000')).toEqual([]);
+});

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type PlanFlags, planInputOf } from '../../../src/cli/plan-input.ts';
+import { type PlanFlags, planInputOf, slowestPlan } from '../../../src/cli/plan-input.ts';
+import { metricsOfRelease } from '../../../src/cli/plan-metrics.ts';
+import { specsIn } from '../../../src/cli/test/specs.ts';
 import { renderSwitchPlan, switchPlanOf } from '../../../src/cli/plan-switch.ts';
 import { renderPlan } from '../../../src/cli/plan-table.ts';
 import { addInterval, oddsOf, openComparison, passOddsOf } from '../../../src/judge/comparison.ts';
@@ -54,6 +56,52 @@ describe('a plan', () => {
       { where, spec: spec({ steps: [{ setWeight: 20 }, { judge: { atMost: '5m' } }, { pause: { duration: '2m' } }] }) },
     );
     expect(long.steps).toEqual([{ weight: 20, durationMs: 420_000 }]);
+  });
+
+  describe('of a release’s own metrics', () => {
+    const numbers = { rps: '120', baseline: '0.5%', dispersion: '1' };
+    const where = 'web.yaml: Release web';
+    const withTemplate = (name: string, clusterScope: boolean): ReleaseSpec => ({
+      ...spec({ stepWeights: [5, 25, 50] }),
+      analysis: { templates: [{ name, clusterScope }] },
+    });
+    const template = (compare: string): string => `apiVersion: serin.dev/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: own, namespace: shop}
+spec:
+  metrics:
+    - {name: sharp, compare: {query: istio-requests, pass: {ratio: 3}}}
+    - {name: other, weight: 10%, compare: {query: istio-requests, ${compare}}}`;
+
+    test('is for the slowest of them, with its margins and its part of the evidence', () => {
+      const release = { where, spec: withTemplate('success-and-latency', true) };
+      const { metrics, notes } = metricsOfRelease('web', release.spec, specsIn('web.yaml', ''));
+      expect(notes).toEqual([]);
+      const { input, metric } = slowestPlan(numbers, release, metrics);
+      expect(metric).toMatchObject({ name: 'errors', critical: true });
+      expect(input.share).toBe(0.625);
+      expect(input.pass).toEqual(planInputOf({ ...numbers, critical: true }, release).pass);
+      const planned = { name: 'errors', critical: true, of: metrics.length };
+      expect(renderPlan(input, forecastPlan(input), 'web', planned)).toContain(
+        'Metric errors (critical), with 62.5 % of the evidence: the slowest of 2 to pass.',
+      );
+    });
+
+    test('finds templates in the same file, and names metrics that cannot be forecast', () => {
+      const release = { where, spec: withTemplate('own', false) };
+      const both = metricsOfRelease('web', release.spec, specsIn('web.yaml', template('pass: {ratio: 1.2}')));
+      expect(slowestPlan(numbers, release, both.metrics).metric?.name).toBe('other');
+      const one = metricsOfRelease('web', release.spec, specsIn('web.yaml', template('against: {constant: 1%}')));
+      expect(one.metrics.map(({ name }) => name)).toEqual(['sharp']);
+      expect(one.notes).toEqual([expect.stringContaining('Not forecast: other')]);
+    });
+
+    test('says so where they are unknown, and plans for one that has all of the evidence', () => {
+      const release = { where, spec: withTemplate('elsewhere', false) };
+      const { metrics, notes } = metricsOfRelease('web', release.spec, specsIn('web.yaml', ''));
+      expect(notes).toEqual([expect.stringContaining('elsewhere')]);
+      expect(slowestPlan(numbers, release, metrics).input.share).toBe(1);
+    });
   });
 
   test('plans for the part of the error probability that analysis steps leave', () => {

@@ -392,6 +392,7 @@ describe('a test file', () => {
 
   test.each([
     { text: 'tests: [', says: /is no YAML/ },
+    { text: 'tests: []\n---\ntests: []', says: /t.yaml:2: .* one YAML document/ },
     { text: '5', says: /holds no tests/ },
     {
       text: 'tests:\n  - name: x\n    input_series: [{series: a, values: 0x5}]\n    verdict_test: [{eval_time: 5m, outcome: Pass}]',
