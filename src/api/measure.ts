@@ -141,6 +141,11 @@ export const MetricResultSchema = Type.Object({
   consecutiveError: counter('Errors in a row, up to the newest.'),
   consecutiveSuccess: counter('Successes in a row, up to the newest.'),
   failedOnRealValue: counter('Failed ones with a real value: not NaN, not an empty answer. Only these abort.'),
+  onRealValue: Type.Optional(
+    counter(
+      'Measurements with a real value, whatever came of them. Without any, `onInconclusive: advance` does not count.',
+    ),
+  ),
   dryRun: Type.Optional(Type.Boolean({ description: 'Measured and shown, never decides.' })),
   metadata,
 });

@@ -56,6 +56,8 @@ export interface MetricResult {
   readonly consecutiveSuccess: number;
   /** Failures on a real value: not NaN, not an empty answer. Only these can abort a release. */
   readonly failedOnRealValue: number;
+  /** Measurements with a real value, whatever came of them; absent: none. */
+  readonly onRealValue?: number;
   readonly dryRun?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
 }

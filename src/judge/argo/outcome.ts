@@ -205,8 +205,8 @@ function allDry(measures: readonly Measure[], results: readonly MetricResult[]):
   return assessRun(measures, results, false).phase === 'Successful' ? 'Pass' : 'Continue';
 }
 
-/** Values were there, whatever they said: Errors and silence are no data (contracts 4). */
+/** Real values were there, whatever they said: Errors, NaN, empty answers and silence are no data (contracts 4). */
 function hadData({ name, outcome, blindSinceMs }: MeasureVerdict, results: readonly MetricResult[]): boolean {
   const result = results.find((each) => each.name === name);
-  return blindSinceMs === undefined && outcome !== 'Continue' && (result?.count ?? 0) > 0;
+  return blindSinceMs === undefined && outcome !== 'Continue' && (result?.onRealValue ?? 0) > 0;
 }

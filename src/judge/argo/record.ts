@@ -50,9 +50,11 @@ export function recordMeasurement(measure: Measure, before: MetricResult | undef
 
 /** An Error is not counted as a measurement; anything but a success ends a row of successes. */
 function counted(result: MetricResult, { measurement, isReal }: Taken): Partial<MetricResult> {
+  const real = isReal ? { onRealValue: (result.onRealValue ?? 0) + 1 } : {};
   switch (measurement.phase) {
     case 'Successful':
       return {
+        ...real,
         successful: result.successful + 1,
         count: result.count + 1,
         consecutiveError: 0,
@@ -60,6 +62,7 @@ function counted(result: MetricResult, { measurement, isReal }: Taken): Partial<
       };
     case 'Failed':
       return {
+        ...real,
         failed: result.failed + 1,
         failedOnRealValue: result.failedOnRealValue + (isReal ? 1 : 0),
         count: result.count + 1,
@@ -68,6 +71,7 @@ function counted(result: MetricResult, { measurement, isReal }: Taken): Partial<
       };
     case 'Inconclusive':
       return {
+        ...real,
         inconclusive: result.inconclusive + 1,
         count: result.count + 1,
         consecutiveError: 0,

@@ -70,6 +70,14 @@ test('without end, a success of an earlier step is not one of this step', () => 
   expect(verdictOf(endless, 'Successful', true, 'Pass', { sinceMs: T0 + 1, atLeastMs: 0 }).outcome).toBe('Continue');
 });
 
+test.each<[string, ArgoPhase, boolean, boolean]>([
+  ['a real value', 'Inconclusive', true, true],
+  ['NaN that is inconclusive', 'Inconclusive', false, false],
+  ['NaN that failed', 'Failed', false, false],
+])('%s without a decision: had it enough data to go on by policy?', (_, phase, isReal, expected) => {
+  expect(verdictOf(once, phase, isReal, 'Pass')).toMatchObject({ outcome: 'Inconclusive', hadEnoughData: expected });
+});
+
 test('Errors are blindness since the first of them, and no data to advance on', () => {
   expect(verdictOf({ ...once, consecutiveErrorLimit: 0 }, 'Error', false)).toMatchObject({
     outcome: 'Inconclusive',
