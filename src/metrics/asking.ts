@@ -9,6 +9,7 @@ import type { MetricSource } from './port.ts';
 import { MOST_NAMES_OF_SAMPLES, sampleSelectors, type WorkloadKey } from './promql.ts';
 import { type IntervalRows, workloadKey } from './rows.ts';
 import { scrapesOf, sumsExpression } from './shapes.ts';
+import { wholeAnswers } from './whole.ts';
 import { askSamples, askSums, hasSamples, merged, type Part, type PartAnswer, type Way } from './ways.ts';
 
 const SCRAPES_WINDOW_MS = 300_000;
@@ -70,7 +71,7 @@ export async function askAll(
   let series = 0;
   await allLimited(pieces, limit, async (piece) => {
     try {
-      const asked = await ask(source, piece, options, signal);
+      const asked = await ask(wholeAnswers(source), piece, options, signal);
       series += asked.series;
       queries += asked.queries;
       piece.answer = { kind: 'rows', byEnd: asked.byEnd, warnings: asked.warnings };
@@ -233,7 +234,7 @@ export async function scrapeIntervals(
   }
   const gaps = new Map<string, number[]>();
   await allLimited([...groups], limit, async ([key, { query, workloads }]) => {
-    const { series } = await source.instant(scrapesOf(query, workloads, SCRAPES_WINDOW_MS), atMs, signal);
+    const { series } = await wholeAnswers(source).instant(scrapesOf(query, workloads, SCRAPES_WINDOW_MS), atMs, signal);
     for (const { labels, samples } of series) {
       const namespace = labels[query.labels.namespace ?? ''] ?? '';
       const name = `${key} ${workloadKey(query, namespace, labels[query.labels.workload ?? ''] ?? '')}`;

@@ -15,6 +15,8 @@ export interface QueryAnswer {
   readonly series: readonly Series[];
   /** Warnings and infos of the backend, word for word. */
   readonly warnings: readonly string[];
+  /** Why series may be missing from it, in the backend's words; absent: it is whole. */
+  readonly partial?: string;
 }
 
 export interface MetricSource {

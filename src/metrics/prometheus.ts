@@ -27,6 +27,7 @@ const MOST_BYTES = 32 * 1024 * 1024;
 interface Exchange {
   readonly signal: AbortSignal;
   warnings: readonly string[];
+  partial?: string;
   rows: readonly unknown[];
   httpStatus?: number;
   /** Larger than `maxAnswerBytes`. */
@@ -71,6 +72,7 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
         const exchange = exchanges.getStore();
         if (exchange !== undefined) {
           exchange.warnings = warningsOf(response.data);
+          Object.assign(exchange, partialOf(response.data));
           exchange.rows = takeRows(response.data) ?? [];
         }
         return response;
@@ -94,7 +96,9 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
     const exchange: Exchange = { signal: AbortSignal.any([signal, timeout]), warnings: [], rows: [] };
     try {
       const result = await exchanges.run(exchange, request);
-      return { series: seriesOf(result, exchange.rows, promql, address), warnings: exchange.warnings };
+      const { rows, warnings, partial } = exchange;
+      const answer = { series: seriesOf(result, rows, promql, address), warnings };
+      return partial === undefined ? answer : { ...answer, partial };
     } catch (thrown) {
       if (thrown instanceof SerinError) throw thrown;
       if (signal.aborted) throw cancelled();
@@ -139,6 +143,21 @@ function warningsOf(body: unknown): readonly string[] {
   if (typeof body !== 'object' || body === null) return [];
   const { warnings, infos } = body as { readonly warnings?: unknown; readonly infos?: unknown }; // checked below
   return [warnings, infos].flat().filter((line): line is string => typeof line === 'string');
+}
+
+/**
+ * What Prometheus says of the query itself (util/annotations). Everything else among the warnings is of the data: a store or a remote
+ * read that did not answer (Thanos, Cortex), and what is left unsaid because there were too many. Infos are never of the data.
+ */
+const OF_QUERY = /^(PromQL (info|warning)\b|\d+ more info annotations omitted)/;
+
+/** VictoriaMetrics marks an answer without some of its storage nodes with `isPartial`. */
+function partialOf(body: unknown): Pick<Exchange, 'partial'> {
+  if (typeof body !== 'object' || body === null) return {};
+  const { warnings, isPartial } = body as { readonly warnings?: unknown; readonly isPartial?: unknown }; // checked below
+  const told = [warnings].flat().find((line) => typeof line === 'string' && !OF_QUERY.test(line));
+  if (typeof told === 'string') return { partial: told.slice(0, 500) };
+  return isPartial === true ? { partial: 'isPartial is true' } : {};
 }
 
 /**

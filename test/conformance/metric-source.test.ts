@@ -202,6 +202,27 @@ describe('the Prometheus adapter on servers that misbehave', () => {
     ]);
   });
 
+  test.each<[string, Record<string, unknown>, string | undefined]>([
+    ['nothing', {}, undefined],
+    ['what is said of the query', { warnings: ['PromQL warning: ratio value should be between -1 and 1'] }, undefined],
+    ['infos among the warnings', { warnings: ['PromQL info: metric might not be a counter'] }, undefined],
+    ['infos of whatever kind', { infos: ['3 more info annotations omitted', 'slow'] }, undefined],
+    [
+      'a store of Thanos that is away',
+      { warnings: ['PromQL info: x', 'No StoreAPIs matched'] },
+      'No StoreAPIs matched',
+    ],
+    ['warnings that are left unsaid', { warnings: ['2 more warning annotations omitted'] }, '2 more warning'],
+    ['a storage node of VictoriaMetrics that is away', { isPartial: true }, 'isPartial'],
+    ['all nodes of VictoriaMetrics', { isPartial: false }, undefined],
+  ])('data may be missing from an answer, by %s', async (_name, said, partial) => {
+    const rows = [{ metric: { pod: 'a' }, value: [1_700_000_000, '1'] }];
+    const source = createPrometheusSource({ url: await serve(vector(rows, said)), timeoutMs: 2000 });
+    const answer = await source.instant('up', 1_700_000_000_000, never);
+    expect(answer.series).toHaveLength(1);
+    expect(answer.partial).toEqual(partial === undefined ? undefined : expect.stringContaining(partial));
+  });
+
   test('concurrent queries keep their warnings and signals apart', async () => {
     const url = await serve((request, response) => {
       let body = '';
