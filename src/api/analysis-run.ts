@@ -151,7 +151,8 @@ export const AnalysisRunStatus = Type.Object(
         {
           maxItems: 512,
           'x-kubernetes-list-type': 'atomic',
-          description: 'Which pod belonged to which arm, and when.',
+          description:
+            'Which pod belonged to which arm, and when. Of more than 512, at least 256 of each side, if it has so many; the others count as long as they live.',
         },
       ),
     ),

@@ -1,6 +1,7 @@
 /**
  * The pod ledger of a run (contracts 22): which pod belonged to which arm, since when, until when. Pods stay in it after they are
- * gone, because what a pod counted last (the bad canary's!) is read after it died. Pure; bounded; newest pods are kept.
+ * gone, because what a pod counted last (the bad canary's!) is read after it died. Pure. All pods that are alive are in it, however
+ * many, for the events of a pod of neither side make an interval worthless; what is kept of those that are gone, and in status, is bounded.
  */
 import type { AnalysisRunStatus } from '../api/analysis-run.ts';
 
@@ -28,9 +29,10 @@ export type PodLedger = readonly LedgerPod[];
 /** A pod as the cluster shows it now. */
 export type LivePod = Pick<LedgerPod, 'name' | 'uid' | 'revision' | 'startedAtMs' | 'restartedAtMs'>;
 
+/** In status, of both sides. */
 export const MOST_PODS = 512;
 
-/** Takes over the pods that are alive, marks those that are gone, forgets the longest gone beyond `MOST_PODS`. */
+/** Takes over the pods that are alive, marks those that are gone, forgets the longest gone. */
 export function updateLedger(
   ledger: PodLedger,
   alive: Readonly<Record<Arm, readonly LivePod[]>>,
@@ -120,9 +122,9 @@ export function adoptByName(ledger: PodLedger, name: string, atMs: number): PodL
   return bounded([...ledger, { name, uid: '', arm, adoptedAtMs: atMs }]);
 }
 
-/** As it is kept in `AnalysisRun.status.pods`. */
+/** As it is kept in `AnalysisRun.status.pods`. What does not fit is known again as long as it lives, and then by its ReplicaSet. */
 export function formatLedger(ledger: PodLedger): NonNullable<AnalysisRunStatus['pods']> {
-  return ledger.map((pod) => ({
+  return newest(ledger, MOST_PODS).map((pod) => ({
     name: pod.name,
     uid: pod.uid,
     arm: pod.arm,
@@ -146,9 +148,23 @@ export function parseLedger(pods: AnalysisRunStatus['pods'], nowMs: number): Pod
 }
 
 function bounded(pods: PodLedger): PodLedger {
-  if (pods.length <= MOST_PODS) return pods;
-  const rank = (pod: LedgerPod): number => pod.endedAtMs ?? Number.POSITIVE_INFINITY;
-  return pods.toSorted((a, b) => rank(b) - rank(a)).slice(0, MOST_PODS);
+  const isAlive = ({ uid, endedAtMs }: LedgerPod): boolean => uid !== '' && endedAtMs === undefined;
+  const alive = pods.filter(isAlive);
+  const most = Math.max(MOST_PODS / 2, MOST_PODS - alive.length);
+  if (pods.length - alive.length <= most) return pods;
+  const gone = pods.filter((pod) => !isAlive(pod));
+  return [...alive, ...newest(gone, most)];
+}
+
+/** The pods that ended last, those that did not before them. However many one side has, half of the room is the other's. */
+function newest(pods: PodLedger, most: number): PodLedger {
+  if (pods.length <= most) return pods;
+  const rank = ({ endedAtMs = Number.POSITIVE_INFINITY }: LedgerPod): number => endedAtMs;
+  const of = (arm: Arm): PodLedger =>
+    pods.filter((pod) => pod.arm === arm).toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(b) - rank(a)));
+  const [canary, stable] = [of('canary'), of('stable')];
+  const kept = canary.slice(0, Math.max(most / 2, most - stable.length));
+  return [...kept, ...stable.slice(0, most - kept.length)];
 }
 
 function ownerOf(name: string): string | undefined {

@@ -120,12 +120,46 @@ describe('the pod ledger', () => {
     expect(after.filter(({ name }) => name === 'web-v2-59c4-zzzzz')).toHaveLength(1);
   });
 
-  test('is bounded, and forgets the longest gone first', () => {
-    const many = Array.from({ length: MOST_PODS }, (_, n) => pod(`p${n}`));
-    const gone = updateLedger(updateLedger([], { stable: [pod('first')], canary: [] }, 1), none, 2);
-    const full = updateLedger(gone, { stable: many, canary: [] }, 3);
-    expect(full).toHaveLength(MOST_PODS);
-    expect(full.some(({ name }) => name === 'first')).toBe(false);
+  const manyPods = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => pod(`${prefix}-${n}`));
+  const countOf = (pods: readonly { readonly arm: string }[], arm: string) =>
+    pods.filter((each) => each.arm === arm).length;
+
+  test('forgets the longest gone of many, and none that is alive', () => {
+    let ledger: PodLedger = updateLedger([], { stable: [pod('first')], canary: [] }, 1);
+    ledger = updateLedger(ledger, { stable: manyPods(MOST_PODS, 'old'), canary: [] }, 2);
+    ledger = updateLedger(ledger, { stable: manyPods(MOST_PODS + 88, 'new'), canary: [] }, 3);
+    const gone = ledger.filter(({ endedAtMs }) => endedAtMs !== undefined);
+    expect([ledger.length - gone.length, gone.length]).toEqual([MOST_PODS + 88, MOST_PODS / 2]);
+    expect(gone.some(({ name }) => name === 'first')).toBe(false);
+  });
+
+  test.each([
+    { stable: 600, canary: 6, kept: { stable: 506, canary: 6 } },
+    { stable: 6, canary: 600, kept: { stable: 6, canary: 506 } },
+    { stable: 600, canary: 300, kept: { stable: 256, canary: 256 } },
+  ])('of $stable pods of stable and $canary of the canary each is known; status has room for $kept', (each) => {
+    const live = { stable: manyPods(each.stable, 's'), canary: manyPods(each.canary, 'c') };
+    const ledger = updateLedger([], live, 10);
+    expect(
+      Object.values(live)
+        .flat()
+        .every(({ name }) => podAt(ledger, name, 20) !== undefined),
+    ).toBe(true);
+    const stored = formatLedger(ledger);
+    expect({ stable: countOf(stored, 'stable'), canary: countOf(stored, 'canary') }).toEqual(each.kept);
+    const again = updateLedger(parseLedger(stored, 20), live, 20);
+    expect({ stable: countOf(again, 'stable'), canary: countOf(again, 'canary') }).toEqual({
+      stable: each.stable,
+      canary: each.canary,
+    });
+  });
+
+  test('a canary pod that died beside hundreds of stable ones stays, and so does one that is adopted', () => {
+    const live = { stable: manyPods(600, 'web-v1-6f7d'), canary: [pod('web-v2-59c4-aaaaa')] };
+    const ledger = updateLedger(updateLedger([], live, 10), { ...live, canary: [] }, 20);
+    const adopted = adoptByName(ledger, 'web-v2-59c4-bbbbb', 30) ?? [];
+    const later = parseLedger(formatLedger(updateLedger(adopted, { ...live, canary: [] }, 40)), 50);
+    expect(countOf(later, 'canary')).toBe(2);
   });
 
   test('survives its way through status', () => {
