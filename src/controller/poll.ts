@@ -13,7 +13,7 @@ import type { Clock } from '../clock.ts';
 import { messageOf, SerinError } from '../errors.ts';
 import type { EvidenceStore } from '../evidence/port.ts';
 import type { ObjectCache } from '../kube/cache.ts';
-import type { KubeWriter } from '../kube/port.ts';
+import type { KubeClient } from '../kube/port.ts';
 import type { Log } from '../logger.ts';
 import type { MetricSource } from '../metrics/port.ts';
 import { type Asked, askAll, NOTHING_ASKED, type Question } from '../metrics/asking.ts';
@@ -49,7 +49,7 @@ export interface PollMeasure {
 
 export interface PollDeps {
   readonly cache: ObjectCache;
-  readonly kube: KubeWriter;
+  readonly kube: Pick<KubeClient, 'get' | 'patch'>;
   readonly source: MetricSource;
   readonly evidence: EvidenceStore;
   readonly workloadOf: WorkloadOf;

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRun } from '../../../src/api/analysis-run.ts';
+import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import { askAll, endsBetween, lookbackMs, type Question, scrapeIntervals } from '../../../src/metrics/asking.ts';
 import { createEvidenceMemory } from '../../../src/controller/analysis/memory.ts';
-import { type ObservedRun, urgentFirst } from '../../../src/controller/analysis/concluding.ts';
+import { conclude, type ObservedRun, urgentFirst } from '../../../src/controller/analysis/concluding.ts';
 import { weightAt } from '../../../src/metrics/observing.ts';
 import { isDue, isNews, isUnderAnalysis, spread, statusPatch } from '../../../src/controller/analysis/status.ts';
 import { type Trouble, verdictOf } from '../../../src/controller/analysis/verdict.ts';
@@ -16,6 +17,7 @@ import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import { silentLog } from '../../../src/logger.ts';
 import type { MetricSource } from '../../../src/metrics/port.ts';
 import { labRelease, labRun, libraryQuery } from '../../support/library.ts';
+import { createMemoryKube } from '../../support/memory-kube.ts';
 
 const START = 1_700_000_000_000;
 const never = new AbortController().signal;
@@ -353,6 +355,20 @@ describe('the questions of a poll', () => {
     expect(asked.failed).toBe(2);
   });
 
+  test('that are answered in part are not answered: what is missing could be what is bad', async () => {
+    const { source } = listener();
+    const partial = 'receive series from Addr: store-1: rpc error: code = Unavailable.';
+    const instant: MetricSource['instant'] = async (promql, timeMs, signal) => ({
+      ...(await source.instant(promql, timeMs, signal)),
+      ...(promql.includes('5..') ? { partial } : {}),
+    });
+    const asked = await askAll({ ...source, instant }, [question('a')], 4, never);
+    expect(asked.answer(question('a'))).toEqual({
+      kind: 'unavailable',
+      message: expect.stringContaining('partial: receive series from Addr: store-1: rpc error: code = Unavailable. '),
+    });
+  });
+
   test('end with the signal', async () => {
     const abort = new AbortController();
     const { source } = listener(() => {
@@ -465,4 +481,64 @@ test('a run whose evidence is against its canary is concluded before those that 
   const runs = [observedAs('a', good), observedAs('b', undefined), observedAs('c', bad), observedAs('d', good)];
   const names = urgentFirst(runs).map(({ read }) => (read as unknown as { readonly name: string }).name);
   expect(names).toEqual(['c', 'a', 'b', 'd']);
+});
+
+describe('a Fail whose run was written since it was read', () => {
+  const results = [{ name: 'smoke', phase: 'Running', measurements: [], count: 0, error: 1 }];
+  const ref = { type: TYPES.analysisRun, namespace: 'shop', name: 'web-abc-1' };
+  const due = {
+    release,
+    instantMs: broken.endMs,
+    remembered: { storedEndMs: 0, receipts: {} },
+    pods: { ledger: [] },
+    evidence: broken,
+    ends: [],
+  };
+
+  /** Concludes on a run that was read, and then written by others: once before, or whenever it is read again. */
+  async function concludedAfter(status: Record<string, unknown>, writes: 1 | 'always') {
+    const kube = createMemoryKube();
+    const read = kube.put(run as unknown as KubeObject);
+    const write = (count = 0) => kube.put({ ...read, status: { ...status, count } });
+    write();
+    let reads = 0;
+    const get: typeof kube.get = async (target, signal) => {
+      const found = await kube.get(target, signal);
+      if (writes === 'always') write(++reads);
+      return found;
+    };
+    const told: string[] = [];
+    const { isWritten } = await conclude(
+      {
+        kube: { ...kube, get },
+        memory: createEvidenceMemory(openMemoryEvidence(), silentLog),
+        enqueue: async (key: string, isUrgent: boolean) => void told.push(`${key} ${isUrgent}`),
+        clock: { nowMs: () => broken.endMs + 1000 },
+      } as unknown as Parameters<typeof conclude>[0],
+      { read: { due: { ...due, run: read }, answers: [], late: [] }, observed: undefined } as unknown as ObservedRun,
+      never,
+    );
+    const found = (await kube.get(ref))?.['status'];
+    return { isWritten, told, status: found as NonNullable<AnalysisRun['status']> };
+  }
+
+  test('by whoever measures is told at once, and the measurements stay', async () => {
+    const { isWritten, told, status } = await concludedAfter({ phase: 'Running', metricResults: results }, 1);
+    expect([isWritten, told]).toEqual([true, ['shop/web true']]);
+    expect(status).toMatchObject({ phase: 'Running', verdict: { outcome: 'Fail' }, metricResults: results });
+  });
+
+  test.each([
+    ['is over', { phase: 'Terminated' }],
+    ['was concluded by somebody else', { phase: 'Running', verdict: { outcome: 'Pass', intervalEndMs: broken.endMs } }],
+  ])('but %s, is left as it is', async (_name, other) => {
+    const { isWritten, told, status } = await concludedAfter(other, 1);
+    expect([isWritten, told]).toEqual([false, []]);
+    expect(status).toEqual({ ...other, count: 0 });
+  });
+
+  test('again and again waits for the next poll', async () => {
+    const { isWritten, told } = await concludedAfter({ phase: 'Running', metricResults: results }, 'always');
+    expect([isWritten, told]).toEqual([false, []]);
+  });
 });
