@@ -57,6 +57,20 @@ const HoldTimedPauses = Type.Boolean({
     'A pause with a duration also waits for a Pass: meanwhile the whole rollout is paused. Left out, such a pause ends by itself, and Serin can only veto.',
 });
 
+/** What an existing Release may have taken is given back under the name that it was taken by, so names never change. */
+const kept = (rule: string, what: string) => ({
+  rule,
+  message: `${what} cannot be exchanged: delete this Release, which gives it back, and make another`,
+});
+
+/** Names, in any order, that are the same as before. */
+const sameNames = (field: string): string =>
+  `size(self.${field}) == size(oldSelf.${field}) && self.${field}.all(name, name in oldSelf.${field})`;
+
+/** An object that is either absent as before, or has the same name. */
+const sameName = (field: string): string =>
+  `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field}.name == oldSelf.${field}.name)`;
+
 export const Workload = Type.Object(
   {
     pair: Type.Optional(
@@ -127,11 +141,16 @@ export const Workload = Type.Object(
   },
   {
     description: 'What is delivered: exactly one of these.',
-    ...rules(exactlyOne(...TODAY.workloads), {
-      rule: '!has(oldSelf.deployment) || (has(self.deployment) && self.deployment.name == oldSelf.deployment.name)',
-      message:
-        'the Deployment that is held cannot be exchanged: delete the Release, which gives it back, and write another',
-    }),
+    ...rules(
+      exactlyOne(...TODAY.workloads),
+      kept(
+        `has(self.pair) == has(oldSelf.pair) && (!has(self.pair) || (${sameNames('pair.members')}))`,
+        'the members of the pair',
+      ),
+      kept(sameName('deployment'), 'the Deployment that is held'),
+      kept(sameName('argoRollout'), 'the Rollout of Argo Rollouts'),
+      kept(sameName('kruiseRollout'), 'the Rollout of OpenKruise'),
+    ),
   },
 );
 
@@ -153,7 +172,16 @@ export const Traffic = Type.Object(
                 }),
               ),
             },
-            { description: 'Whose weights are steered.' },
+            {
+              description: 'Whose weights are steered.',
+              ...rules(
+                kept('self.name == oldSelf.name', 'the VirtualService whose routes are steered'),
+                kept(
+                  `has(self.routes) == has(oldSelf.routes) && (!has(self.routes) || (${sameNames('routes')}))`,
+                  'the http routes that are steered',
+                ),
+              ),
+            },
           ),
           destinationRule: Type.Optional(
             Type.Object(
@@ -162,7 +190,10 @@ export const Traffic = Type.Object(
             ),
           ),
         },
-        { description: 'Weights of an Istio VirtualService, between subsets or hosts.' },
+        {
+          description: 'Weights of an Istio VirtualService, between subsets or hosts.',
+          ...rules(kept(sameName('destinationRule'), 'the DestinationRule of the subsets')),
+        },
       ),
     ),
     service: Type.Optional(
@@ -177,11 +208,7 @@ export const Traffic = Type.Object(
   },
   {
     description: 'Who splits the traffic: exactly one router. Absent: by replica counts.',
-    ...rules(exactlyOne(...TODAY.routers), {
-      rule: 'has(oldSelf.service) == has(self.service) && (!has(self.service) || self.service.name == oldSelf.service.name)',
-      message:
-        'the Service that is switched cannot be exchanged: delete the Release, which gives it back, and write another',
-    }),
+    ...rules(exactlyOne(...TODAY.routers), kept(sameName('service'), 'the Service that is switched')),
   },
 );
 
@@ -514,6 +541,7 @@ export const ReleaseSpec = Type.Object(
         rule: "!has(self.workload.deployment) || !has(self.mode) || self.mode == 'act'",
         message: 'mode observe needs a canary that somebody else runs: leave mode out, or observe a pair',
       },
+      kept('has(self.traffic) == has(oldSelf.traffic)', 'who splits the traffic'),
     ),
   },
 );

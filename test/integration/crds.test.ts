@@ -154,6 +154,51 @@ function suite(start: () => Promise<Server>): void {
     await expect(edit('/spec/strategy/blueGreen', {})).rejects.toThrow('cannot be exchanged');
   });
 
+  const pairOf = (...members: string[]): object => ({ pair: { members } });
+  const istioOf = (more: object, virtualService: object = { routes: ['main'] }): object => ({
+    istio: { virtualService: { name: 'web', ...virtualService }, ...more },
+  });
+  const steered = {
+    workload: pairOf('a', 'b'),
+    traffic: istioOf({ destinationRule: { name: 'web' } }, { routes: ['main', 'api'] }),
+    strategy: { canary: { stepWeights: [10] } },
+  };
+  const byReplicas = { workload: pairOf('a', 'b'), strategy: steered.strategy };
+
+  test.each([
+    ['another VirtualService', steered, '/spec/traffic/istio/virtualService/name', 'web2'],
+    ['fewer routes', steered, '/spec/traffic/istio/virtualService/routes', ['main']],
+    ['more routes', steered, '/spec/traffic/istio/virtualService/routes', ['main', 'api', 'old']],
+    ['all routes', steered, '/spec/traffic/istio/virtualService', { name: 'web' }],
+    ['another DestinationRule', steered, '/spec/traffic/istio/destinationRule/name', 'web2'],
+    ['no DestinationRule', steered, '/spec/traffic', istioOf({}, { routes: ['main', 'api'] })],
+    ['a router', byReplicas, '/spec/traffic', istioOf({})],
+    ['no router', steered, '/spec', byReplicas],
+    ['another member', steered, '/spec/workload/pair/members', ['a', 'c']],
+    ['another workload', byReplicas, '/spec/workload', { deployment: { name: 'a' } }],
+    ['another Rollout', { workload: { argoRollout: { name: 'a' } } }, '/spec/workload/argoRollout/name', 'b'],
+    ['another Rollout', { workload: { kruiseRollout: { name: 'a' } } }, '/spec/workload/kruiseRollout/name', 'b'],
+  ])('what is steered cannot be exchanged: %s', async (_name, spec, path, value) => {
+    const ref = await make(releaseKind, spec);
+    const operations = [{ op: 'add', path, value }] as const;
+    await expect(kube.patch({ kind: 'json', target: ref, operations, fieldManager: 'test' })).rejects.toThrow(
+      'cannot be exchanged: delete this Release',
+    );
+  });
+
+  test('the order of names says nothing, and everything else of a Release may change', async () => {
+    const ref = await make(releaseKind, steered);
+    const changed = {
+      workload: { pair: { members: ['b', 'a'], scaleDownAfter: '10m' } },
+      traffic: istioOf({ destinationRule: { name: 'web' } }, { routes: ['api', 'main'] }),
+      strategy: { canary: { stepWeights: [5, 50] } },
+      paused: true,
+    };
+    const operations = [{ op: 'add', path: '/spec', value: changed }] as const;
+    await kube.patch({ kind: 'json', target: ref, operations, fieldManager: 'test' });
+    expect((await kube.get(ref))?.['spec']).toMatchObject(changed);
+  });
+
   test('the spec of a run never changes, its status does', async () => {
     const ref = await make(analysisRunKind, (parse(analysisRunKind.example) as { spec: unknown }).spec);
     const change = (path: string, value: unknown, subresource?: 'status'): Promise<KubeObject> =>
