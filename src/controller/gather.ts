@@ -6,6 +6,7 @@ import { conflictOf } from '../release/claims.ts';
 import type { Observed, WorkloadState } from '../release/observed.ts';
 import { runNameOf } from '../release/transitions.ts';
 import { analysisSpecOf, isFinding } from './analysis-spec.ts';
+import { asTaken } from './as-taken.ts';
 import type { ObjectReader } from './object-set.ts';
 import { readStepAnalysis, readStepRuns } from './step-runs.ts';
 import { abortRevisionOf, requestOf } from './requests.ts';
@@ -38,7 +39,7 @@ export async function gather(deps: GatherDeps, key: string): Promise<Gathered | 
   const [namespace = '', name = ''] = key.split('/');
   const object = await deps.reader.get({ type: TYPES.release, namespace, name });
   if (object === undefined) return undefined;
-  const { release, invalid } = parseRelease(object);
+  const { release, invalid } = asTaken(deps, parseRelease(object));
   const [seen, run, steps, conflict] = await Promise.all([
     readTargets(deps, release),
     readRun(deps, release),

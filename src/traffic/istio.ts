@@ -67,6 +67,13 @@ export const istio: Router = {
     return picture.kind === 'picture' ? takenOf(picture.virtualService.metadata.name, picture.rules) : undefined;
   },
 
+  asTaken(traffic, taken) {
+    const name = takenVirtualService(taken);
+    return name === undefined || traffic?.istio?.virtualService.name === name
+      ? traffic
+      : { istio: { virtualService: { name } } };
+  },
+
   write(input, intent) {
     const picture = intent.kind === 'restore' ? takenPicture(input) : pictureOf(input);
     if (picture.kind !== 'picture') return intent.kind === 'restore' ? pinsFor(input, [], intent) : [];

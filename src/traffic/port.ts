@@ -33,6 +33,8 @@ export interface Router {
   read(input: TrafficInput): TrafficState | Finding;
   /** What the user's objects hold now, to be stored in `status.taken.traffic` before the first write. */
   snapshot(input: TrafficInput): TakenState['traffic'];
+  /** `spec.traffic` as it was when this was taken: the same one where it still names the same objects. */
+  asTaken(traffic: ReleaseSpec['traffic'], taken: TakenState['traffic']): ReleaseSpec['traffic'];
   /** Nothing can be written now, and still the intent is not carried out: pods have to go first, or a person to come. Absent: never. */
   isWaiting?(input: TrafficInput, intent: TrafficIntent): boolean;
   /** What is still to happen before requests go where the routes lead, as a sentence; asked once they are written. Absent: nothing that could be seen. */

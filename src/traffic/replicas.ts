@@ -96,6 +96,8 @@ export const replicas: Router = {
     return stable === undefined ? undefined : { router: 'replicas', total: replicasOf(stable) };
   },
 
+  asTaken: () => undefined,
+
   isWaiting(input, intent) {
     const counts = wantedCounts(input, intent.kind === 'restore' ? 0 : intent.canaryWeight);
     return isRecreated(input) && isWaiting(input, turnOf(deploymentsOf(input), counts));

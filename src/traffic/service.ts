@@ -62,6 +62,12 @@ export const service: Router = {
     return switches.some((each) => each.role === 'active' && isLost(input, each, intent));
   },
 
+  asTaken(traffic, taken) {
+    const active = takenServices(taken).find((each) => stringAt(each, 'role') !== 'preview');
+    const name = stringAt(active, 'name');
+    return name === undefined || traffic?.service?.name === name ? traffic : { service: { name } };
+  },
+
   awaits: endpointsLacking,
 
   write(input, intent) {

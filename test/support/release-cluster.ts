@@ -145,7 +145,7 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
     adapters: {
       workloadOf: workloadAdapterOf,
       routerOf,
-      routerThatTook: (taken) => routerThatTook(taken?.traffic),
+      routerThatTook,
       trafficHintOf,
     },
     clock: options.clock,

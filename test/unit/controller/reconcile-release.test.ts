@@ -452,6 +452,38 @@ describe('other people', () => {
     expect((await worker.release()).metadata.finalizers).toEqual([]);
   });
 
+  test.each([
+    [
+      'another VirtualService',
+      { ...istioSpec, traffic: { istio: { virtualService: { name: 'web2', routes: ['main'] } } } },
+    ],
+    ['no router', { workload: istioSpec.workload, strategy: istioSpec.strategy, analysis: istioSpec.analysis }],
+    ['another kind of router', { ...istioSpec, traffic: { service: { name: 'shop' } } }],
+  ] as const)('where %s is named in the middle, it stays with what it took', async (_name, spec) => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    const { spec: routes } = await worker.get(TYPES.virtualService, 'web');
+    const web2 = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'web2', namespace: 'shop' },
+    };
+    stage.kube.put({ ...web2, spec: routes });
+    await play(stage, [deployNext, judged('Pass')], worker);
+    const steered = async (): Promise<unknown> => (await worker.get(TYPES.virtualService, 'web'))['spec'];
+    const before = await steered();
+    expect(before).not.toEqual(routes);
+    await worker.edit(TYPES.release, 'web', [{ op: 'replace', path: '/spec', value: spec }]);
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Held', weight: 50, reason: 'InvalidSpec' });
+    expect(await steered()).toEqual(before);
+    await judged('Fail')(stage, worker);
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Aborted', weight: 0 });
+    expect(await steered()).toEqual(routes);
+    expect((await worker.get(TYPES.virtualService, 'web2'))['spec']).toEqual(routes);
+  });
+
   test('a run of a deleted Release of the same name makes room', async () => {
     const stage = await aStage();
     const worker = stage.worker();
