@@ -1,6 +1,6 @@
 /** The processor of the `reconcile` queue, with its metrics. */
 import { TYPES } from '../api/meta.ts';
-import type { Release, TakenState } from '../api/release.ts';
+import type { Release } from '../api/release.ts';
 import { createReconcileRelease } from '../controller/reconcile-release.ts';
 import { SerinError } from '../errors.ts';
 import { createGateMemory } from '../gates/asking.ts';
@@ -34,7 +34,7 @@ export function reconcilingOf(parts: Parts): Process {
     adapters: {
       workloadOf: workloadAdapterOf,
       routerOf,
-      routerThatTook: (taken: TakenState | undefined) => routerThatTook(taken?.traffic),
+      routerThatTook,
       trafficHintOf,
       gateAnswerOf,
     },
