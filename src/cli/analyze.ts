@@ -179,7 +179,11 @@ export function register(program: Command): void {
     .option('--preset <name>', 'sharp, recommended or tolerant', 'recommended')
     .option('--looks', 'print what the judge said after every interval (of long recordings every few)')
     .option('--critical', 'the pass margin of critical metrics')
-    .option('--false-abort <percent>', 'probability of failing a healthy canary', '5%')
+    .option(
+      '--false-abort <percent>',
+      'probability of failing a healthy canary (the first attempt of a release with 5% has 3.15%)',
+      '5%',
+    )
     .option('-o, --output <format>', 'text, json or svg')
     .action(analyze);
 }

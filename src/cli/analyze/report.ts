@@ -168,7 +168,7 @@ function noise({ shape, gauge, dispersion, dispersionSource, effectiveRequests }
 function decided({ verdict, decidedAtMs, firstMs }: Analysis): string {
   if (decidedAtMs === undefined || verdict.outcome === 'Continue') return '';
   const what = verdict.outcome === 'Fail' ? 'aborted' : 'gone on';
-  return `; a release would have ${what} after ${formatWait(decidedAtMs - firstMs)}`;
+  return `; at these odds a release would have ${what} after ${formatWait(decidedAtMs - firstMs)}`;
 }
 
 function thin<T>(values: readonly T[], most: number): readonly T[] {

@@ -14,7 +14,10 @@ export async function readFiles(names: readonly string[]): Promise<readonly Read
   const found = new Map<string, ReadFile>();
   for (const name of names) {
     if (name === '-') {
-      found.set('stdin', { file: 'stdin', text: await readAll(process.stdin) });
+      const text = await readAll(process.stdin);
+      // A failed `helm template |` must not look like files that are right.
+      if (text.trim() === '') throw usage('stdin is empty. Check the command that should have written to it.');
+      found.set('stdin', { file: 'stdin', text });
       continue;
     }
     for (const file of await filesOf(name)) if (!found.has(file)) found.set(file, { file, text: await read(file) });

@@ -134,6 +134,8 @@ function problemOf(text: string, node: SyntaxNode): QueryProblem | undefined {
       return matcherProblem(text, node);
     case 'BinaryExpr':
       return sideProblem(text, node);
+    case 'MatrixSelector':
+      return rangeProblem(node);
     case 'PromQL':
       return topProblem(text, node);
     default:
@@ -210,10 +212,30 @@ export function labelsIn(text: string, modifier: SyntaxNode): readonly string[] 
   );
 }
 
+/** Aggregations with a parameter before what they aggregate. */
+const PARAMETRIC: ReadonlySet<string> = new Set([
+  'bottomk',
+  'count_values',
+  'limit_ratio',
+  'limitk',
+  'quantile',
+  'topk',
+]);
+
 function aggregateProblem(text: string, aggregate: SyntaxNode): QueryProblem | undefined {
-  const range = argumentsOf(aggregate).find(isRange);
-  if (range === undefined) return undefined;
   const name = functionName(text, aggregate);
+  const given = argumentsOf(aggregate);
+  const wanted = PARAMETRIC.has(name) ? 2 : 1;
+  if (given.length !== wanted) {
+    const right = wanted === 1 ? `${name}(x)` : `${name}(${name === 'count_values' ? '"label"' : '0.5'}, x)`;
+    return {
+      from: aggregate.from,
+      to: aggregate.to,
+      message: `${name} takes ${wanted === 1 ? 'one argument' : 'two arguments'}, not ${given.length}. Write it as in ${right}.`,
+    };
+  }
+  const range = given.find(isRange);
+  if (range === undefined) return undefined;
   return {
     from: range.from,
     to: range.to,
@@ -240,9 +262,30 @@ function matcherProblem(text: string, matcher: SyntaxNode): QueryProblem | undef
   return undefined;
 }
 
-/** Ranges are no operands. */
+/** Only what is stored has samples over a time; what is calculated needs a subquery. */
+function rangeProblem(range: SyntaxNode): QueryProblem | undefined {
+  const [of] = childrenOf(range).map(unwrapped);
+  if (of === undefined || of.name === 'VectorSelector') return undefined;
+  return {
+    from: of.from,
+    to: of.to,
+    message:
+      'A range such as [5m] stands behind a metric, and this is calculated. Put it behind the metric, or write a subquery: [5m:].',
+  };
+}
+
+/** Strings and ranges are no operands. */
 function sideProblem(_text: string, binary: SyntaxNode): QueryProblem | undefined {
-  const range = childrenOf(binary).map(unwrapped).find(isRange);
+  const sides = childrenOf(binary).map(unwrapped);
+  const string = sides.find(({ name }) => name === 'StringLiteral');
+  if (string !== undefined) {
+    return {
+      from: string.from,
+      to: string.to,
+      message: 'One cannot calculate with a string. Write a number, or a metric.',
+    };
+  }
+  const range = sides.find(isRange);
   if (range === undefined) return undefined;
   return {
     from: range.from,

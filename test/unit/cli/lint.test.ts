@@ -5,6 +5,7 @@ import { readFiles } from '../../../src/cli/lint/files.ts';
 import { openLibrary } from '../../../src/cli/lint/library.ts';
 import { lint, type LintReport } from '../../../src/cli/lint/lint.ts';
 import { KINDS } from '../../../src/api/kinds.ts';
+import { parseQuery } from '../../../src/cli/lint/promql.ts';
 import { readSource } from '../../../src/cli/lint/source.ts';
 import { PLANTED, type Planted } from './lint/planted.ts';
 
@@ -139,4 +140,19 @@ spec:
   expect(messages('result[0] < {{args.the-limit-of-errors-per-second}}')).toEqual([]);
   expect(messages('default(result[0], 0) < {{ args.the-limit-of-errors-per-second }} + 1')).toEqual([]);
   expect(messages('result[0] < {{args.the-limit-of-errors-per-second}}000')).toEqual([]);
+});
+
+test.each([
+  { query: 'rate(sum(x_total)[5m])', says: 'stands behind a metric' },
+  { query: 'rate((x_total)[5m])' },
+  { query: 'max_over_time(sum(rate(x_total[5m]))[5m:1m])' },
+  { query: 'sum(rate(x_total[5m])) + "a"', says: 'calculate with a string' },
+  { query: 'topk(sum(rate(x_total[5m])))', says: 'takes two arguments, not 1' },
+  { query: 'topk by (pod) (5, rate(x_total[5m]))' },
+  { query: 'quantile(0.9, rate(x_total[5m]))' },
+  { query: 'count_values("code", x)' },
+  { query: 'sum(5, rate(x_total[5m]))', says: 'takes one argument, not 2' },
+])('$query is what Prometheus takes it for', ({ query, says }) => {
+  const messages = parseQuery(query).problems.map(({ message }) => message);
+  expect(messages).toEqual(says === undefined ? [] : [expect.stringContaining(says)]);
 });
