@@ -1,6 +1,7 @@
 /** Telling people of transitions: an Event each, and messages to those the Release names. Repeating it is harmless by id. */
 import type { NotifySink, Release } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
+import { SerinError } from '../errors.ts';
 import { formatOdds } from '../judge/format.ts';
 import { rates, surely } from '../judge/render-sentence.ts';
 import type { MetricVerdict, StepVerdict } from '../judge/verdict.ts';
@@ -28,14 +29,32 @@ export async function announce(
   signal: AbortSignal,
 ): Promise<void> {
   const { release, run } = observed;
-  const { namespace, name } = release.metadata;
   for (const announcement of announcements) {
     const nowMs = deps.clock.nowMs();
-    const isRecorded = await recordEvent(deps.kube, eventOf(release, announcement, nowMs, deps.identity), signal);
-    if (!isRecorded)
-      deps.log.warn({ namespace, name, announcement: announcement.id }, 'An Event could not be written.');
+    await tryEvent(deps, release, announcement, nowMs, signal);
     const sinks = release.spec.notify ?? [];
     if (sinks.length > 0) await deps.notify(messageOf(release, announcement, run?.verdict, nowMs), sinks);
+  }
+}
+
+/** Events are for people: whatever keeps one from being written, the release goes on without it. One line in the log for each. */
+async function tryEvent(
+  deps: AnnounceDeps,
+  release: Release,
+  announcement: Announcement,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name } = release.metadata;
+  const event = eventOf(release, announcement, nowMs, deps.identity);
+  const fields = { namespace, name, announcement: announcement.id };
+  try {
+    if (await recordEvent(deps.kube, event, signal)) return;
+    deps.log.warn(fields, 'An Event could not be written.');
+  } catch (err) {
+    signal.throwIfAborted();
+    if (err instanceof SerinError && err.code === 'SERIN_E_ABORTED') throw err;
+    deps.log.warn({ ...fields, err }, 'An Event could not be written.');
   }
 }
 

@@ -34,8 +34,8 @@ export function eventOf(release: Release, announcement: Announcement, nowMs: num
 }
 
 /**
- * Writes it. An Event that is there already is fine, and so is a namespace that is going. Events are for people: where they are
- * forbidden, a release goes on without them (answers `false`).
+ * Writes it. An Event that is there already is fine, and so is a namespace that is going (answers `false`, as where Events are
+ * forbidden). Throws what may be better at another time.
  */
 export async function recordEvent(
   kube: Pick<KubeWriter, 'create'>,

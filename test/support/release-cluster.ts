@@ -106,7 +106,7 @@ export function analysisTemplate(name = 'web', against?: { readonly constant: st
 
 export interface ReleaseCluster {
   /** Looks at the Release as the worker would, again after each look that changed something, until it only waits. */
-  reconcile(): Promise<number | undefined>;
+  reconcile(signal?: AbortSignal): Promise<number | undefined>;
   release(name?: string): Promise<Release>;
   get(type: ResourceType, name: string): Promise<KubeObject>;
   /** Somebody changes an object: a field by JSON pointer. */
@@ -175,10 +175,10 @@ export function releaseCluster(kube: KubeClient, settle: Settle, options: Releas
     get,
     edit,
     release,
-    reconcile: async () => {
+    reconcile: async (signal = new AbortController().signal) => {
       for (let looks = 0; looks < 50; looks++) {
         const before = writes;
-        const again = await reconcile(key, new AbortController().signal);
+        const again = await reconcile(key, signal);
         if (again !== 0 && writes === before) return again;
         await settle(kube);
       }

@@ -326,15 +326,50 @@ describe('a cluster that says no', () => {
     expect((await worker.release()).status).toMatchObject({ phase: 'Idle', reason: 'PermissionMissing' });
   });
 
-  test('forbidden Events hold nobody up', async () => {
+  describe.each([
+    ['forbids Events', 'SERIN_E_FORBIDDEN'],
+    ['answers 503 to every Event', 'SERIN_E_KUBERNETES'],
+  ] as const)('an API server that %s', (_what, code) => {
+    const withoutEvents = async (): Promise<MemoryStage> => {
+      const stage = await aStage();
+      stage.kube.fault = (verb, target) => {
+        if (verb === 'create' && target.startsWith('Event')) throw new SerinError(code, 'No Events. Later, perhaps.');
+      };
+      return stage;
+    };
+
+    test('holds up no release', async () => {
+      const stage = await withoutEvents();
+      const worker = stage.worker();
+      await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
+      expect((await worker.release()).status).toMatchObject({ phase: 'Promoted' });
+      expect((await worker.release()).status).not.toHaveProperty('unannounced');
+    });
+
+    test('keeps no Release from going', async () => {
+      const stage = await withoutEvents();
+      const worker = stage.worker();
+      await play(stage, [deployNext, judged('Pass')], worker);
+      await stage.remove();
+      await worker.reconcile();
+      expect((await worker.release()).metadata.finalizers).toEqual([]);
+      expect(await worker.weights()).toEqual([100, 0]);
+    });
+  });
+
+  test('a look that is aborted while it tells of a transition ends there', async () => {
     const stage = await aStage();
     const worker = stage.worker();
+    await worker.reconcile();
+    await worker.deploy('web-v2', 'web:2');
+    const stopping = new AbortController();
     stage.kube.fault = (verb, target) => {
-      if (verb === 'create' && target.startsWith('Event'))
-        throw new SerinError('SERIN_E_FORBIDDEN', 'No Events. Grant it.');
+      if (verb !== 'create' || !target.startsWith('Event')) return;
+      stopping.abort(new SerinError('SERIN_E_ABORTED', 'The process is stopping. Nothing has to be done.'));
+      throw new SerinError('SERIN_E_KUBERNETES', 'The request was cut off. It is tried again.');
     };
-    await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
-    expect((await worker.release()).status?.phase).toBe('Promoted');
+    await expect(worker.reconcile(stopping.signal)).rejects.toMatchObject({ code: 'SERIN_E_ABORTED' });
+    expect((await worker.release()).status?.unannounced).toHaveLength(1);
   });
 
   test('an API server that fails now and then changes nothing about the end', async () => {
