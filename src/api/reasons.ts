@@ -77,6 +77,7 @@ export const reasons = {
   TargetConflict: 'Another Release, or another controller, steers the same workload or route.',
   TrafficDrift: 'Somebody changed a steered route; it was put back.',
   Routed: 'The routes carry the intended weight.',
+  NameTaken: 'An object of the name that Serin needs is there already and is not its own; it is left alone.',
   PermissionMissing: 'The API server denies Serin something it needs; the message says what.',
   StableChanged: 'The stable version itself was changed, so what was compared with it is void.',
   PlanChanged: 'The steps were edited during the release; it goes on where the new ones allow without a raise.',

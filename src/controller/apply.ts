@@ -6,6 +6,7 @@ import {
   API_VERSION,
   FIELD_MANAGERS,
   FINALIZER,
+  type Finding,
   type JsonPatchOperation,
   type KubeObject,
   type ObjectRef,
@@ -13,6 +14,7 @@ import {
   TYPES,
   type Write,
 } from '../api/meta.ts';
+import { stringAt } from '../api/fields.ts';
 import type { Release, ReleaseStatus } from '../api/release.ts';
 import type { Clock } from '../clock.ts';
 import { SerinError } from '../errors.ts';
@@ -29,29 +31,58 @@ export interface ApplyDeps extends AnnounceDeps {
   readonly gridMs: number;
 }
 
-export async function apply(deps: ApplyDeps, seen: Gathered, action: Action, signal: AbortSignal): Promise<void> {
+/** A finding: it could not be carried out and nothing was written, so that trying again at once would change nothing. */
+export async function apply(
+  deps: ApplyDeps,
+  seen: Gathered,
+  action: Action,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
   switch (action.kind) {
     case 'wait':
-      return;
+      return undefined;
     case 'writeStatus':
-      return writeStatus(deps, seen, action.status, signal);
+      await writeStatus(deps, seen, action.status, signal);
+      return undefined;
     case 'announce':
       await announce(deps, seen, action.announcements, signal);
-      return writeStatus(deps, seen, action.status, signal);
+      await writeStatus(deps, seen, action.status, signal);
+      return undefined;
     case 'addFinalizer':
     case 'removeFinalizer':
-      return writeFinalizer(deps, seen, action.kind, signal);
+      await writeFinalizer(deps, seen, action.kind, signal);
+      return undefined;
     case 'createRun':
       return createRun(deps, seen, action, signal);
     case 'finishRun':
-      return finishRun(deps, seen, action.name, signal);
+      await finishRun(deps, seen, action.name, signal);
+      return undefined;
     case 'writeTraffic':
-      return writeAll(deps, trafficPatches(seen, action.intent), signal);
-    case 'writeWorkload':
-      return writeAll(deps, seen.workload?.adapter.write(seen.workload.input, action.intent) ?? [], signal);
+      return writeAll(deps, trafficPatches(seen, action.intent), nothingToWrite(seen, action), signal);
+    case 'writeWorkload': {
+      const writes = seen.workload?.adapter.write(seen.workload.input, action.intent) ?? [];
+      return writeAll(deps, writes, nothingToWrite(seen, action), signal);
+    }
     default:
       return action satisfies never;
   }
+}
+
+/** Why an adapter finds nothing to write although something is not as it should be. */
+function nothingToWrite(
+  { observed }: Gathered,
+  action: Extract<Action, { kind: 'writeTraffic' | 'writeWorkload' }>,
+): Finding {
+  const { workload, traffic } = observed;
+  if (workload.kind === undefined) return workload;
+  const said = 'and there is nothing to write that would change it';
+  if (action.kind === 'writeWorkload') {
+    const message = `The workload is not as the release needs it (${action.intent.kind}), ${said}. Look at what spec.workload names.`;
+    return { reason: 'WorkloadNotFound', message };
+  }
+  if (traffic.kind === undefined) return traffic;
+  const message = `The routes are not as the release needs them (${action.intent.kind}), ${said}. Look at what spec.traffic names.`;
+  return { reason: 'RouteNotUnderstood', message };
 }
 
 function trafficPatches(
@@ -62,12 +93,18 @@ function trafficPatches(
   return traffic === undefined ? [] : (router?.write(traffic.input, intent) ?? []);
 }
 
-async function writeAll({ kube }: ApplyDeps, writes: readonly Write[], signal: AbortSignal): Promise<void> {
+async function writeAll(
+  { kube }: ApplyDeps,
+  writes: readonly Write[],
+  otherwise: Finding,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
   for (const write of writes) {
     if (write.kind === 'create') await kube.create(write.object, write.fieldManager, signal);
     else if (write.kind === 'delete') await kube.delete(write.target, { uid: write.uid }, signal);
     else await kube.patch(write, signal);
   }
+  return writes.length === 0 ? otherwise : undefined;
 }
 
 /** Over exactly the version that was decided on. */
@@ -128,9 +165,9 @@ async function createRun(
   seen: Gathered,
   action: Extract<Action, { kind: 'createRun' }>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Finding | undefined> {
   const { release, workload } = seen.observed;
-  if (workload.kind !== 'workload') return;
+  if (workload.kind !== 'workload') return workload;
   const spec = await analysisSpecOf(seen.reader, {
     ...action,
     release,
@@ -160,9 +197,10 @@ async function createRun(
   };
   try {
     await deps.kube.create(run, FIELD_MANAGERS.children, signal);
+    return undefined;
   } catch (thrown) {
     if (!(thrown instanceof SerinError) || thrown.code !== 'SERIN_E_CONFLICT') throw thrown;
-    await removeForeignRun(deps.kube, { type: TYPES.analysisRun, namespace, name: action.name }, uid, signal);
+    return clearRunName(deps.kube, { type: TYPES.analysisRun, namespace, name: action.name }, release, signal);
   }
 }
 
@@ -171,17 +209,30 @@ function startOf({ status }: Release, clock: ApplyDeps['clock']): number {
   return Math.max(clock.nowMs(), Date.parse(status?.startedAt ?? '') || 0);
 }
 
-/** A run of a deleted Release of the same name is in the way until garbage collection comes by. */
-async function removeForeignRun(
+/**
+ * A run of a deleted Release of the same name is in the way until garbage collection comes by, so it goes. What belongs to nobody, or to
+ * somebody else, is left alone.
+ */
+async function clearRunName(
   kube: KubeClient,
   ref: ObjectRef,
-  releaseUid: string,
+  { metadata }: Release,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Finding | undefined> {
   const found = await kube.get(ref, signal);
-  const owner = found?.metadata.ownerReferences?.find(({ controller }) => controller === true);
-  if (found?.metadata.uid === undefined || owner === undefined || owner.uid === releaseUid) return;
-  await kube.delete(ref, { uid: found.metadata.uid }, signal);
+  // Gone, or made by another process just now: the next pass sees it.
+  if (found?.metadata.uid === undefined || stringAt(found, 'spec', 'release', 'uid') === metadata.uid) return undefined;
+  const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const isOfFormer = owner?.kind === 'Release' && owner.name === metadata.name && owner.uid !== metadata.uid;
+  if (isOfFormer && found.metadata.deletionTimestamp === undefined) {
+    await kube.delete(ref, { uid: found.metadata.uid }, signal);
+    return undefined;
+  }
+  const is = isOfFormer ? 'is being deleted, and its finalizers keep it' : 'belongs to no Release that is there';
+  return {
+    reason: 'NameTaken',
+    message: `AnalysisRun ${ref.namespace ?? ''}/${ref.name} has the name that this release needs and ${is}. Keep a copy if it is worth one, then delete it: kubectl --namespace ${ref.namespace ?? ''} delete analysisrun ${ref.name}`,
+  };
 }
 
 /** Its evidence stays; nobody polls it any more. */

@@ -1,6 +1,6 @@
 /**
  * One look at a Release: gather → decide → apply one Action, again until there is nothing to do but wait. Nothing is remembered
- * between two looks; a process that dies anywhere in here is continued by any other.
+ * between two looks but how often in a row one came to no end; a process that dies anywhere in here is continued by any other.
  */
 import type { NotifySink } from '../api/release.ts';
 import type { Finding } from '../api/meta.ts';
@@ -40,6 +40,9 @@ const MOST_ACTIONS = 32;
 const MOST_CONFLICTS = 5;
 const AFTER_CONFLICTS_MS = 250;
 const AFTER_OBSTACLE_MS = 15_000;
+/** Something undoes what is done, or it has no effect: the next look comes later each time. */
+const AFTER_MOST_ACTIONS_MS = 1_000;
+const LONGEST_AFTER_MOST_ACTIONS_MS = 60_000;
 
 /** `glance`: whether there is anything to do is found out from the cache. `fresh`: somebody knows that the cache is behind. */
 export type Look = 'glance' | 'fresh';
@@ -48,6 +51,8 @@ export type Look = 'glance' | 'fresh';
 export function createReconcileRelease(
   deps: ReconcileDeps,
 ): (key: string, signal: AbortSignal, look?: Look) => Promise<number | undefined> {
+  /** By key; looks in a row that ended at `MOST_ACTIONS`. */
+  const restless = new Map<string, number>();
   return async (key, signal, look = 'glance') => {
     const { cache } = deps;
     if (cache !== undefined && look === 'glance') {
@@ -56,12 +61,24 @@ export function createReconcileRelease(
       const action = seen === undefined || reader.hasGaps() ? undefined : nextAction(seen.observed);
       if (action?.kind === 'wait') return action.requeueAfterMs;
     }
-    return actUntilWaiting(deps, key, signal);
+    const again = await actUntilWaiting(deps, key, signal);
+    if (again !== 'restless') {
+      restless.delete(key);
+      return again;
+    }
+    const looks = restless.get(key) ?? 0;
+    restless.set(key, looks + 1);
+    deps.log.warn({ release: key, actions: MOST_ACTIONS }, 'A Release does not come to rest; it is looked at later.');
+    return Math.min(LONGEST_AFTER_MOST_ACTIONS_MS, AFTER_MOST_ACTIONS_MS * 2 ** looks);
   };
 }
 
 /** Everything that is acted on was read just before. */
-async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<number | undefined> {
+async function actUntilWaiting(
+  deps: ReconcileDeps,
+  key: string,
+  signal: AbortSignal,
+): Promise<number | 'restless' | undefined> {
   let conflicts = 0;
   let last: Gathered | undefined;
   for (let actions = 0; actions < MOST_ACTIONS; actions++) {
@@ -77,7 +94,7 @@ async function actUntilWaiting(deps: ReconcileDeps, key: string, signal: AbortSi
   }
   // Somebody undoes what is given back, again and again.
   if (last !== undefined && isDeletionOverdue(last.observed)) return showObstacle(deps, key, NEVER_DONE, signal);
-  return 0;
+  return 'restless';
 }
 
 function gatherFresh(deps: ReconcileDeps, key: string, signal: AbortSignal): Promise<Gathered | undefined> {
@@ -99,7 +116,8 @@ async function tryApply(
   signal: AbortSignal,
 ): Promise<'done' | 'conflict' | Finding> {
   try {
-    await apply(deps, seen, action, signal);
+    const finding = await apply(deps, seen, action, signal);
+    if (finding !== undefined) return refused(deps, key, action, finding);
     deps.onAction?.(action, key);
     deps.log.debug(
       { release: key, action: action.kind, because: 'because' in action ? action.because : undefined },
@@ -114,8 +132,7 @@ async function tryApply(
     if (thrown instanceof SerinError && thrown.code === 'SERIN_E_NOT_FOUND' && isOwnStatus) return 'conflict';
     const finding = isOwnStatus ? undefined : (findingOf(thrown) ?? overdueFinding(seen, thrown, signal));
     if (finding === undefined) throw thrown;
-    deps.log.warn({ release: key, action: action.kind, err: thrown }, 'A write was refused; the status says so.');
-    return finding;
+    return refused(deps, key, action, finding);
   }
 }
 
@@ -129,6 +146,12 @@ const NEVER_DONE: Finding = {
   reason: 'NotGivenBack',
   message: 'What is given back is changed again at once. Find out who changes it.',
 };
+
+function refused({ log }: ReconcileDeps, key: string, { kind }: Action, finding: Finding): Finding {
+  const { reason, message: because } = finding;
+  log.warn({ release: key, action: kind, reason, because }, 'An action is impossible for now; the status says why.');
+  return finding;
+}
 
 /** The refused write is tried again later; until then the status says what is missing. */
 async function showObstacle(

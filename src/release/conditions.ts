@@ -8,7 +8,14 @@ import { type Phase, type ReleaseStatus, stepTextOf } from '../api/release.ts';
 import { reasons } from '../api/reasons.ts';
 
 /** What is known of the routes; `undefined` leaves the condition as it is. */
-export type Routed = { readonly status: Condition['status']; readonly reason: string } | undefined;
+export type Routed =
+  | {
+      readonly status: Condition['status'];
+      readonly reason: string;
+      /** Absent: what the status says, or what the reason means. */
+      readonly message?: string;
+    }
+  | undefined;
 
 export type StatusDraft = Omit<ReleaseStatus, 'conditions' | 'observedGeneration'>;
 
@@ -35,6 +42,7 @@ export const OBSTACLES: ReadonlySet<string> = new Set([
   'TemplateNotFound',
   'QueryNotFound',
   'TargetConflict',
+  'NameTaken',
   'TrafficContested',
   'PermissionMissing',
   'SecretForbidden',
@@ -115,6 +123,7 @@ function analysisSucceeded({ verdict }: StatusDraft): Found {
 }
 
 function routedMessage(draft: StatusDraft, routed: NonNullable<Routed>): string {
+  if (routed.message !== undefined) return routed.message.slice(0, 2048);
   if (routed.status === 'True') return `The canary gets ${draft.weight} % of the requests${besidesSaid(draft)}.`;
   return routed.status === 'False' ? (draft.message ?? meaningOf(routed.reason)) : meaningOf(routed.reason);
 }
@@ -126,7 +135,9 @@ function besidesSaid({ beside }: StatusDraft): string {
 
 function previousRouted(previous: ReleaseStatus): NonNullable<Routed> {
   const before = previous.conditions.find(({ type }) => type === 'TrafficRouted');
-  return { status: before?.status ?? 'Unknown', reason: before?.reason ?? 'UpToDate' };
+  const routed = { status: before?.status ?? 'Unknown', reason: before?.reason ?? 'UpToDate' };
+  // What a person must do stays said until it is done.
+  return before?.status === 'False' && OBSTACLES.has(before.reason) ? { ...routed, message: before.message } : routed;
 }
 
 function meaningOf(reason: string): string {

@@ -134,24 +134,32 @@ export interface ReleaseClusterOptions {
 /** Puts Deployments, ReplicaSets and pods in step, as their controllers would. */
 export type Settle = (kube: KubeClient) => Promise<void>;
 
-export function releaseCluster(kube: KubeClient, settle: Settle, options: ReleaseClusterOptions): ReleaseCluster {
-  const messages: ReleaseMessage[] = [];
-  const key = options.key ?? KEY;
-  let writes = 0;
-  const reconcile = createReconcileRelease({
+/** What looks at Releases with the real adapters, and tells nobody. */
+export function lookingAt(kube: KubeClient, { clock, cache }: Omit<ReleaseClusterOptions, 'key'>): ReconcileDeps {
+  return {
     kube,
-    onAction: () => void (writes += 1),
-    ...(options.cache === undefined ? {} : { cache: options.cache }),
+    ...(cache === undefined ? {} : { cache }),
     adapters: {
       workloadOf: workloadAdapterOf,
       routerOf,
       routerThatTook,
       trafficHintOf,
     },
-    clock: options.clock,
+    clock,
     log: silentLog,
     gridMs: GRID_MS,
     identity: 'test',
+    notify: async () => undefined,
+  };
+}
+
+export function releaseCluster(kube: KubeClient, settle: Settle, options: ReleaseClusterOptions): ReleaseCluster {
+  const messages: ReleaseMessage[] = [];
+  const key = options.key ?? KEY;
+  let writes = 0;
+  const reconcile = createReconcileRelease({
+    ...lookingAt(kube, options),
+    onAction: () => void (writes += 1),
     notify: async (message) => void messages.push(message),
   });
   const get = async (type: ResourceType, name: string): Promise<KubeObject> => {

@@ -7,7 +7,7 @@ import { aborted, startAborting, SUPERSEDED, superseded } from '../rules/abortin
 import { judged } from '../rules/advance.ts';
 import { giveUp, isDeletionOverdue, wasGivenUp } from '../rules/deletion.ts';
 import { countClosed, holdCause, holdOrGoOn } from '../rules/holds.ts';
-import { held, obstacleGone, waitForReach, waitForSpec } from '../rules/obstacles.ts';
+import { held, obstacleGone, waitForReach, waitForSpec, waitForWrite } from '../rules/obstacles.ts';
 import { prepareRun, take } from '../rules/preparation.ts';
 import { watchReadiness } from '../rules/readiness.ts';
 import { retryByItself } from '../rules/retrying.ts';
@@ -54,6 +54,8 @@ const letGo: Rule = (s) => {
   const isHeld = gate?.isHeld === true || order?.kind === 'hold';
   if (isHeld && obstacle !== undefined && isDeletionOverdue(s.observed)) return giveUp(s);
   if (gate?.isHeld === true) return write(s, { ...draftOf(s), gate: { ...gate, isHeld: false } }, 'deletion');
+  const stuck = wasGivenUp(s) ? undefined : waitForWrite(s);
+  if (stuck !== undefined) return stuck;
   if (order?.kind === 'hold' && !wasGivenUp(s)) return { kind: 'writeWorkload', intent: order, because: 'deletion' };
   return tell(s) ?? { kind: 'removeFinalizer' };
 };

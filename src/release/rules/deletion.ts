@@ -4,6 +4,7 @@ import type { Action } from '../action.ts';
 import type { Observed } from '../observed.ts';
 import { UNTIL_PODS_ARE_GONE } from './aborting.ts';
 import { handBack } from './in-place.ts';
+import { waitForWrite } from './obstacles.ts';
 import { isUnderWay, type Rule, type Situation } from '../situation.ts';
 import { aborting, draftOf, NOT_ROUTED, type StatusDraft, told, write } from '../transitions.ts';
 import { tell } from './telling.ts';
@@ -43,6 +44,8 @@ function giveBackNext(s: Situation): ReturnType<Rule> {
     const draft = aborting(s, draftOf(s), { reason: 'Deleted', message, isRejected: false });
     return write(s, told(s, draft, 'aborted', 'deleted'), 'deletion', NOT_ROUTED);
   }
+  const stuck = waitForWrite(s);
+  if (stuck !== undefined) return stuck;
   if (s.workload === undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
   if (s.workload.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? goneAfterTelling(s);
   if (!s.observed.isTrafficRestored) {

@@ -12,10 +12,14 @@ const RETRY_MS = 15_000;
 function outOfReach(s: Situation): Finding | undefined {
   const { observed } = s;
   const workload = observed.workload.kind === undefined ? observed.workload : undefined;
-  // Giving back needs no understanding of the routes as they are now.
-  const isGivingBack = s.status.phase === 'Aborting';
-  const traffic = observed.traffic.kind === undefined && !isGivingBack ? observed.traffic : undefined;
-  return observed.obstacle ?? observed.conflict ?? workload ?? traffic ?? startFinding(s) ?? unclearLive(s);
+  return observed.obstacle ?? observed.conflict ?? workload ?? trafficFinding(s) ?? startFinding(s) ?? unclearLive(s);
+}
+
+/** Giving back needs no understanding of the routes as they are now, but it needs to see them. */
+function trafficFinding({ observed, status }: Situation): Finding | undefined {
+  const { traffic } = observed;
+  if (traffic.kind !== undefined) return undefined;
+  return status.phase === 'Aborting' && traffic.reason !== 'PermissionMissing' ? undefined : traffic;
 }
 
 /** What is wrong with the spec or its templates. Giving up and promoting need neither. */
@@ -53,6 +57,9 @@ function unclearLive({ status, traffic }: Situation): Finding | undefined {
 /** Shows the obstacle and waits for it to go: nothing else can be done. */
 export const waitForReach: Rule = (s) => waitFor(s, outOfReach(s));
 
+/** The write that was just refused, where what comes before `waitForReach` asked for it. */
+export const waitForWrite: Rule = (s) => waitFor(s, s.observed.obstacle);
+
 /** Stays where it is until the spec can be followed; routes are kept, and an abort still works. */
 export const waitForSpec: Rule = (s) => waitFor(s, specFinding(s));
 
@@ -71,10 +78,11 @@ function stuck(s: Situation, obstacle: Finding): StatusDraft {
 }
 
 function showObstacle(s: Situation, obstacle: Finding): ReturnType<Rule> {
-  const routed = outOfReach(s) === undefined ? undefined : ({ status: 'Unknown', reason: obstacle.reason } as const);
+  // A refused write of something else says nothing about routes that are as they should be.
+  const isRouted = outOfReach(s) === undefined || (s.observed.obstacle !== undefined && s.observed.isTrafficWritten);
+  const routed = isRouted ? undefined : ({ status: 'Unknown', reason: obstacle.reason } as const);
   if (isFollowingSteps(s)) return write(s, held(s, obstacle), obstacle.reason, routed);
-  if (isUnderWay(s.status))
-    return write(s, stuck(s, obstacle), obstacle.reason, { status: 'False', reason: obstacle.reason });
+  if (isUnderWay(s.status)) return write(s, stuck(s, obstacle), obstacle.reason, { status: 'False', ...obstacle });
   const draft: StatusDraft = { ...draftOf(s), reason: obstacle.reason, message: obstacle.message };
   const isNew = s.status.reason !== obstacle.reason;
   const next = isNew

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { at } from '../../../src/api/fields.ts';
 import { FIELD_MANAGERS, type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
+import { createReconcileRelease } from '../../../src/controller/reconcile-release.ts';
 import { SerinError } from '../../../src/errors.ts';
 import type { KubeClient } from '../../../src/kube/port.ts';
 import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
@@ -10,6 +11,7 @@ import {
   blueGreenSpec,
   clusterObjects,
   istioSpec,
+  lookingAt,
   releaseCluster,
   settleAtOnce,
 } from '../../support/release-cluster.ts';
@@ -318,6 +320,58 @@ describe('a cluster that says no', () => {
     },
   );
 
+  test.each(['abort', 'deletion'])(
+    'routes that may not be read during an %s are said, and not asked for at once again',
+    async (end) => {
+      const stage = await aStage();
+      const worker = stage.worker();
+      await play(stage, [deployNext, judged('Pass')], worker);
+      forbid(stage, 'get VirtualService web');
+      if (end === 'abort') await judged('Fail')(stage, worker);
+      else await stage.remove();
+      stage.kube.calls.length = 0;
+      expect(await worker.reconcile()).toBe(15_000);
+      expect(stage.kube.calls.length).toBeLessThan(200);
+      const { status } = await worker.release();
+      expect(status).toMatchObject({ phase: 'Aborting', reason: end === 'abort' ? 'ErrorsAboveStable' : 'Deleted' });
+      const conditionOf = (name: string) => status?.conditions.find(({ type }) => type === name);
+      expect(conditionOf('Stalled')).toMatchObject({ status: 'True' });
+      const message = 'The API server refused to get VirtualService web. Grant the permission.';
+      expect(conditionOf('TrafficRouted')).toMatchObject({ status: 'False', reason: 'PermissionMissing', message });
+      expect(worker.messages).toEqual([]);
+      const events = (await stage.kube.list(TYPES.event, { namespace: 'shop' })).items;
+      expect(events.filter(({ reason }) => reason === 'PermissionMissing')).toHaveLength(1);
+      stage.kube.calls.length = 0;
+      await worker.reconcile();
+      expect(stage.kube.calls.filter((call) => call.startsWith('patch'))).toEqual([]);
+      stage.kube.fault = undefined;
+      await worker.reconcile();
+      expect(await worker.weights()).toEqual([100, 0]);
+      if (end === 'abort') expect((await worker.release()).status?.phase).toBe('Aborted');
+      else expect((await worker.release()).metadata.finalizers).toEqual([]);
+    },
+  );
+
+  test('a Release that never comes to rest is looked at later each time', async () => {
+    const stage = await aStage();
+    let tick = 0;
+    // Whatever is written of a status is lost.
+    const contested: KubeClient = {
+      ...stage.kube,
+      patch: async (patch, signal) =>
+        patch.kind === 'json' && patch.subresource === 'status'
+          ? stage.kube.patch(
+              { ...patch, operations: [{ op: 'add', path: '/metadata/labels', value: { tick: `${tick++}` } }] },
+              signal,
+            )
+          : stage.kube.patch(patch, signal),
+    };
+    const reconcile = createReconcileRelease(lookingAt(contested, stage));
+    const looks = () => reconcile('shop/web', new AbortController().signal);
+    expect([await looks(), await looks(), await looks()]).toEqual([1_000, 2_000, 4_000]);
+    expect(tick).toBe(3 * 32);
+  });
+
   test('unreadable pods are said, and nothing is done', async () => {
     const stage = await aStage();
     const worker = stage.worker();
@@ -541,6 +595,52 @@ describe('other people', () => {
     const successor = again.worker();
     await play(again, [deployNext], successor);
     expect((await successor.release()).status).toMatchObject({ phase: 'Progressing', weight: 10, attempt: 1 });
+  });
+
+  test.each([
+    ['belongs to nobody', {}, 'belongs to no Release that is there'],
+    [
+      'belongs to something else',
+      { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'web', uid: 'other', controller: true }] },
+      'belongs to no Release that is there',
+    ],
+    [
+      'is kept by its finalizers, its Release being gone,',
+      {
+        deletionTimestamp: '2026-01-01T00:00:00Z',
+        ownerReferences: [
+          { apiVersion: 'serin.dev/v1alpha1', kind: 'Release', name: 'web', uid: 'gone', controller: true },
+        ],
+      },
+      'is being deleted, and its finalizers keep it',
+    ],
+  ])('a run of the same name that %s is left alone, and the release is held', async (_what, metadata, why) => {
+    const other = await aStage();
+    const before = other.worker();
+    await play(other, [deployNext], before);
+    const name = (await before.release()).status?.analysisRun ?? '';
+    const stage = await aStage();
+    const worker = stage.worker();
+    const kept = stage.kube.put({
+      apiVersion: 'serin.dev/v1alpha1',
+      kind: 'AnalysisRun',
+      metadata: { name, namespace: 'shop', ...metadata },
+      spec: { release: { name: 'web', uid: 'gone' } },
+    });
+    await worker.reconcile();
+    await worker.deploy('web-v2', 'web:2');
+    stage.kube.calls.length = 0;
+    expect(await worker.reconcile()).toBe(15_000);
+    expect(stage.kube.calls.filter((call) => call === 'create AnalysisRun').length).toBeLessThan(4);
+    const { status } = await worker.release();
+    expect(status).toMatchObject({ phase: 'Held', reason: 'NameTaken', weight: 0 });
+    expect(status?.message).toContain(`AnalysisRun shop/${name} has the name that this release needs and ${why}.`);
+    expect(status?.message).toContain(`kubectl --namespace shop delete analysisrun ${name}`);
+    expect(status?.conditions.find(({ type }) => type === 'Stalled')).toMatchObject({ status: 'True' });
+    expect(await worker.get(TYPES.analysisRun, name)).toEqual(kept);
+    stage.kube.drop({ type: TYPES.analysisRun, namespace: 'shop', name });
+    await worker.reconcile();
+    expect((await worker.release()).status).toMatchObject({ phase: 'Progressing', weight: 10, attempt: 1 });
   });
 });
 
