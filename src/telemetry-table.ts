@@ -96,6 +96,11 @@ export const METRICS = {
     labels: ['provider'],
     buckets: DURATIONS,
   },
+  serin_queue_up: {
+    type: 'gauge',
+    help: '1 while the store of the queues answers. At 0 the leader does what is due by itself.',
+    labels: [],
+  },
   serin_queue_jobs: {
     type: 'gauge',
     help: 'Jobs in a queue.',

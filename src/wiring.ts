@@ -94,6 +94,13 @@ export async function startService(config: Config, overrides: ServiceOverrides =
   const evidence = await openStore(stores, () => openEvidenceStore(evidenceAddress(config), { onError }));
   open.defer(() => evidence.close());
   checks.set('queue', (signal) => queues.ping(signal));
+  telemetry.onScrape(async () => {
+    const isUp = await queues.ping().then(
+      () => 1,
+      () => 0,
+    );
+    telemetry.set('serin_queue_up', {}, isUp);
+  });
   for (const name of ['reconcile', 'poll', 'measure', 'notify'] as const) {
     telemetry.onScrape(async () => {
       for (const [state, jobs] of Object.entries(await queues.queue(name).counts())) {

@@ -1,6 +1,6 @@
 /**
  * What only the leader does: turn changes, time and the poll grid into jobs. Jobs say when to look and nothing else;
- * whatever is lost here comes back with the next resync.
+ * whatever is lost here comes back with the next resync. While the queue's store is away, the leader does them itself.
  */
 import { TYPES } from '../api/meta.ts';
 import type { Clock } from '../clock.ts';
@@ -124,21 +124,22 @@ async function enqueuePolls(deps: ScheduleDeps, settings: ScheduleSettings, inst
   const { cache, poll, log } = deps;
   if (listRuns(cache).length === 0) return;
   try {
-    const { waiting } = await poll.counts();
+    // A store that does not say takes nothing either; the poll is then done here.
+    const { waiting } = await poll.counts().catch(() => ({ waiting: 0 }));
     if (waiting >= settings.shards) {
       deps.onDropped?.(1);
       log.warn({ waiting }, 'A poll was left out because earlier ones still wait; evidence is re-read.');
       return;
     }
     const shards = Array.from({ length: settings.shards }, (_, shard) => shard);
-    await Promise.all(shards.map((shard) => poll.enqueue(`${instantMs}/${shard}`)));
+    await Promise.all(shards.map((shard) => poll.enqueue(`${instantMs}/${shard}`, { orHere: true })));
   } catch (err) {
     log.error({ err }, 'Polls could not be enqueued; the next grid instant tries again.');
   }
 }
 
 async function enqueueAll(deps: ScheduleDeps, keys: readonly string[]): Promise<void> {
-  const results = await Promise.allSettled(keys.map((key) => deps.reconcile.enqueue(key)));
+  const results = await Promise.allSettled(keys.map((key) => deps.reconcile.enqueue(key, { orHere: true })));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined)
     deps.log.error({ err: failed.reason }, 'Releases could not be enqueued; the resync repeats it.');

@@ -21,6 +21,7 @@ import { backoffMs } from './backoff.ts';
 import { Express } from './express.ts';
 import { KeyOrder } from './key-order.ts';
 import type { EnqueueOptions, QueueName, QueueWorker, WorkQueue } from './port.ts';
+import { type Entry, StandIn } from './stand-in.ts';
 
 type Process = (key: string, signal: AbortSignal, payload?: string) => Promise<number | undefined>;
 
@@ -57,6 +58,8 @@ export class BullQueue<C> implements WorkQueue {
   readonly #order = new KeyOrder();
   readonly #workers = new Set<QueueWorker>();
   readonly #express = new Set<Express>();
+  readonly #standIns = new Set<StandIn>();
+  #isStoodIn = false;
 
   constructor(name: QueueName, store: QueueStore<C>) {
     this.#name = name;
@@ -68,7 +71,20 @@ export class BullQueue<C> implements WorkQueue {
   async enqueue(key: string, options: EnqueueOptions = {}): Promise<void> {
     const data = options.payload === undefined ? { key } : { key, payload: options.payload };
     if (options.atOnce === true) [...this.#express].some((express) => express.take(data));
-    await this.#reach(() => (options.once === true ? this.#addOnce(data) : this.#add(data, options.afterMs ?? 0)));
+    try {
+      await this.#reach(() => (options.once === true ? this.#addOnce(data) : this.#add(data, options.afterMs ?? 0)));
+      this.#isStoodIn = false;
+    } catch (thrown) {
+      if (options.orHere !== true || !this.#takeHere(data, options)) throw thrown;
+      // The connection says itself how it fares; this is said once for each time.
+      if (!this.#isStoodIn) this.#store.onError(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      this.#isStoodIn = true;
+    }
+  }
+
+  #takeHere(data: JobData, { once, afterMs }: EnqueueOptions): boolean {
+    const entry: Entry = once === true ? { ...data, once } : data;
+    return [...this.#standIns].some((standIn) => standIn.take(entry, once === true ? 0 : afterMs));
   }
 
   async #add(data: JobData, afterMs: number): Promise<void> {
@@ -118,10 +134,19 @@ export class BullQueue<C> implements WorkQueue {
       if (againAfterMs !== undefined) await this.enqueue(key, { afterMs: Math.max(1, againAfterMs) });
     });
     this.#express.add(express);
+    const standIn = new StandIn({
+      seats: options.concurrency,
+      run: ({ key, payload }) => this.#order.run(key, () => process(key, stopping.signal, payload)),
+      offer: ({ key, payload }) => this.enqueue(key, { orHere: true, ...(payload === undefined ? {} : { payload }) }),
+      onDropped: (thrown) => this.#store.onError(thrown instanceof Error ? thrown : new Error(String(thrown))),
+      signal: stopping.signal,
+    });
+    this.#standIns.add(standIn);
     const handle = {
       close: (graceMs: number) => {
         this.#express.delete(express);
-        return this.#close(Promise.all([worker.close(), express.settled()]), stopping, graceMs);
+        this.#standIns.delete(standIn);
+        return this.#close(Promise.all([worker.close(), express.settled(), standIn.close()]), stopping, graceMs);
       },
     };
     this.#workers.add(handle);

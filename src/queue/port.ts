@@ -18,6 +18,11 @@ export interface EnqueueOptions {
    * the key goes through the store as well, so that nothing is lost with this process. With many at once the rest waits.
    */
   readonly atOnce?: boolean;
+  /**
+   * For what must not wait until the store is back: while it takes nothing, a worker of this process, if there is one, looks itself,
+   * and again as often as it asks to. It goes back to the store when that answers. The enqueue then does not reject.
+   */
+  readonly orHere?: boolean;
 }
 
 /** Jobs carry keys; a payload only where what a key names cannot be read back (a message to people). */

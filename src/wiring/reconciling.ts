@@ -21,7 +21,7 @@ export function reconcilingOf(parts: Parts): Process {
   const gateAnswerOf = createGateMemory({
     ask: createHttpGate(config.notifyHosts),
     clock,
-    enqueue: (key) => queues.queue('reconcile').enqueue(key),
+    enqueue: (key) => queues.queue('reconcile').enqueue(key, { orHere: true }),
     signal: closing,
   });
   const deps = {
@@ -40,7 +40,9 @@ export function reconcilingOf(parts: Parts): Process {
     },
     notify: async (...[message, sinks]: Parameters<Parameters<typeof createReconcileRelease>[0]['notify']>) => {
       const jobs = deliveriesOf(message, sinks);
-      await Promise.all(jobs.map(({ key, payload }) => queues.queue('notify').enqueue(key, { once: true, payload })));
+      await Promise.all(
+        jobs.map(({ key, payload }) => queues.queue('notify').enqueue(key, { once: true, payload, orHere: true })),
+      );
     },
     onAction: (action: Action, key: string) => countVerdict(parts, action, key),
   };

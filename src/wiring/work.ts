@@ -33,6 +33,6 @@ function pollingOf(parts: Parts): ReturnType<typeof createPoll> {
   };
   // The verdict was written just now, the cache may not have it yet.
   const enqueue = (key: string, isUrgent: boolean): Promise<void> =>
-    queues.queue('reconcile').enqueue(key, { payload: FRESH, atOnce: isUrgent });
+    queues.queue('reconcile').enqueue(key, { payload: FRESH, atOnce: isUrgent, orHere: true });
   return createPoll({ ...parts, workloadOf: workloadAdapterOf, enqueue, onPoll }, config);
 }

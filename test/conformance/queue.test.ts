@@ -482,6 +482,8 @@ describe('the queue on the embedded database', () => {
       'the loss',
     );
     await expect(queue.enqueue('while away')).rejects.toMatchObject({ code: 'SERIN_E_QUEUE' });
+    await queue.enqueue('done here', { orHere: true });
+    await until(() => seen.includes('done here'), 'what does not wait for it');
     await until(
       () =>
         queue.enqueue('after').then(
@@ -574,6 +576,7 @@ describeWith(['redis'], 'the queue on Redis', () => {
       await expect(queue.enqueue('while away')).rejects.toMatchObject({ code: 'SERIN_E_QUEUE', retryable: true });
       await expect(backend.ping()).rejects.toMatchObject({ code: 'SERIN_E_QUEUE' });
       expect(Date.now() - askedAt).toBeLessThan(2_000);
+      expect(seen).toEqual(['before']);
       await redis.start();
       await until(
         async () =>
@@ -584,6 +587,49 @@ describeWith(['redis'], 'the queue on Redis', () => {
         'a connection',
       );
       await until(() => seen.includes('after'), 'the job after the restart', 20_000);
+      await backend.close();
+    });
+
+    test('what does not wait for the store is done here meanwhile, as often as it asks to, and goes back to the store', async () => {
+      const trouble: Error[] = [];
+      const backend = await openQueueBackend(
+        { kind: 'redis', url: redis.url },
+        { onError: (error) => trouble.push(error) },
+      );
+      const queue = backend.queue('reconcile');
+      await queue.clear();
+      const seen: string[] = [];
+      let mayEnd = false;
+      let beside = 0;
+      await queue.work(
+        async (key, _signal, payload) => {
+          beside += 1;
+          expect(beside).toBe(1);
+          await sleep(5);
+          beside -= 1;
+          seen.push(`${key} ${payload ?? ''}`);
+          return mayEnd ? undefined : 50;
+        },
+        { concurrency: 2 },
+      );
+      await redis.kill();
+      await expect(queue.enqueue('shop/web')).rejects.toMatchObject({ code: 'SERIN_E_QUEUE' });
+      for (let times = 0; times < 3; times += 1) await queue.enqueue('shop/web', { orHere: true, payload: 'fresh' });
+      await until(() => seen.length >= 4, 'looks without Redis');
+      expect(new Set(seen)).toEqual(new Set(['shop/web fresh']));
+      expect(trouble.filter((error) => error instanceof SerinError)).toHaveLength(1);
+      await expect(backend.ping()).rejects.toMatchObject({ code: 'SERIN_E_QUEUE' });
+      await redis.start();
+      await until(
+        async () =>
+          queue.counts().then(
+            ({ delayed }) => delayed > 0,
+            () => false,
+          ),
+        'its timer in Redis',
+      );
+      mayEnd = true;
+      await until(async () => Object.values(await queue.counts()).every((count) => count === 0), 'its end');
       await backend.close();
     });
 

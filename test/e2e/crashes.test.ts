@@ -147,6 +147,33 @@ describeWith(['prometheus', 'kubectl', 'redis'], 'a release comes to the same en
     await expectTidy(apps);
   });
 
+  test('when Redis is away: a person is heard, and whole releases are judged without it', async () => {
+    const service = await start('one');
+    const told = await startApp(stand, 'told', { analysis: { dwell: '4m' } });
+    await told.letOut('v2', '1', HEALTHY);
+    await told.until('it is judged', isJudging);
+    const { revision } = await told.status();
+    await redis.kill();
+    try {
+      await told.annotate({ 'serin.dev/abort': revision.canary ?? '' });
+      const [apps] = await Promise.all([twoReleases('away', '3s'), told.until('aborted by a person', isAborted)]);
+      expect(weightsOf(await told.virtualService())).toEqual({ v1: 100, v2: 0 });
+      const [good, bad] = await bothEnd(apps);
+      expect(endOf(good)).toEqual(PROMOTED);
+      expect(endOf(bad)).toEqual(ABORTED);
+      await expectTidy(apps);
+      const probe = await fetch(`${service.url}/readyz`);
+      expect([probe.status, await probe.text()]).toEqual([503, expect.stringContaining('[-] queue')]);
+      expect(await (await fetch(`${service.url}/metrics`)).text()).toContain('serin_queue_up 0');
+    } finally {
+      await redis.start();
+    }
+    await service.ready();
+    expect(await (await fetch(`${service.url}/metrics`)).text()).toContain('serin_queue_up 1');
+    await told.letOut('v2', '2', HEALTHY);
+    await told.until('the next one is judged', isJudging);
+  });
+
   test('when Redis is flushed again and again', async () => {
     await start('one');
     const apps = await twoReleases('flushed', '4s');

@@ -24,7 +24,7 @@ const LATE_MS = 5_000;
 export async function runMeasureSchedule(deps: MeasureScheduleDeps, signal: AbortSignal): Promise<void> {
   const { cache, clock, log, measure } = deps;
   const enqueue = (run: KubeObject): Promise<void> =>
-    measure.enqueue(`${run.metadata.namespace ?? ''}/${run.metadata.name}`).catch((err: unknown) => {
+    measure.enqueue(`${run.metadata.namespace ?? ''}/${run.metadata.name}`, { orHere: true }).catch((err: unknown) => {
       log.error({ err }, 'A run could not be enqueued for measuring; it is tried again.');
     });
   const unsubscribe = cache.subscribe((event, object, previous) => {

@@ -15,7 +15,10 @@ function recordingQueue(): RecordingQueue {
   const queue: RecordingQueue = {
     keys: [],
     waiting: 0,
-    enqueue: async (key) => void queue.keys.push(key),
+    enqueue: async (key, options) => {
+      queue.keys.push(key);
+      if (options?.orHere !== true) throw new Error('a key that waits until the store is back');
+    },
     work: () => Promise.reject(new Error('nobody works here')),
     counts: async () => ({ waiting: queue.waiting, active: 0, delayed: 0, failed: 0 }),
     clear: async () => undefined,
@@ -158,12 +161,20 @@ describe('schedule', () => {
     cache.put(TYPES.analysisRun, run('Running'));
     const broken = () => Promise.reject(new Error('down'));
     reconcile.enqueue = broken;
-    poll.counts = broken;
+    const { enqueue } = poll;
+    poll.enqueue = broken;
     await start();
     await clock.advance(30_000);
-    const counts = await recordingQueue().counts();
-    poll.counts = async () => counts;
+    poll.enqueue = enqueue;
     await clock.advance(10_000);
     expect(poll.keys).toHaveLength(1);
+  });
+
+  test('a queue that does not say what waits gets its polls, to be done here', async () => {
+    cache.put(TYPES.analysisRun, run('Running'));
+    poll.counts = () => Promise.reject(new Error('down'));
+    await start();
+    await clock.advance(30_000);
+    expect(poll.keys).toHaveLength(3);
   });
 });
