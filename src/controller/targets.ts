@@ -40,6 +40,7 @@ export interface Targets {
     | 'isTrafficWaiting'
     | 'awaited'
     | 'isTrafficRestored'
+    | 'notRestored'
     | 'isWorkloadRestored'
     | 'canScale'
     | 'snapshot'
@@ -172,11 +173,7 @@ function intendedOf({
 function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, input: TrafficInput): Targets {
   const { status } = workload.input;
   const restorer = deps.routerThatTook(status?.taken) ?? router;
-  const common = {
-    ...scaling(workload),
-    workload: workload.state,
-    isTrafficRestored: status?.taken === undefined || isDone(restorer, input, { kind: 'restore' }),
-  };
+  const common = { ...scaling(workload), workload: workload.state, ...restoring(status, restorer, input) };
   const traffic = router.read(input);
   const targets = { workload, traffic: { router, restorer, input } };
   if (isFinding(traffic))
@@ -198,6 +195,18 @@ function withTraffic(deps: TargetDeps, workload: ReadWorkload, router: Router, i
       snapshot,
     },
   };
+}
+
+/** Done is what was read, not what was found nothing to write for. */
+function restoring(
+  status: Release['status'],
+  restorer: Router,
+  input: TrafficInput,
+): Pick<Observed, 'isTrafficRestored' | 'notRestored'> {
+  if (status?.taken === undefined) return { isTrafficRestored: true };
+  if (!isDone(restorer, input, { kind: 'restore' })) return { isTrafficRestored: false };
+  const left = restorer.unrestored?.(input);
+  return left === undefined ? { isTrafficRestored: true } : { isTrafficRestored: false, notRestored: left };
 }
 
 const isDone = (router: Router, input: TrafficInput, intent: TrafficIntent): boolean =>

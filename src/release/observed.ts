@@ -176,6 +176,8 @@ export interface Observed {
   readonly awaited?: string;
   /** The routes hold what they held before Serin, with all weight on stable, i.e. `router.write(restore)` is empty. */
   readonly isTrafficRestored: boolean;
+  /** Why the routes cannot be given back, although nothing of it is left to write: the canary may still get requests. */
+  readonly notRestored?: Finding;
   /** The workload holds what was taken, i.e. `workload.write(restore)` is empty. */
   readonly isWorkloadRestored: boolean;
   /** Serin may change the canary's replicas, i.e. `workload.write(scaleCanary)` is not empty for another number. */

@@ -17,12 +17,12 @@ import type { TrafficIntent, TrafficState } from '../release/observed.ts';
 import type { Router, TrafficInput } from './port.ts';
 import { besideDrift, besideOperations, refuseBeside, type Steering } from './istio/beside.ts';
 import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
-import { canonicalHost, describeDestination, destinationOf, type Mesh } from './istio/destination.ts';
+import { canonicalHost, describeDestination, destinationOf, isSame, type Mesh } from './istio/destination.ts';
 import { isOwn } from './istio/own-routes.ts';
 import { asPinned, pinPatches, stableLabels } from './istio/pin.ts';
 import { armParts, describeRule, type Entry, entryOf, guardOf, type Rule, rulesOf } from './istio/rule.ts';
 import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts';
-import { before, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
+import { before, rememberedOf, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
 
 type Refusal = Finding & { readonly kind?: undefined };
 
@@ -64,7 +64,14 @@ export const istio: Router = {
 
   snapshot(input) {
     const picture = pictureOf(input);
-    return picture.kind === 'picture' ? takenOf(picture.virtualService.metadata.name, picture.rules) : undefined;
+    return picture.kind === 'picture'
+      ? takenOf(picture.virtualService.metadata.name, picture.rules, picture.mesh, armsOf(input))
+      : undefined;
+  },
+
+  unrestored(input) {
+    const picture = takenPicture(input);
+    return picture.kind === 'picture' ? leftToCanary(input, picture) : undefined;
   },
 
   asTaken(traffic, taken) {
@@ -138,6 +145,7 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
   if (chosen.kind !== 'rules') return chosen;
   return (
     unusedDestinationRule(ruleName, chosen.rules, input) ??
+    refuseStray(virtualService, chosen.rules, input) ??
     refuseBeside(virtualService, chosen.rules, input) ?? {
       kind: 'picture',
       virtualService,
@@ -156,7 +164,7 @@ function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing'
   const virtualService =
     name === undefined ? undefined : input.objects.find(TYPES.virtualService, input.namespace, name);
   if (virtualService === undefined) return { kind: 'nothing' };
-  const mesh = meshOf(input);
+  const mesh = { ...meshOf(input), remembered: rememberedOf(input.taken, armsOf(input)) };
   const named = input.spec.traffic?.istio?.virtualService;
   const isSteered = (rule: Rule): boolean =>
     named?.name === name && (named?.routes === undefined || named.routes.includes(rule.name ?? ''));
@@ -167,6 +175,53 @@ function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing'
   );
   return { kind: 'picture', virtualService, mesh, rules };
 }
+
+const armsOf = ({ stable, canary }: TrafficInput) => ({ stable: stable.workload, canary: canary?.workload });
+
+const getsRequests = ({ entries }: Rule, { weight }: Entry): boolean =>
+  (weight ?? (entries.length === 1 ? 100 : 0)) > 0;
+
+/** Done is what was read: requests to the canary, or to a subset that nobody defines, are not given back. */
+function leftToCanary(input: TrafficInput, picture: Picture): Finding | undefined {
+  for (const rule of picture.rules) {
+    const was = input.taken?.['destinations'] === undefined ? [] : (before(input.taken, rule, picture.mesh) ?? []);
+    // A third destination was never an arm's, whatever became of its subset.
+    const isThird = ({ destination }: Entry): boolean => was.some((each) => isSame(each.destination, destination));
+    const left = rule.entries.find(
+      (entry) =>
+        getsRequests(rule, entry) && (entry.role === 'canary' || (entry.role === 'unknownSubset' && !isThird(entry))),
+    );
+    if (left === undefined) continue;
+    const where = `VirtualService ${quote(picture.virtualService.metadata.name)}: ${describeRule(rule)}`;
+    return {
+      reason: 'RouteNotUnderstood',
+      message: `${where} still sends requests to ${describeDestination(left.destination)}, and no destination of ${input.stable.workload} is known to send them to instead. Put back the DestinationRule with the subsets of both versions, or give all weight to ${input.stable.workload}.`,
+    };
+  }
+  return undefined;
+}
+
+/** A destination that led to an arm when it was taken and leads to neither now would keep what it has when the canary's weight is lowered. */
+function refuseStray(virtualService: KubeObject, rules: readonly Rule[], input: TrafficInput): Refusal | undefined {
+  const remembered = rememberedOf(input.taken, armsOf(input));
+  for (const rule of rules) {
+    const stray = rule.entries.find(
+      (entry) =>
+        entry.role === 'other' &&
+        getsRequests(rule, entry) &&
+        remembered.some(({ destination }) => isSame(destination, entry.destination)),
+    );
+    if (stray === undefined) continue;
+    return {
+      reason: 'RouteNotUnderstood',
+      message: `VirtualService ${quote(virtualService.metadata.name)}: ${describeRule(rule)} sends requests to ${describeDestination(stray.destination)}, which led to one of ${describeArms(input)} when the release began and leads to neither now. Give the pods the labels of the subset, or the subset those of the pods.`,
+    };
+  }
+  return undefined;
+}
+
+const describeArms = ({ stable, canary }: TrafficInput): string =>
+  [stable.workload, canary?.workload].filter((name) => name !== undefined).join(' and ');
 
 function meshOf(input: TrafficInput): Mesh {
   return {
@@ -263,7 +318,10 @@ function wantedRoute(rule: Rule, input: TrafficInput, picture: Picture, intent: 
   if (armParts(was).total <= 0) return rule.entries.map(({ raw }) => raw);
   const make = makeEntry(picture.mesh);
   if (intent.kind === 'weight') return steered(rule.entries, was, intent.canaryWeight, make);
-  return taken === undefined ? steered(rule.entries, was, 0, make) : restored(rule.entries, was, make);
+  const wanted = taken === undefined ? steered(rule.entries, was, 0, make) : restored(rule.entries, was, make);
+  // Without a destination for stable nobody would get anything.
+  const hasStable = wanted.some((raw) => entryOf(raw, picture.mesh).role === 'stable');
+  return hasStable ? wanted : rule.entries.map(({ raw }) => raw);
 }
 
 function steering(input: TrafficInput, picture: Picture, intent: TrafficIntent): Steering {

@@ -37,6 +37,8 @@ export interface Router {
   asTaken(traffic: ReleaseSpec['traffic'], taken: TakenState['traffic']): ReleaseSpec['traffic'];
   /** Nothing can be written now, and still the intent is not carried out: pods have to go first, or a person to come. Absent: never. */
   isWaiting?(input: TrafficInput, intent: TrafficIntent): boolean;
+  /** Why nobody can say that the canary gets nothing, although nothing is left to write to give the routes back. Absent: never. */
+  unrestored?(input: TrafficInput): Finding | undefined;
   /** What is still to happen before requests go where the routes lead, as a sentence; asked once they are written. Absent: nothing that could be seen. */
   awaits?(input: TrafficInput, intent: TrafficIntent): string | undefined;
   /** Guarded patches that make the routes carry the intent; empty when they do already. */

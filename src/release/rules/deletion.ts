@@ -47,6 +47,8 @@ function giveBackNext(s: Situation): ReturnType<Rule> {
   const stuck = waitForWrite(s);
   if (stuck !== undefined) return stuck;
   if (s.workload === undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
+  // Pods are not touched before requests have left them, and a write that says nothing is not repeated.
+  if (s.observed.notRestored !== undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
   if (s.workload.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? goneAfterTelling(s);
   if (!s.observed.isTrafficRestored) {
     if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;

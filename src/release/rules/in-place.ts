@@ -194,8 +194,8 @@ export function leaveInPlace(s: Situation, because: string): Action | undefined 
   if (s.status.taken !== undefined && s.traffic !== undefined && !s.observed.isTrafficWritten) {
     return { kind: 'writeTraffic', intent: { kind: 'weight', canaryWeight: 0 }, because };
   }
-  // Users may be on the canary, and their Service cannot be led to stable as it is now: then to all of its pods.
-  if (s.status.taken !== undefined && s.traffic === undefined && isSwitched(s) && !s.observed.isTrafficRestored) {
+  // Users may be on the canary, and the routes cannot be led to stable as they are now: then to what was taken, before its pods go.
+  if (s.status.taken !== undefined && s.traffic === undefined && !s.observed.isTrafficRestored) {
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because };
   }
   if (s.observed.isWorkloadRestored) return undefined;

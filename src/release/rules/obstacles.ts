@@ -15,11 +15,12 @@ function outOfReach(s: Situation): Finding | undefined {
   return observed.obstacle ?? observed.conflict ?? workload ?? trafficFinding(s) ?? startFinding(s) ?? unclearLive(s);
 }
 
-/** Giving back needs no understanding of the routes as they are now, but it needs to see them. */
+/** Giving back needs no understanding of the routes as they are now, but it needs to see them, and that nothing is left of the canary. */
 function trafficFinding({ observed, status }: Situation): Finding | undefined {
   const { traffic } = observed;
-  if (traffic.kind !== undefined) return undefined;
-  return status.phase === 'Aborting' && traffic.reason !== 'PermissionMissing' ? undefined : traffic;
+  const unread = traffic.kind === undefined ? traffic : undefined;
+  if (status.phase !== 'Aborting' || unread?.reason === 'PermissionMissing') return unread;
+  return observed.notRestored;
 }
 
 /** What is wrong with the spec or its templates. Giving up and promoting need neither. */

@@ -69,7 +69,7 @@ export const giveBack: Rule = (s) => {
   // The pin on stable pods stays until no others are left that the author's routes would find.
   if (inPlace !== undefined && inPlace.canaryPods + inPlace.strayPods > 0) return undefined;
   if (isUntouched && !s.observed.isTrafficRestored) {
-    if (s.observed.isTrafficWaiting === true) return undefined;
+    if (s.observed.isTrafficWaiting === true || s.observed.notRestored !== undefined) return undefined;
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
   }
   const { taken: _taken, ...draft } = draftOf(s);

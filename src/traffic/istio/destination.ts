@@ -22,6 +22,13 @@ export interface Mesh {
   readonly destinationRules: readonly KubeObject[];
   readonly stable: Labels;
   readonly canary: Labels | undefined;
+  /** For giving back: what a destination led to, where it leads to neither arm any more, or its subset is not seen. */
+  readonly remembered?: readonly Remembered[];
+}
+
+export interface Remembered {
+  readonly destination: Destination;
+  readonly role: 'stable' | 'canary';
 }
 
 /** `web`, `web.shop.svc.cluster.local` → `web.shop.svc`; anything else is left as it is (a ServiceEntry, another mesh). */
@@ -32,6 +39,15 @@ export function canonicalHost(host: string, namespace: string): string {
 }
 
 export function roleOf(destination: Destination, mesh: Mesh): Role {
+  const role = presentRole(destination, mesh);
+  if (role === 'stable' || role === 'canary') return role;
+  return mesh.remembered?.find((each) => isSame(each.destination, destination))?.role ?? role;
+}
+
+export const isSame = (one: Destination, other: Destination): boolean =>
+  one.host === other.host && one.subset === other.subset;
+
+function presentRole(destination: Destination, mesh: Mesh): Role {
   const labels = subsetLabels(destination, mesh);
   if (labels === undefined) return leadsToEither(destination, mesh) ? 'unknownSubset' : 'other';
   const selector = selectorOf(destination, mesh);
@@ -64,6 +80,7 @@ export function destinationOf(arm: 'stable' | 'canary', beside: Destination, mes
   const candidates: readonly Destination[] = [
     ...subsets.map((subset) => ({ host: beside.host, subset })),
     ...mesh.services.map((service) => ({ host: hostLike(beside.host, service.metadata.name) })),
+    ...(mesh.remembered ?? []).map(({ destination }) => destination).filter(({ host }) => host === beside.host),
   ];
   return candidates.find((candidate) => roleOf(candidate, mesh) === arm);
 }

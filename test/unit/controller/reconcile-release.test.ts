@@ -1,6 +1,6 @@
 /** The reconcile loop with the real adapters on a `KubeClient` in memory: releases in a row, refusals, rivals, and death between any two writes. */
 import { describe, expect, test } from 'vitest';
-import { at } from '../../../src/api/fields.ts';
+import { at, listAt } from '../../../src/api/fields.ts';
 import { FIELD_MANAGERS, type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import type { ReleaseSpec } from '../../../src/api/release.ts';
 import { createReconcileRelease } from '../../../src/controller/reconcile-release.ts';
@@ -12,10 +12,12 @@ import {
   clusterObjects,
   istioSpec,
   lookingAt,
+  type ReleaseCluster,
   releaseCluster,
   settleAtOnce,
 } from '../../support/release-cluster.ts';
 import {
+  type Act,
   deployNext,
   endOf,
   endState,
@@ -204,6 +206,122 @@ describe('a raise that arrives after another worker gave the release up', () => 
     await worker.reconcile();
     expect((await worker.release()).status?.taken).toBeUndefined();
     expect(await routes()).toEqual(before);
+  });
+});
+
+describe('routes whose meaning was lost on the way', () => {
+  const rule = { type: TYPES.destinationRule, namespace: 'shop', name: 'web' };
+  const rename = { op: 'replace', path: '/spec/subsets/1/name', value: 'v2b' } as const;
+  const relabel = { op: 'replace', path: '/spec/template/metadata/labels/version', value: 'v3' } as const;
+  const LOSSES: readonly { name: string; lose: (stage: MemoryStage, worker: ReleaseCluster) => Promise<void> }[] = [
+    { name: 'the DestinationRule is not seen', lose: async ({ kube }) => kube.drop(rule) },
+    { name: 'the subset was renamed', lose: (_, worker) => worker.edit(TYPES.destinationRule, 'web', [rename]) },
+    {
+      name: 'the labels of the canary were changed',
+      lose: async ({ kube, settle }, worker) => {
+        await worker.edit(TYPES.deployment, 'web-v2', [relabel]);
+        await settle(kube);
+      },
+    },
+  ];
+  const abort: Act = async (_stage, worker) => {
+    const value = { 'serin.dev/abort': (await worker.release()).status?.revision.canary };
+    await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value }]);
+  };
+
+  test.each(LOSSES)('are given back as they are remembered: $name', async ({ lose }) => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    const before = await routesIn(stage);
+    await play(stage, [deployNext, judged('Pass')], worker);
+    expect(await worker.weights()).toEqual([50, 50]);
+    await lose(stage, worker);
+    await play(stage, [abort], worker);
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    expect(await routesIn(stage)).toEqual(before);
+  });
+
+  test('what led to the canary holds the release, and has nothing once an abort makes way for the next', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass')], worker);
+    const v3 = { op: 'add', path: '/spec/subsets/-', value: { name: 'v3', labels: { version: 'v3' } } } as const;
+    await worker.edit(TYPES.destinationRule, 'web', [v3]);
+    await worker.edit(TYPES.deployment, 'web-v2', [relabel]);
+    await stage.settle(stage.kube);
+    await worker.reconcile();
+    const what =
+      'subset "v2" of "web", which led to one of web-v1 and web-v2 when the release began and leads to neither now';
+    expect((await worker.release()).status).toMatchObject({ phase: 'Held', message: expect.stringContaining(what) });
+    expect(await worker.weights()).toEqual([50, 50]);
+    await play(stage, [abort], worker);
+    const rules = listAt(await worker.get(TYPES.virtualService, 'web'), 'spec', 'http');
+    const weights = listAt(rules[1], 'route').map((one) => [at(one, 'destination', 'subset'), at(one, 'weight')]);
+    expect(weights).toEqual([
+      ['v1', 90],
+      ['v2', 0],
+      ['v3', 10],
+    ]);
+  });
+
+  test('after a swap the member that is live then gets everything', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass'), judged('Pass')], worker);
+    await worker.deploy('web-v1', 'web:3');
+    await worker.reconcile();
+    expect(await worker.weights()).toEqual([10, 90]);
+    stage.kube.drop(rule);
+    await play(stage, [abort], worker);
+    expect(await worker.weights()).toEqual([0, 100]);
+  });
+
+  test('a deletion gives them back as well', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    const before = await routesIn(stage);
+    await play(stage, [deployNext, judged('Pass')], worker);
+    stage.kube.drop(rule);
+    await stage.remove();
+    await worker.reconcile();
+    expect((await worker.release()).metadata.finalizers).toEqual([]);
+    expect(await routesIn(stage)).toEqual(before);
+  });
+
+  /** As a status has it that was written before destinations were remembered. */
+  const forget = async (worker: ReleaseCluster): Promise<void> =>
+    worker.edit(TYPES.release, 'web', [{ op: 'remove', path: '/status/taken/traffic/destinations' }], 'status');
+
+  test('where nothing is remembered, pods stay until somebody says what the routes mean', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass')], worker);
+    await forget(worker);
+    const seen = await worker.get(TYPES.destinationRule, 'web');
+    stage.kube.drop(rule);
+    await play(stage, [abort], worker);
+    const { status } = await worker.release();
+    expect(status?.phase).toBe('Aborting');
+    const told = 'http route "main" still sends requests to subset "v1" of "web"';
+    const events = (await stage.kube.list(TYPES.event, { namespace: 'shop' })).items;
+    expect(events.map((event) => at(event, 'note') ?? at(event, 'message')).join()).toContain(told);
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'Stalled', status: 'True' }));
+    stage.kube.put(seen);
+    await worker.reconcile();
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    expect(await worker.weights()).toEqual([100, 0]);
+  });
+
+  test('a VirtualService that is gone leaves nothing to give back', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    await play(stage, [deployNext, judged('Pass')], worker);
+    stage.kube.drop({ type: TYPES.virtualService, namespace: 'shop', name: 'web' });
+    await play(stage, [abort], worker);
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    await stage.remove();
+    await worker.reconcile();
+    expect((await worker.release()).metadata.finalizers).toEqual([]);
   });
 });
 

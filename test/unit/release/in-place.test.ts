@@ -124,3 +124,30 @@ test('a configuration that passed is marked only when the routes admit its pods:
     intent: { kind: 'inPlace', order: 'hold' },
   });
 });
+
+test('the canary stays until its requests are gone, also where the routes are not understood any more', () => {
+  const seen = rolling(inPlaceSpec, 'old', 'passed');
+  const { status } = seen.release;
+  if (status === undefined || seen.workload.kind === undefined) throw new Error('no status');
+  const { inPlace } = seen.workload;
+  const { rolling: _rolling, ...before } = status;
+  const traffic = { reason: 'RouteNotUnderstood', message: 'Subset "v2" of "web" is defined nowhere. Add it.' };
+  const aborting: Observed = {
+    ...seen,
+    release: {
+      ...seen.release,
+      status: { ...before, phase: 'Aborting', weight: 0, revision: { ...before.revision, rejected: ['passed'] } },
+    },
+    workload: { ...seen.workload, ...(inPlace === undefined ? {} : { inPlace: { ...inPlace, isHeld: true } }) },
+    traffic,
+    isTrafficWritten: false,
+    isTrafficRestored: false,
+    isWorkloadRestored: false,
+  };
+  expect(nextAction(aborting)).toMatchObject({ kind: 'writeTraffic', intent: { kind: 'restore' } });
+  const stuck = nextAction({ ...aborting, notRestored: traffic });
+  expect(stuck).toMatchObject({ kind: 'writeStatus', status: { phase: 'Aborting' } });
+  const deleted = { ...aborting.release.metadata, deletionTimestamp: NOW };
+  const going: Observed = { ...aborting, release: { ...aborting.release, metadata: deleted }, notRestored: traffic };
+  expect(nextAction(going)).toMatchObject({ kind: 'wait' });
+});

@@ -249,6 +249,20 @@ describe('weights', () => {
 });
 
 describe('giving back', () => {
+  test('remembers where each version is reached, also where no route led to it yet', () => {
+    expect(istio.snapshot(inputOf([{ route: [to('v1')] }]))?.['destinations']).toEqual([
+      { workload: 'web-v1', destination: { host: 'web', subset: 'v1' } },
+      { workload: 'web-v2', destination: { host: 'web', subset: 'v2' } },
+    ]);
+  });
+
+  test('a third destination whose subset is gone is nobody’s to give back', () => {
+    const three = destinationRule('web', { v1: { version: 'v1' }, v2: { version: 'v2' }, v0: { version: 'v0' } });
+    const route = [to('v1', 90), to('v2', 0), to('v0', 10)];
+    const taken = istio.snapshot(inputOf([{ route }], { others: [...SERVICES, three] }));
+    expect(istio.unrestored?.(inputOf([{ route }], { taken }))).toBeUndefined();
+  });
+
   function roundTrip(http: readonly unknown[], swapped: boolean): readonly unknown[] {
     const first = inputOf(http, { stepWeights: [25] });
     const taken = istio.snapshot(first);
