@@ -43,8 +43,10 @@ export function planRequest(
   const previous = status?.revision.previousStable;
   // Going back: the revision that was stable before may be promoted when nothing is under way.
   const isGoingBack = verb.startsWith('promote') && asked !== undefined && asked === previous;
-  // An aborted revision stays in the status; only retry means it.
-  const isOver = status !== undefined && OVER.has(status.phase) && verb !== 'retry';
+  const annotations = release.metadata.annotations ?? {};
+  // An aborted revision stays in the status; only retry means it, and an abort that is asked for again.
+  const isAskedAgain = verb === 'abort' && annotations[ANNOTATIONS.abort] === status?.revision.canary;
+  const isOver = status !== undefined && OVER.has(status.phase) && verb !== 'retry' && !isAskedAgain;
   const canary = isOver ? undefined : status?.revision.canary;
   const current = canary ?? (verb === 'retry' ? rejected : isGoingBack ? previous : undefined);
   if (status === undefined || current === undefined) {
@@ -60,7 +62,6 @@ export function planRequest(
       `Release ${where} is at revision ${current}, not ${asked}. Leave --revision out to mean the current one.`,
     );
   }
-  const annotations = release.metadata.annotations ?? {};
   if (verb === 'abort') {
     return annotations[ANNOTATIONS.abort] === current
       ? { kind: 'already', says: `${where}: abort of ${current} is already asked for` }

@@ -51,6 +51,11 @@ describe('what a request writes', () => {
   test.each([
     { verb: 'abort', given: 'it is asked for already', release: aRelease({}, { 'serin.dev/abort': 'new' }) },
     {
+      verb: 'abort',
+      given: 'it is done already',
+      release: aRelease({ phase: 'Aborted' }, { 'serin.dev/abort': 'new' }),
+    },
+    {
       verb: 'promote',
       given: 'it is asked for and not answered yet',
       release: aRelease({}, { 'serin.dev/request': 'promote/new/x' }),
