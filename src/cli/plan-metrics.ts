@@ -11,7 +11,7 @@ export interface ReleaseMetrics {
   readonly notes: readonly string[];
 }
 
-/** Shares of requests beside stable's. Rates, gauges, latencies and bounds need numbers that neither a file nor a flag tells. */
+/** Shares of requests beside stable's, slow ones included. Rates, gauges, `slower` and bounds need numbers that neither a file nor a flag tells. */
 export function isForecast({ query, against, slower, share }: ResolvedMetric): boolean {
   const isShare = query.counts !== undefined || query.histogram !== undefined;
   return isShare && share > 0 && against?.constant === undefined && slower === undefined;

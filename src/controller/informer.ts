@@ -1,6 +1,6 @@
 /**
  * Informers that keep going: list, watch from there, watch again from where the last one ended, list again when the
- * server has forgotten that point, when nothing was heard for long, and now and then anyway.
+ * server has forgotten that point, when nothing was heard for long, and now and then anyway. Long, because it is one course of states.
  *
  *   list ──▶ watch ──ended──▶ watch …      410, silence, time ──▶ list      404 ──▶ empty, tried again slowly
  *             └──broken──▶ wait (full jitter) ──▶ watch

@@ -4,7 +4,8 @@
  */
 import { type Fields, fieldsAt, sameJson, stringAt } from '../../api/fields.ts';
 import type { LabelMatch } from '../../api/metric-query.ts';
-import { argumentsOf, childrenOf, functionName, parseQuery, type SyntaxNode, unwrapped } from '../lint/promql.ts';
+import { parseQuery } from '../lint/promql.ts';
+import { argumentsOf, childrenOf, functionName, type SyntaxNode, unwrapped } from '../lint/promql-tree.ts';
 import type { Library } from '../lint/library.ts';
 
 /** A selector with its matchers by label; `written` has the placeholders. */

@@ -1,17 +1,17 @@
 /** Queries that Prometheus answers, but hardly with what was meant: pooled subsets, raw counters, ranges without samples, lost boundaries. */
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { fillQuery } from './placeholders.ts';
+import type { ParsedQuery } from './promql.ts';
 import {
   argumentsOf,
   childrenOf,
   functionName,
   keepsLabel,
   labelsIn,
-  type ParsedQuery,
   type QueryProblem,
   type SyntaxNode,
   unwrapped,
-} from './promql.ts';
+} from './promql-tree.ts';
 import { GROWTH_FUNCTIONS, RANGE_FUNCTIONS } from './promql-functions.ts';
 import type { Rule } from './rules.ts';
 

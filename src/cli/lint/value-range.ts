@@ -1,5 +1,6 @@
 /** What values a query can give, as far as its form says: a part of a whole is 0 to 1, a rate is never negative. Pure. */
-import { argumentsOf, childrenOf, functionName, type ParsedQuery, type SyntaxNode, unwrapped } from './promql.ts';
+import type { ParsedQuery } from './promql.ts';
+import { argumentsOf, childrenOf, functionName, type SyntaxNode, unwrapped } from './promql-tree.ts';
 import { RANGE_FUNCTIONS } from './promql-functions.ts';
 
 export interface ValueRange {
