@@ -6,6 +6,7 @@ interface LintFlags {
   readonly output?: string;
   readonly strict?: boolean;
   readonly scrapeInterval: string;
+  readonly grid: string;
   readonly rps?: string;
   readonly baseline: string;
 }
@@ -19,6 +20,7 @@ async function lintFiles(names: readonly string[], flags: LintFlags): Promise<vo
   const { renderGithub, renderJson, renderText } = await import('./lint/render.ts');
   const options = {
     scrapeMs: parseDurationFlag(flags.scrapeInterval, '--scrape-interval'),
+    gridMs: parseDurationFlag(flags.grid, '--grid', 1000),
     badShare: parsePercentFlag(flags.baseline, '--baseline'),
     ...(flags.rps === undefined ? {} : { requestsPerSecond: parseNumberFlag(flags.rps, '--rps', 1e-6, 1e9) }),
   };
@@ -38,6 +40,7 @@ export function register(program: Command): void {
     .option('-o, --output <format>', 'text, json or github (annotations of a workflow)')
     .option('--strict', 'warnings count as errors')
     .option('--scrape-interval <duration>', 'how often Prometheus scrapes', '15s')
+    .option('--grid <duration>', 'poll grid of the service (its setting grid): intervals are multiples of it', '10s')
     .option('--rps <number>', 'requests per second of the whole workload: can each step reach a verdict?')
     .option('--baseline <percent>', 'share of bad requests now, for the same question', '0.5%')
     .addHelpText(

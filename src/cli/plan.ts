@@ -1,11 +1,13 @@
 /** `serin plan`: what a plan of steps can see and when it passes, before it starts. From flags, a Release in a file, and Prometheus. */
 import type { Command } from 'commander';
+import { stringAt } from '../api/fields.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
 import { collected, parseOutput } from './connection.ts';
-import type { PlanFlags } from './plan-input.ts';
-import type { ReleaseMetrics } from './plan-metrics.ts';
-import type { Traffic } from './plan-traffic.ts';
+import type { SourceObject } from './lint/source.ts';
+import type { PlanFlags } from './plan/input.ts';
+import type { ReleaseMetrics } from './plan/metrics.ts';
+import type { Traffic } from './plan/traffic.ts';
 
 interface Flags extends PlanFlags {
   readonly filename?: string;
@@ -23,21 +25,21 @@ interface Flags extends PlanFlags {
 interface ReadRelease {
   readonly where: string;
   readonly name: string;
+  readonly namespace: string;
   readonly spec: ReleaseSpec;
-  readonly file: string;
-  /** Of the whole file, which may hold its templates too. */
-  readonly text: string;
+  /** Of the whole file, which may hold its templates and its Rollout too. */
+  readonly beside: readonly SourceObject[];
 }
 
 async function plan(flags: Flags): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
-  const { slowestPlan } = await import('./plan-input.ts');
+  const { slowestPlan } = await import('./plan/input.ts');
   const { forecastPlan } = await import('../stats/planner.ts');
   const release = flags.filename === undefined ? undefined : await readRelease(flags.filename);
   const traffic = flags.prometheus === undefined ? undefined : await trafficFrom(flags, flags.prometheus);
   const known = traffic === undefined ? flags : withTraffic(flags, traffic);
   const notes = (traffic?.notes ?? []).map((note) => `${note}\n`).join('');
-  const { renderSwitchPlan, switchPlanOf } = await import('./plan-switch.ts');
+  const { renderSwitchPlan, switchPlanOf } = await import('./plan/switch.ts');
   const switched = release === undefined || flags.weights !== undefined ? undefined : switchPlanOf(known, release);
   if (switched !== undefined && release !== undefined) {
     const text =
@@ -53,7 +55,7 @@ async function plan(flags: Flags): Promise<void> {
     process.stdout.write(`${JSON.stringify({ ...named, input, ...forecast }, null, 2)}\n`);
     return;
   }
-  const { renderPlan } = await import('./plan-table.ts');
+  const { renderPlan } = await import('./plan/table.ts');
   const planned =
     metric === undefined ? undefined : { name: metric.name, critical: metric.critical, of: found?.metrics.length ?? 1 };
   const unknown = (found?.notes ?? []).map((note) => `${note}\n`).join('');
@@ -61,12 +63,12 @@ async function plan(flags: Flags): Promise<void> {
 }
 
 /** The metrics that the Release has; none where flags say what one is like. */
-async function metricsOf(flags: Flags, { name, spec, text, file }: ReadRelease): Promise<ReleaseMetrics> {
+async function metricsOf(flags: Flags, { name, spec, beside }: ReadRelease): Promise<ReleaseMetrics> {
   if (flags.critical === true || flags.share !== undefined) return { metrics: [], notes: [] };
-  const { presetFlag } = await import('./plan-input.ts');
-  const { metricsOfRelease } = await import('./plan-metrics.ts');
-  const { specsIn } = await import('./test/specs.ts');
-  return metricsOfRelease(name, spec, specsIn(file, text), presetFlag(flags.preset));
+  const { presetFlag } = await import('./plan/input.ts');
+  const { metricsOfRelease } = await import('./plan/metrics.ts');
+  const { specsOf } = await import('./specs/specs.ts');
+  return metricsOfRelease(name, spec, specsOf(beside), presetFlag(flags.preset));
 }
 
 /** What the flags say beats what was read. */
@@ -92,7 +94,7 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
   const { parseDurationFlag, parseTimeFlag, readQuery } = await import('./analyze/flags.ts');
   const { checkReach, readHeaders } = await import('./query/reach.ts');
   const { createPrometheusSource } = await import('../metrics/prometheus.ts');
-  const { readTraffic } = await import('./plan-traffic.ts');
+  const { readTraffic } = await import('./plan/traffic.ts');
   const headers = await readHeaders(flags.header ?? []);
   const signal = AbortSignal.timeout(300_000);
   await checkReach(url, headers, signal);
@@ -112,11 +114,10 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
 async function readRelease(file: string): Promise<ReadRelease> {
   const { objectIn, readInput } = await import('./analyze/flags.ts');
   const { validateRelease } = await import('../api/validate.ts');
+  const { readSource } = await import('./lint/source.ts');
   const text = await readInput(file, '--filename');
   const document = await objectIn(text, file, '--filename', 'Release');
-  const metadata = document['metadata'];
-  const named =
-    typeof metadata === 'object' && metadata !== null && 'name' in metadata ? String(metadata.name) : 'without a name';
+  const named = stringAt(document, 'metadata', 'name') ?? 'without a name';
   const where = `${file}: Release ${named}`;
   if (document['kind'] !== 'Release') {
     throw new SerinError(
@@ -126,14 +127,23 @@ async function readRelease(file: string): Promise<ReadRelease> {
   }
   const [finding] = validateRelease(document['spec']);
   if (finding !== undefined) throw new SerinError('SERIN_E_USAGE', `${where}: ${finding.message}`);
-  return { where, name: named, file, text, spec: document['spec'] as ReleaseSpec }; // just validated
+  return {
+    where,
+    name: named,
+    namespace: stringAt(document, 'metadata', 'namespace') ?? 'default',
+    beside: readSource(file, text).objects,
+    spec: document['spec'] as ReleaseSpec, // just validated
+  };
 }
 
 export function register(program: Command): void {
   program
     .command('plan')
     .description('what each step of a rollout can see, and how long it takes to pass')
-    .option('-f, --filename <file>', 'a Release in YAML: its steps, metrics, preset and error probability')
+    .option(
+      '-f, --filename <file>',
+      'a Release in YAML (with its Rollout, if it follows one): steps, metrics, preset, error probability',
+    )
     .option('--rps <number>', 'requests per second of the whole workload')
     .option('--baseline <percent>', 'share of bad requests now, such as 0.5%')
     .option('--prometheus <url>', 'read requests, bad share and dispersion from Prometheus, with the options below')

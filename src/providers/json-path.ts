@@ -28,7 +28,10 @@ const MOST_VALUES = 100_000;
 export function parsePath(text: string): Path {
   const inner = /^\s*\{(.*)\}\s*$/s.exec(text)?.[1];
   if (inner === undefined)
-    return { kind: 'problem', message: `jsonPath has no braces around it. Write {${text.trim() || '$'}}.` };
+    return {
+      kind: 'problem',
+      message: `jsonPath has no braces around it. Write {${text.trim().replace(/^\{|\}$/g, '') || '$'}}.`,
+    };
   try {
     const reader = new Reader(inner.trim());
     const steps = reader.steps();

@@ -1,6 +1,6 @@
 /** A plan from the traffic that a real Prometheus has: requests, bad share and noise of the workload that serves users now. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readTraffic } from '../../src/cli/plan-traffic.ts';
+import { readTraffic } from '../../src/cli/plan/traffic.ts';
 import { createPrometheusSource } from '../../src/metrics/prometheus.ts';
 import type { MetricSource } from '../../src/metrics/port.ts';
 import { libraryQuery } from '../support/library.ts';

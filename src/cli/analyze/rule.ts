@@ -1,10 +1,10 @@
 /** The numbers that decide, resolved just as for a release: what is asked offline is what a release would have done. Pure. */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import { API_VERSION } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import type { AnalysisSpec, ReleaseSpec } from '../../api/release.ts';
+import type { AnalysisSpec } from '../../api/release.ts';
 import { SerinError } from '../../errors.ts';
-import { resolveRun } from '../../judge/resolve-run.ts';
+import { isFinding } from '../../judge/resolve-metric.ts';
+import { resolveOffline } from '../specs/resolve.ts';
 
 export interface RuleInput {
   readonly metric: string;
@@ -23,26 +23,22 @@ const FROM_FILE: MetricQuerySpec = {
 
 /** The spec of a run with one metric, at its first attempt. A value that cannot work is a wrong command line. */
 export function resolveOneMetric({ metric, isCritical, analysis, query }: RuleInput): AnalysisRunSpec {
-  const spec: ReleaseSpec = {
-    workload: { pair: { members: ['stable', 'canary'] } },
-    strategy: { canary: { stepWeights: [50] } },
-    analysis: { ...analysis, templates: [{ name: 'offline' }] },
-  };
-  const resolved = resolveRun({
-    release: {
-      apiVersion: API_VERSION,
-      kind: 'Release',
-      metadata: { name: 'offline', namespace: 'offline', uid: 'offline', generation: 1, resourceVersion: '1' },
-      spec,
+  const resolved = resolveOffline(
+    {
+      name: 'offline',
+      namespace: 'offline',
+      spec: {
+        workload: { pair: { members: ['stable', 'canary'] } },
+        strategy: { canary: { stepWeights: [50] } },
+        analysis: { ...analysis, templates: [{ name: 'offline' }] },
+      },
+      gridMs: 1000,
     },
-    revision: 'canary',
-    attempt: 1,
-    arms: { stable: { workload: 'stable' }, canary: { workload: 'canary' } },
-    template: () => ({ metrics: [{ name: metric, critical: isCritical, compare: { inline: query ?? FROM_FILE } }] }),
-    query: () => undefined,
-    startedAtMs: 0,
-    gridMs: 1000,
-  });
-  if ('reason' in resolved) throw new SerinError('SERIN_E_USAGE', resolved.message);
+    {
+      template: () => ({ metrics: [{ name: metric, critical: isCritical, compare: { inline: query ?? FROM_FILE } }] }),
+      query: () => undefined,
+    },
+  );
+  if (isFinding(resolved)) throw new SerinError('SERIN_E_USAGE', resolved.message);
   return resolved;
 }

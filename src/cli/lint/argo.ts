@@ -7,6 +7,7 @@ import { GROUP } from '../../api/meta.ts';
 import { formatDuration, quote, readDurationMs } from '../../api/units.ts';
 import { type Check, groupOf } from './context.ts';
 import { didYouMean, finding, type LintFinding, writtenPath } from './finding.ts';
+import { settingProblems } from './provider-settings.ts';
 import type { Path, SourceObject } from './source.ts';
 
 const ARGO_GROUP = 'argoproj.io';
@@ -180,7 +181,8 @@ function providerFindings(object: SourceObject, metric: Fields, path: Path): rea
     ];
   }
   const needed = name === 'prometheus' ? 'query' : name === 'web' ? 'url' : undefined;
-  if (needed === undefined || (stringAt(provider, name, needed) ?? '') !== '') return [];
+  if (needed === undefined) return [];
+  if ((stringAt(provider, name, needed) ?? '') !== '') return settingFindings(object, where, name, at(provider, name));
   return [
     finding(
       'provider',
@@ -188,6 +190,19 @@ function providerFindings(object: SourceObject, metric: Fields, path: Path): rea
       `${writtenPath([...where, name])} has no ${needed}. Write it.`,
     ),
   ];
+}
+
+/** Each setting at its place. */
+function settingFindings(
+  object: SourceObject,
+  where: Path,
+  provider: string,
+  settings: unknown,
+): readonly LintFinding[] {
+  return settingProblems(provider, settings).map(({ field, message }) => {
+    const path = [...where, provider, field];
+    return finding('provider', object.place(path), `${writtenPath(path)} ${message}`);
+  });
 }
 
 /** Times and limits of every metric with a provider. */

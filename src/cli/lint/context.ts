@@ -6,6 +6,8 @@ import type { Library } from './library.ts';
 export interface LintOptions {
   /** How often Prometheus scrapes. */
   readonly scrapeMs: number;
+  /** The service's poll grid; absent: its default. */
+  readonly gridMs?: number;
   /** Requests per second of the whole workload; absent: unknown, and steps are judged as if there were plenty. */
   readonly requestsPerSecond?: number;
   /** Share of bad requests now, 0–1. */

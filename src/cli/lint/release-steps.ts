@@ -5,8 +5,8 @@ import type { ReleaseSpec } from '../../api/release.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { formatWait } from '../../judge/format.ts';
 import type { Plan } from '../../release/plan.ts';
-import { type PlanInput, timeToPass } from '../../stats/planner.ts';
-import { isForecast } from '../plan-metrics.ts';
+import { timeToPass } from '../../stats/planner.ts';
+import { forecastInput, isForecast } from '../plan/forecast.ts';
 import type { LintContext } from './context.ts';
 import { finding, type LintFinding } from './finding.ts';
 import type { SourceObject } from './source.ts';
@@ -47,9 +47,11 @@ export function stepFindings(
   );
   const compared = run.metrics.filter(isForecast);
   if (judged.length === 0 || compared.length === 0) return [];
+  const { requestsPerSecond = PLENTY_PER_SECOND, badShare } = options;
+  const traffic = { requestsPerSecond, badShare, dispersion: 1 };
   const passesAfter = compared.map((metric) => ({
     name: metric.name,
-    passesMs: (weight: number) => timeToPass(planInput(run, metric, options), weight),
+    passesMs: (weight: number) => timeToPass(forecastInput(run.rule, metric, traffic), weight),
   }));
   return judged.flatMap(({ weight, durationMs, index }) => {
     const needs = passesAfter.map(({ name, passesMs }) => ({ name, needMs: passesMs(weight) }));
@@ -66,12 +68,11 @@ export function stepFindings(
       plan,
     );
     if (late === undefined) return requests;
-    const traffic =
+    const says =
       options.requestsPerSecond === undefined
         ? 'however much traffic there is'
         : `at ${options.requestsPerSecond} requests/s`;
-    const takes =
-      needMs === undefined ? `cannot pass ${traffic}` : `takes about ${formatWait(needMs)} to pass ${traffic}`;
+    const takes = needMs === undefined ? `cannot pass ${says}` : `takes about ${formatWait(needMs)} to pass ${says}`;
     const fix =
       needMs === undefined
         ? 'Raise the weight, or widen the pass margin'
@@ -84,27 +85,6 @@ export function stepFindings(
       ),
     ];
   });
-}
-
-/** What the forecast needs to know of one metric. Its steps are asked for one by one. */
-function planInput(
-  { rule }: AnalysisRunSpec,
-  metric: AnalysisRunSpec['metrics'][number],
-  { requestsPerSecond = PLENTY_PER_SECOND, badShare }: LintContext['options'],
-): PlanInput {
-  return {
-    requestsPerSecond,
-    badShare,
-    dispersion: 1,
-    intervalMs: rule.intervalMs,
-    horizonMs: rule.horizonMs,
-    fail: metric.fail,
-    pass: metric.pass,
-    falseAbort: rule.falseAbort,
-    falsePass: rule.falsePass,
-    share: metric.share,
-    steps: [],
-  };
 }
 
 /** `minRequests` that the canary cannot get in the time it has. */
@@ -145,6 +125,8 @@ function stepPlace(object: SourceObject, release: ReleaseSpec, plan: Plan, index
       'pauses',
       Math.max(0, rollingUpdate.pauses.indexOf(`${weight}%`)),
     ]);
+  const gated = (['argoRollout', 'kruiseRollout'] as const).find((field) => release.workload[field] !== undefined);
+  if (gated !== undefined) return object.place(['spec', 'workload', gated, 'name']);
   const { stepWeights, steps = [] } = release.strategy?.canary ?? {};
   const base = ['spec', 'strategy', 'canary'];
   if (stepWeights !== undefined)

@@ -3,16 +3,17 @@
  * end. What the files do not tell (templates, Deployments) is not judged.
  */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import type { AnalysisTemplateSpec } from '../../api/analysis-template.ts';
 import { at, type Fields, listAt, stringAt } from '../../api/fields.ts';
-import { API_VERSION, GROUP } from '../../api/meta.ts';
-import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import type { Release, ReleaseSpec } from '../../api/release.ts';
+import { GROUP } from '../../api/meta.ts';
+import type { ReleaseSpec } from '../../api/release.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { validateRelease } from '../../api/validate.ts';
-import { resolveRun } from '../../judge/resolve-run.ts';
-import { type Plan, planOf } from '../../release/plan.ts';
+import { isFinding } from '../../judge/resolve-metric.ts';
+import { gatedPlanOf, isGatedSpec } from '../../release/gated/plan.ts';
+import type { Plan } from '../../release/plan.ts';
 import { runPartOf } from '../../release/step-run.ts';
+import { writtenPlanOf } from '../plan/written-plan.ts';
+import { GRID_MS, resolveOffline } from '../specs/resolve.ts';
 import { measurementsOf } from './argo.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
 import { didYouMean, finding, type LintFinding, pathIn } from './finding.ts';
@@ -20,16 +21,15 @@ import { podFindings } from './release-pods.ts';
 import { deadlineFindings, stepFindings } from './release-steps.ts';
 import type { SourceObject } from './source.ts';
 
-/** The service's own defaults, where a Release is silent. */
+/** The service's own default, where a Release is silent. */
 const AT_MOST_MS = 900_000;
-const GRID_MS = 10_000;
 
 export const checkRelease: Check = (object, context) => {
   if (object.kind !== 'Release' || groupOf(object.apiVersion) !== GROUP) return [];
   const spec = at(object.value, 'spec');
   if (validateRelease(spec).length > 0) return []; // said by the checks of the structure
   const release = spec as ReleaseSpec; // just validated
-  const plan = planOf(release);
+  const plan = planIn(release, object, context);
   if (plan.kind !== 'plan') return [];
   const run = release.analysis === undefined ? { findings: [] } : resolve(object, release, context, plan);
   const steps = plan.steps.flatMap((step, index) => {
@@ -48,6 +48,12 @@ export const checkRelease: Check = (object, context) => {
     ...podFindings(object, release, plan, context),
   ];
 };
+
+/** Where its steps stand in a Rollout that is not among the files, its analysis is checked all the same. */
+function planIn(release: ReleaseSpec, { namespace }: SourceObject, { objects }: LintContext) {
+  const plan = writtenPlanOf(release, objects, namespace);
+  return plan.kind !== 'plan' && isGatedSpec(release) ? gatedPlanOf(release, { steps: [] }) : plan;
+}
 
 function specOf(
   context: LintContext,
@@ -86,35 +92,21 @@ function resolve(
   plan: Plan,
   step?: number,
 ): Resolved {
-  const whole: Release = {
-    apiVersion: API_VERSION,
-    kind: 'Release',
-    metadata: {
+  const written = step === undefined ? undefined : plan.steps[step - 1];
+  const resolved = resolveOffline(
+    {
       name: object.name,
       namespace: object.namespace ?? 'default',
-      uid: 'lint',
-      resourceVersion: '1',
-      generation: 1,
+      spec: release,
+      gridMs: context.options.gridMs ?? GRID_MS,
+      ...runPartOf(plan, step),
     },
-    spec: release,
-  };
-  const written = step === undefined ? undefined : plan.steps[step - 1];
-  const own = written?.kind === 'analysis' ? written.settings?.interval : undefined;
-  const intervalMs = readDurationMs(own ?? release.analysis?.interval);
-  const resolved = resolveRun({
-    release: whole,
-    revision: 'lint',
-    attempt: 1,
-    arms: { stable: { workload: 'stable' }, canary: { workload: 'canary' } },
-    // Both are validated by resolveRun before they are used.
-    template: (name, isCluster, group) =>
-      templateOf(object, context, name, isCluster, group) as AnalysisTemplateSpec | undefined,
-    query: (name) => specOf(context, 'MetricQuery', name) as MetricQuerySpec | undefined,
-    startedAtMs: 0,
-    gridMs: intervalMs ?? GRID_MS,
-    ...runPartOf(plan, step),
-  });
-  if (!('reason' in resolved)) return { spec: resolved, findings: [] };
+    {
+      template: (name, isCluster, group) => templateOf(object, context, name, isCluster, group),
+      query: (name) => specOf(context, 'MetricQuery', name),
+    },
+  );
+  if (!isFinding(resolved)) return { spec: resolved, findings: [] };
   // The checks of references say these, with a suggestion.
   if (resolved.reason === 'TemplateNotFound' || resolved.reason === 'QueryNotFound') return { findings: [] };
   const isOwn = resolved.message.startsWith('Release ');

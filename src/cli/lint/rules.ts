@@ -63,7 +63,11 @@ export const RULES = {
     severity: 'note',
     meaning: 'Files of a ConfigMap or Secret that change under running pods, before a release of them is judged.',
   },
-  provider: { severity: 'error', meaning: 'A metric without exactly one source that Serin can ask.' },
+  provider: {
+    severity: 'error',
+    meaning:
+      'A metric without exactly one source that Serin can ask, or one with an address, path or time that cannot be used.',
+  },
 } as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>;
 
 export type Rule = keyof typeof RULES;

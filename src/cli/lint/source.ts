@@ -100,9 +100,15 @@ function objectsOf(document: Document, file: string, text: string, placeOf: Plac
 }
 
 function unlisted(value: unknown, path: Path): readonly { readonly object: Fields; readonly path: Path }[] {
-  if (!isFields(value) || typeof value['kind'] !== 'string' || typeof value['apiVersion'] !== 'string') return [];
+  if (!isFields(value) || !looksLikeObject(value)) return [];
   if (value['kind'] !== 'List') return [{ object: value, path }];
   return listAt(value, 'items').flatMap((item, index) => unlisted(item, [...path, 'items', index]));
+}
+
+/** One of the two may be forgotten, where the rest says that an object is meant. */
+function looksLikeObject({ kind, apiVersion, metadata, spec }: Fields): boolean {
+  const said = [kind, apiVersion].filter((text) => typeof text === 'string').length;
+  return said === 2 || (said === 1 && (isFields(metadata) || isFields(spec)));
 }
 
 function sourceObject(

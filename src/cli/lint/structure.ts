@@ -25,11 +25,14 @@ const VALIDATORS: Readonly<Record<string, (spec: unknown) => readonly Finding[]>
 /** apiVersion and kind are ones that this program knows. */
 export const checkKind: Check = (object) => {
   const { apiVersion, kind, name, namespace, value } = object;
+  if (apiVersion === '') return withoutVersion(object);
   if (groupOf(apiVersion) !== GROUP)
     return misspeltGroup(apiVersion, kind).map((message) => finding('kind', object.place(['apiVersion']), message));
   const definition = KINDS.find(({ type }) => type.kind === kind);
   if (definition === undefined) {
     const known = KINDS.map(({ type }) => type.kind);
+    if (kind === '')
+      return [finding('kind', object.place(['kind']), `This object has no kind. Write one of ${known.join(', ')}.`)];
     return [
       finding(
         'kind',
@@ -70,6 +73,14 @@ export const checkKind: Check = (object) => {
   }
   return found;
 };
+
+/** No server takes it. Of other kinds nothing is said: they are somebody else's. */
+function withoutVersion(object: SourceObject): readonly LintFinding[] {
+  if (!KINDS.some(({ type }) => type.kind === object.kind)) return [];
+  return [
+    finding('kind', object.place(['kind']), `This ${object.kind} has no apiVersion. Write apiVersion: ${API_VERSION}.`),
+  ];
+}
 
 /** `serin.io/v1alpha1` with one of our kinds is a slip; any other group is somebody else's. */
 function misspeltGroup(apiVersion: string, kind: string): readonly string[] {

@@ -11,23 +11,15 @@ import type { RunPods } from '../../metrics/intervals.ts';
 import type { PodLedger } from '../../metrics/ledger.ts';
 import type { Series } from '../../metrics/port.ts';
 import type { IntervalRows } from '../../metrics/rows.ts';
+import { resolveOffline, writtenIn } from '../specs/resolve.ts';
+import type { Specs } from '../specs/specs.ts';
 import { FIRST_MS, type Judged, judgeSeries, type RowsAt } from './judge-series.ts';
 import { type Ask, type ResultsAt, takeMeasures } from './measured.ts';
 import { leftOutNotes, unreadNotes } from './notes.ts';
 import { podsOfSeries } from './pods-of-series.ts';
 import { rowsOfSeries } from './rows-of-series.ts';
 import { readSeries } from './series.ts';
-import {
-  analysisOf,
-  armOf,
-  type Broken,
-  broken,
-  measuredOf,
-  readWeights,
-  resolve,
-  type Specs,
-  type Weights,
-} from './setting.ts';
+import { analysisOf, armOf, type Broken, broken, measuredOf, readWeights, type Weights } from './setting.ts';
 import type { Expectation, WrittenTest } from './test-file.ts';
 
 export interface Turn {
@@ -118,7 +110,20 @@ function prepare(
   }
   const namespace = test.namespace ?? 'default';
   const arms = { stable: armOf(test.stable, SIDES.stable), canary: armOf(test.canary, SIDES.canary) };
-  const spec = resolve(test.name, namespace, analysis.spec, arms, specs, FIRST_MS + (weights.list[0]?.fromMs ?? 0));
+  const spec = resolveOffline(
+    {
+      name: test.name,
+      namespace,
+      spec: {
+        workload: { pair: { members: [arms.stable.workload, arms.canary.workload] } },
+        strategy: { canary: {} },
+        analysis: analysis.spec,
+      },
+      arms,
+      startedAtMs: FIRST_MS + (weights.list[0]?.fromMs ?? 0),
+    },
+    writtenIn(specs),
+  );
   if ('reason' in spec)
     return broken(['analysis'], spec.message.replaceAll(`Release ${namespace}/${test.name}: spec.`, ''));
   const measured = measuredOf(test, spec.measures ?? [], isAsked);

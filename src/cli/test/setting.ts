@@ -1,17 +1,12 @@
 /** What a test sets: weights, analysis, both sides, and answers of providers; each checked, and told by its field. Pure. */
 import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
-import type { AnalysisTemplateSpec } from '../../api/analysis-template.ts';
-import { type Fields, isFields } from '../../api/fields.ts';
+import { isFields } from '../../api/fields.ts';
 import type { ResolvedMeasure } from '../../api/measure.ts';
-import type { MetricQuerySpec } from '../../api/metric-query.ts';
-import type { AnalysisSpec, Release } from '../../api/release.ts';
+import type { AnalysisSpec } from '../../api/release.ts';
 import { readDurationMs } from '../../api/units.ts';
-import { resolveRun } from '../../judge/resolve-run.ts';
+import type { Specs } from '../specs/specs.ts';
 import { valueProblem } from './measured.ts';
 import type { WrittenSide, WrittenTest } from './test-file.ts';
-
-/** Specs by `Kind/name`: the test's own files before Serin's library. */
-export type Specs = Pick<ReadonlyMap<string, Fields>, 'get'>;
 
 /** The test itself cannot be run; `path` below `tests[n]`. */
 export interface Broken {
@@ -19,9 +14,6 @@ export interface Broken {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
-
-/** The service's usual grid. */
-const GRID_MS = 10_000;
 
 export interface Weights {
   readonly list: readonly { readonly fromMs: number; readonly weight: number }[];
@@ -60,38 +52,6 @@ export const armOf = (side: WrittenSide | undefined, usual: string): AnalysisRun
   workload: side?.workload ?? usual,
   ...(side?.version === undefined ? {} : { version: side.version }),
 });
-
-export function resolve(
-  name: string,
-  namespace: string,
-  analysis: AnalysisSpec,
-  arms: AnalysisRunSpec['arms'],
-  specs: Specs,
-  startedAtMs: number,
-): ReturnType<typeof resolveRun> {
-  const release: Release = {
-    apiVersion: 'serin.dev/v1alpha1',
-    kind: 'Release',
-    metadata: { name, namespace, uid: 'test', resourceVersion: '1', generation: 1 },
-    spec: {
-      workload: { pair: { members: [arms.stable.workload, arms.canary.workload] } },
-      strategy: { canary: {} },
-      analysis,
-    },
-  };
-  return resolveRun({
-    release,
-    revision: 'test',
-    attempt: 1,
-    arms,
-    // What these specs hold is checked by resolveRun.
-    template: (wanted, isCluster) =>
-      specs.get(`${isCluster ? 'Cluster' : ''}AnalysisTemplate/${wanted}`) as AnalysisTemplateSpec | undefined,
-    query: (wanted) => specs.get(`MetricQuery/${wanted}`) as MetricQuerySpec | undefined,
-    startedAtMs,
-    gridMs: GRID_MS,
-  });
-}
 
 interface GivenMeasures {
   readonly measures: readonly ResolvedMeasure[];

@@ -13,7 +13,10 @@ const ownSteps = (workload: ReleaseSpec['workload']): { readonly holdTimedPauses
   workload.argoRollout ?? workload.kruiseRollout;
 
 /** Step 1 is `steps[0]`, as in the rollout. Pauses at weight 0 or 100 have nothing to compare: a person opens them. */
-export function gatedPlanOf(spec: ReleaseSpec, { steps }: GateState): Plan | (Finding & { readonly kind?: undefined }) {
+export function gatedPlanOf(
+  spec: ReleaseSpec,
+  { steps }: Pick<GateState, 'steps'>,
+): Plan | (Finding & { readonly kind?: undefined }) {
   const problems: string[] = [];
   const progressDeadlineMs = duration(spec.progressDeadline, 'spec.progressDeadline', problems);
   const retreatAfterMs = duration(spec.analysis?.retreatAfter, 'spec.analysis.retreatAfter', problems);

@@ -62,6 +62,19 @@ describe('lint', () => {
     for (const { message } of findings) expect(message).toMatch(/^\S.*[.?:] .*[.?]$/);
   });
 
+  test('an interval fits the grid of the service, which may be another one', () => {
+    const text = (good.get('release') ?? '').replace('interval: 10s', 'interval: 15s');
+    const found = (gridMs?: number) =>
+      lint({
+        files: [...new Map([...good, ['release', text]])].map(([file, content]) => ({ file, text: content })),
+        library,
+        options: gridMs === undefined ? options : { ...options, gridMs },
+      }).findings.map(({ message }) => message);
+    const refused = expect.stringContaining("a multiple of the service's grid of 10s");
+    expect(found()).toEqual([refused, refused]);
+    expect(found(5000)).toEqual([]);
+  });
+
   test('every YAML of the repository is clean', async () => {
     const root = new URL('../../../', import.meta.url).pathname;
     const files = await readFiles(['analyses', 'queries', 'deploy', 'test'].map((name) => `${root}${name}`));

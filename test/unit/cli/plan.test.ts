@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type PlanFlags, planInputOf, slowestPlan } from '../../../src/cli/plan-input.ts';
-import { metricsOfRelease } from '../../../src/cli/plan-metrics.ts';
-import { specsIn } from '../../../src/cli/test/specs.ts';
-import { renderSwitchPlan, switchPlanOf } from '../../../src/cli/plan-switch.ts';
-import { renderPlan } from '../../../src/cli/plan-table.ts';
+import { type PlanFlags, planInputOf, slowestPlan } from '../../../src/cli/plan/input.ts';
+import { metricsOfRelease } from '../../../src/cli/plan/metrics.ts';
+import { readSource } from '../../../src/cli/lint/source.ts';
+import { specsOf } from '../../../src/cli/specs/specs.ts';
+import { renderSwitchPlan, switchPlanOf } from '../../../src/cli/plan/switch.ts';
+import { renderPlan } from '../../../src/cli/plan/table.ts';
 import { addInterval, oddsOf, openComparison, passOddsOf } from '../../../src/judge/comparison.ts';
 import { type BoundedPlan, forecastBound } from '../../../src/judge/forecast-bound.ts';
 import { type SeededRandom, seeded } from '../../support/random.ts';
@@ -19,6 +20,8 @@ const flags = (over: Partial<PlanFlags> = {}): PlanFlags => ({
   share: '1',
   ...over,
 });
+
+const specsIn = (text: string) => specsOf(readSource('web.yaml', text).objects);
 
 const spec = (steps: NonNullable<NonNullable<ReleaseSpec['strategy']>['canary']>): ReleaseSpec => ({
   workload: { pair: { members: ['web-a', 'web-b'] } },
@@ -75,7 +78,7 @@ spec:
 
     test('is for the slowest of them, with its margins and its part of the evidence', () => {
       const release = { where, spec: withTemplate('success-and-latency', true) };
-      const { metrics, notes } = metricsOfRelease('web', release.spec, specsIn('web.yaml', ''));
+      const { metrics, notes } = metricsOfRelease('web', release.spec, specsOf([]));
       expect(notes).toEqual([]);
       const { input, metric } = slowestPlan(numbers, release, metrics);
       expect(metric).toMatchObject({ name: 'errors', critical: true });
@@ -89,16 +92,16 @@ spec:
 
     test('finds templates in the same file, and names metrics that cannot be forecast', () => {
       const release = { where, spec: withTemplate('own', false) };
-      const both = metricsOfRelease('web', release.spec, specsIn('web.yaml', template('pass: {ratio: 1.2}')));
+      const both = metricsOfRelease('web', release.spec, specsIn(template('pass: {ratio: 1.2}')));
       expect(slowestPlan(numbers, release, both.metrics).metric?.name).toBe('other');
-      const one = metricsOfRelease('web', release.spec, specsIn('web.yaml', template('against: {constant: 1%}')));
+      const one = metricsOfRelease('web', release.spec, specsIn(template('against: {constant: 1%}')));
       expect(one.metrics.map(({ name }) => name)).toEqual(['sharp']);
       expect(one.notes).toEqual([expect.stringContaining('Not forecast: other')]);
     });
 
     test('says so where they are unknown, and plans for one that has all of the evidence', () => {
       const release = { where, spec: withTemplate('elsewhere', false) };
-      const { metrics, notes } = metricsOfRelease('web', release.spec, specsIn('web.yaml', ''));
+      const { metrics, notes } = metricsOfRelease('web', release.spec, specsOf([]));
       expect(notes).toEqual([expect.stringContaining('elsewhere')]);
       expect(slowestPlan(numbers, release, metrics).input.share).toBe(1);
     });
@@ -225,11 +228,60 @@ spec:
     }
   });
 
-  test('a Release of a Rollout has no steps of its own: they are to be given', () => {
-    const release = { where: 'web.yaml: Release web', spec: { workload: { argoRollout: { name: 'web' } } } };
-    const { weights: _weights, ...rest } = flags();
-    expect(() => planInputOf(rest, release)).toThrow('follows the steps of its Rollout');
-    expect(planInputOf({ ...rest, weights: '5,25' }, release).steps.map(({ weight }) => weight)).toEqual([5, 25]);
+  describe('of a Release that follows a Rollout', () => {
+    const { weights: _weights, step: _step, ...rest } = flags();
+    const named = (field: 'argoRollout' | 'kruiseRollout', text: string) => ({
+      where: 'web.yaml: Release web',
+      spec: { workload: { [field]: { name: 'web' } }, analysis: { templates: [{ name: 'web' }] } } as ReleaseSpec,
+      namespace: 'shop',
+      beside: readSource('web.yaml', text).objects,
+    });
+    const argo = (canary: string, namespace = 'shop') =>
+      named(
+        'argoRollout',
+        `apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web, namespace: ${namespace}}\nspec: {strategy: {canary: {steps: ${canary}}}}`,
+      );
+    const kruise = (steps: string, more = '') =>
+      named(
+        'kruiseRollout',
+        `apiVersion: rollouts.kruise.io/v1beta1\nkind: Rollout\nmetadata: {name: web}\nspec:\n  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: app}\n  strategy: {canary: {steps: ${steps}}}\n${more}`,
+      );
+
+    test.each([
+      ['pauses that wait', argo('[{setWeight: 20}, {pause: {}}, {setWeight: 50}, {pause: {}}]'), ['20 15m', '50 15m']],
+      ['a pause that ends by itself', argo('[{setWeight: 20}, {pause: {duration: 5m}}]'), ['20 5m']],
+      [
+        'an analysis of its own, and a weight that is left at once',
+        argo('[{setWeight: 5}, {setWeight: 20}, {analysis: {}}, {pause: {}}, {setWeight: 100}]'),
+        ['20 15m'],
+      ],
+      ['requests of OpenKruise', kruise('[{replicas: 20%, pause: {}}, {replicas: 50%}]'), ['20 15m', '50 15m']],
+      [
+        'numbers of pods beside their Deployment',
+        kruise(
+          '[{replicas: 1}, {replicas: 2}]',
+          '---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {replicas: 4}',
+        ),
+        ['25 15m', '50 15m'],
+      ],
+    ])('reads %s', (_, release, expected) => {
+      const { steps } = planInputOf(rest, release);
+      expect(steps.map(({ weight, durationMs }) => `${weight} ${durationMs / 60_000}m`)).toEqual(expected);
+    });
+
+    test.each([
+      ['no Rollout', named('argoRollout', ''), 'its steps are those of Rollout web, which is not in this file'],
+      ['one of another namespace', argo('[{setWeight: 20}]', 'other'), 'its steps are those of Rollout web'],
+      [
+        'a number of pods of nobody knows how many',
+        kruise('[{replicas: 1}]'),
+        'Deployment app, which says of how many',
+      ],
+      ['nothing to compare', argo('[{setWeight: 100}, {pause: {}}]'), 'Add one to Rollout web.'],
+    ])('says what is missing: %s', (_, release, says) => {
+      expect(() => planInputOf(rest, release)).toThrow(says);
+      expect(planInputOf({ ...rest, weights: '5,25' }, release).steps.map(({ weight }) => weight)).toEqual([5, 25]);
+    });
   });
 
   test.each([

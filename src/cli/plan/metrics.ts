@@ -1,8 +1,10 @@
 /** Which metrics of a Release can be forecast, by the numbers that the service would give them. Pure. */
-import type { AnalysisRunSpec, ResolvedMetric } from '../api/analysis-run.ts';
-import type { ReleaseSpec } from '../api/release.ts';
-import { isFinding } from '../judge/resolve-metric.ts';
-import { resolve, type Specs } from './test/setting.ts';
+import type { ResolvedMetric } from '../../api/analysis-run.ts';
+import type { ReleaseSpec } from '../../api/release.ts';
+import { isFinding } from '../../judge/resolve-metric.ts';
+import { resolveOffline, writtenIn } from '../specs/resolve.ts';
+import type { Specs } from '../specs/specs.ts';
+import { isForecast } from './forecast.ts';
 
 export interface ReleaseMetrics {
   /** Shares of requests that are compared with stable. */
@@ -10,14 +12,6 @@ export interface ReleaseMetrics {
   /** Why there are none, or not all. */
   readonly notes: readonly string[];
 }
-
-/** Shares of requests beside stable's, slow ones included. Rates, gauges, `slower` and bounds need numbers that neither a file nor a flag tells. */
-export function isForecast({ query, against, slower, share }: ResolvedMetric): boolean {
-  const isShare = query.counts !== undefined || query.histogram !== undefined;
-  return isShare && share > 0 && against?.constant === undefined && slower === undefined;
-}
-
-const ARMS: AnalysisRunSpec['arms'] = { stable: { workload: 'stable' }, canary: { workload: 'canary' } };
 
 /** The metrics of `spec.analysis`; `analysis` is what flags say otherwise. */
 export function metricsOfRelease(
@@ -27,7 +21,8 @@ export function metricsOfRelease(
   analysis: Partial<NonNullable<ReleaseSpec['analysis']>> = {},
 ): ReleaseMetrics {
   if (spec.analysis === undefined) return { metrics: [], notes: [] };
-  const run = resolve(name, 'default', { ...spec.analysis, ...analysis }, ARMS, specs, 0);
+  const compared: ReleaseSpec = { ...spec, strategy: { canary: {} }, analysis: { ...spec.analysis, ...analysis } };
+  const run = resolveOffline({ name, namespace: 'default', spec: compared }, writtenIn(specs));
   if (isFinding(run)) {
     return {
       metrics: [],

@@ -1,12 +1,12 @@
 /** Today's traffic of a workload, from Prometheus: what the planner starts from where no flags say it. */
-import type { MetricQuerySpec } from '../api/metric-query.ts';
-import { formatDuration } from '../api/units.ts';
-import { SerinError } from '../errors.ts';
-import { calibrationOf } from '../judge/calibration.ts';
-import { openComparison, phiOf } from '../judge/comparison.ts';
-import type { ProportionCounts } from '../judge/observation.ts';
-import type { MetricSource } from '../metrics/port.ts';
-import { recordFromPrometheus } from './analyze/from-prometheus.ts';
+import type { MetricQuerySpec } from '../../api/metric-query.ts';
+import { formatDuration } from '../../api/units.ts';
+import { SerinError } from '../../errors.ts';
+import { calibrationOf } from '../../judge/calibration.ts';
+import { openComparison, phiOf } from '../../judge/comparison.ts';
+import type { ProportionCounts } from '../../judge/observation.ts';
+import type { MetricSource } from '../../metrics/port.ts';
+import { recordFromPrometheus } from '../analyze/from-prometheus.ts';
 
 export interface TrafficRange {
   readonly query: MetricQuerySpec;

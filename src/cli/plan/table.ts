@@ -1,7 +1,7 @@
 /** A forecast as text: what each step sees and when it passes, what cannot be decided in time, and a better plan. Pure. */
-import { formatPercent, formatRatio, formatWait } from '../judge/format.ts';
-import type { PlanForecast, PlanInput, StepForecast } from '../stats/planner.ts';
-import { padStart } from './screen/style.ts';
+import { formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import type { PlanForecast, PlanInput, StepForecast } from '../../stats/planner.ts';
+import { padStart } from '../screen/style.ts';
 
 const COLUMNS = [
   'step',

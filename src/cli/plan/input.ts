@@ -1,16 +1,16 @@
 /** Flags, or a Release and flags, as what the planner needs. Pure but for the flags' parsers, which only throw. */
-import type { ResolvedMetric } from '../api/analysis-run.ts';
-import type { AbTest } from '../api/ab-test.ts';
-import type { ReleaseSpec } from '../api/release.ts';
-import type { Finding } from '../api/meta.ts';
-import { SerinError } from '../errors.ts';
-import { isGatedSpec } from '../release/gated/plan.ts';
-import { planOf } from '../release/plan.ts';
-import { sharesOf } from '../release/step-run.ts';
-import { switchOf } from '../release/switching.ts';
-import { type PlanInput, type PlannedStep, timeToPass } from '../stats/planner.ts';
-import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
-import { resolveOneMetric } from './analyze/rule.ts';
+import type { ResolvedMetric } from '../../api/analysis-run.ts';
+import type { AbTest } from '../../api/ab-test.ts';
+import type { ReleaseSpec } from '../../api/release.ts';
+import { SerinError } from '../../errors.ts';
+import { sharesOf } from '../../release/step-run.ts';
+import { switchOf } from '../../release/switching.ts';
+import { type PlanInput, type PlannedStep, timeToPass } from '../../stats/planner.ts';
+import { parseDurationFlag, parseNumberFlag, parsePercentFlag } from '../analyze/flags.ts';
+import { resolveOneMetric } from '../analyze/rule.ts';
+import { forecastInput } from './forecast.ts';
+import { writtenPlanOf } from './written-plan.ts';
+import type { SourceObject } from '../lint/source.ts';
 
 export interface PlanFlags {
   readonly rps?: string;
@@ -25,10 +25,19 @@ export interface PlanFlags {
   readonly share?: string;
 }
 
-/** `where` names the Release in messages; `planned` is the one of its metrics that is planned for. */
+export interface WrittenRelease {
+  /** Names it in messages. */
+  readonly where: string;
+  readonly spec: ReleaseSpec;
+  readonly namespace?: string;
+  /** What stands in the same file. */
+  readonly beside?: readonly SourceObject[];
+}
+
+/** `planned` is the one of the Release's metrics that is planned for. */
 export function planInputOf(
   flags: PlanFlags,
-  release?: { readonly where: string; readonly spec: ReleaseSpec },
+  release?: WrittenRelease,
   planned?: Pick<ResolvedMetric, 'fail' | 'pass' | 'share'>,
 ): PlanInput {
   const requestsPerSecond = parseNumberFlag(
@@ -53,31 +62,32 @@ export function planInputOf(
   });
   const metric = planned ?? metrics[0];
   if (metric === undefined) throw usage('There is no metric to plan for.');
+  const plan = release === undefined ? undefined : writtenPlanOf(release.spec, release.beside ?? [], release.namespace);
   const steps =
-    flags.weights === undefined && release !== undefined
-      ? stepsOf(release.where, release.spec, rule.atMostMs, flags.step)
+    flags.weights === undefined && release !== undefined && plan !== undefined
+      ? stepsOf(release, plan, rule.atMostMs, flags.step)
       : stepsOfFlags(flags, rule.atMostMs);
-  return {
-    requestsPerSecond,
-    badShare,
-    dispersion: parseNumberFlag(flags.dispersion, '--dispersion', 1, 1000),
+  const forecast = {
+    ...rule,
     // A minute-long grid would be the service's; without one the usual ten seconds.
     intervalMs:
       flags.interval === undefined && release?.spec.analysis?.interval === undefined ? 10_000 : rule.intervalMs,
-    horizonMs: rule.horizonMs,
-    fail: metric.fail,
-    pass: metric.pass,
-    falseAbort: rule.falseAbort * (release === undefined ? 1 : shareOf(release.spec)),
-    falsePass: rule.falsePass,
-    share: flags.share === undefined ? (planned?.share ?? 1) : parseNumberFlag(flags.share, '--share', 0.001, 1),
-    steps,
+    // Analysis steps have their part of the error probability.
+    falseAbort: rule.falseAbort * (plan?.kind === 'plan' ? sharesOf(plan).whole : 1),
   };
+  const share = flags.share === undefined ? (planned?.share ?? 1) : parseNumberFlag(flags.share, '--share', 0.001, 1);
+  const traffic = {
+    requestsPerSecond,
+    badShare,
+    dispersion: parseNumberFlag(flags.dispersion, '--dispersion', 1, 1000),
+  };
+  return { ...forecastInput(forecast, { ...metric, share }, traffic), steps };
 }
 
 /** The plan for the metric that takes longest to pass: no step passes before it. Without metrics, for one that has all of the evidence. */
 export function slowestPlan(
   flags: PlanFlags,
-  release: { readonly where: string; readonly spec: ReleaseSpec } | undefined,
+  release: WrittenRelease | undefined,
   metrics: readonly ResolvedMetric[],
 ): { readonly input: PlanInput; readonly metric?: ResolvedMetric } {
   const plans = metrics.map((metric) => {
@@ -126,15 +136,17 @@ function durationsOf(written: string | undefined, count: number): readonly numbe
 }
 
 /** Each weight lasts as long as the steps behind it allow: `judge.atMost`, and pauses that end by themselves. */
-function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: string | undefined): readonly PlannedStep[] {
-  if (isGatedSpec(spec))
-    throw usage(`${where} follows the steps of its Rollout, which are not read here. Give them: --weights 5,25,50.`);
+function stepsOf(
+  { where, spec }: WrittenRelease,
+  plan: ReturnType<typeof writtenPlanOf>,
+  atMostMs: number,
+  step: string | undefined,
+): readonly PlannedStep[] {
   if (switchOf(spec) !== undefined)
     throw usage(
       `${where} sends all requests to one version at a time, so there is nothing to compare and nothing to plan: bounds and measured metrics decide. Give weights to see what a canary would take: --weights 5,25,50.`,
     );
-  const plan = planOf(spec);
-  if (plan.kind !== 'plan') throw usage(`${where}: ${refusalOf(plan)}`);
+  if (plan.kind !== 'plan') throw usage(`${where}: ${plan.message}`);
   if (spec.strategy?.abTest !== undefined) return ofMatching(where, spec.strategy.abTest);
   const steps: { weight: number; durationMs: number }[] = [];
   for (const planned of plan.steps) {
@@ -147,7 +159,7 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
   const judged = steps.filter(({ weight }) => weight > 0 && weight < 100);
   if (judged.length === 0)
     throw usage(
-      `${where} has no step with a weight from 1 to 99, so there is nothing to plan. Add one to spec.strategy.canary.`,
+      `${where} has no step with a weight from 1 to 99, so there is nothing to compare and nothing to plan. Add one to ${rolloutOf(spec) ?? 'spec.strategy.canary'}.`,
     );
   const durations = durationsOf(step, judged.length);
   return judged.map(({ weight, durationMs }, k) => ({
@@ -156,11 +168,10 @@ function stepsOf(where: string, spec: ReleaseSpec, atMostMs: number, step: strin
   }));
 }
 
-/** Analysis steps have their part of the error probability. */
-function shareOf(spec: ReleaseSpec): number {
-  if (isGatedSpec(spec)) return 1;
-  const plan = planOf(spec);
-  return plan.kind === 'plan' ? sharesOf(plan).whole : 1;
+/** Who has the steps, where it is not the Release. */
+function rolloutOf({ workload }: ReleaseSpec): string | undefined {
+  const name = (workload.argoRollout ?? workload.kruiseRollout)?.name;
+  return name === undefined ? undefined : `Rollout ${name}`;
 }
 
 /** Of the requests that match; `--rps` is then theirs. */
@@ -170,10 +181,6 @@ function ofMatching(where: string, { match, duration }: AbTest): readonly Planne
       `${where}: all requests that match go to the new version, so nothing can be compared with stable and there is nothing to plan. Give spec.strategy.abTest.match a share, e.g. share: 50.`,
     );
   return [{ weight: match.share, durationMs: parseDurationFlag(duration, 'duration') }];
-}
-
-function refusalOf(finding: Finding): string {
-  return finding.message;
 }
 
 function needed(value: string | undefined, flag: string, what: string): string {

@@ -1,15 +1,15 @@
 /** The plan of a strategy that gives all requests to one version at a time: what is judged when, and how long a bound takes. Pure. */
-import type { ReleaseSpec } from '../api/release.ts';
-import { SerinError } from '../errors.ts';
-import { type BoundedPlan, type BoundForecast, forecastBound } from '../judge/forecast-bound.ts';
-import { formatPercent, formatRatio, formatWait } from '../judge/format.ts';
-import { type Plan, planOf } from '../release/plan.ts';
-import { sharesOf } from '../release/step-run.ts';
-import type { PlanStep } from '../release/steps.ts';
-import { switchOf } from '../release/switching.ts';
-import { parseNumberFlag, parsePercentFlag } from './analyze/flags.ts';
-import { resolveOneMetric } from './analyze/rule.ts';
-import type { PlanFlags } from './plan-input.ts';
+import type { ReleaseSpec } from '../../api/release.ts';
+import { SerinError } from '../../errors.ts';
+import { type BoundedPlan, type BoundForecast, forecastBound } from '../../judge/forecast-bound.ts';
+import { formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import { type Plan, planOf } from '../../release/plan.ts';
+import { sharesOf } from '../../release/step-run.ts';
+import type { PlanStep } from '../../release/steps.ts';
+import { switchOf } from '../../release/switching.ts';
+import { parseNumberFlag, parsePercentFlag } from '../analyze/flags.ts';
+import { resolveOneMetric } from '../analyze/rule.ts';
+import type { PlanFlags } from './input.ts';
 
 type Analysis = Extract<PlanStep, { kind: 'analysis' }>;
 type SwitchFlags = PlanFlags & { readonly bound?: string };
