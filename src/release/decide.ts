@@ -23,7 +23,7 @@ import { scaleForStep, watchReadiness } from './rules/readiness.ts';
 import { answerRequest } from './rules/requests.ts';
 import { forgetTaken, giveBack, keepRoutes, scaleDown, start } from './rules/settled.ts';
 import { endStepRuns, prepareStepRun } from './rules/step-runs.ts';
-import { followStable, supersede } from './rules/superseding.ts';
+import { followStable, supersede, supersedeUnreached } from './rules/superseding.ts';
 import { tell } from './rules/telling.ts';
 import { steerTraffic } from './rules/traffic.ts';
 import { untilNextLook } from './rules/waiting.ts';
@@ -36,6 +36,7 @@ const RULES: readonly Rule[] = [
   startAborting,
   answerRequest,
   forgetTaken,
+  supersedeUnreached,
   waitForReach,
   obstacleGone,
   adopt,

@@ -12,7 +12,9 @@ const RETRY_MS = 15_000;
 function outOfReach(s: Situation): Finding | undefined {
   const { observed } = s;
   const workload = observed.workload.kind === undefined ? observed.workload : undefined;
-  return observed.obstacle ?? observed.conflict ?? workload ?? trafficFinding(s) ?? startFinding(s) ?? unclearLive(s);
+  // What was taken is given back, whoever else claims it by now.
+  const conflict = s.status.phase === 'Aborting' ? undefined : observed.conflict;
+  return observed.obstacle ?? conflict ?? workload ?? trafficFinding(s) ?? startFinding(s) ?? unclearLive(s);
 }
 
 /** Giving back needs no understanding of the routes as they are now, but it needs to see them, and that nothing is left of the canary. */

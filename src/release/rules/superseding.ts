@@ -25,6 +25,9 @@ export const supersede: Rule = (s) => {
   );
 };
 
+/** Before anything that is waited for: what was taken is known, so a revision that is gone keeps no requests that nobody judges. */
+export const supersedeUnreached: Rule = (s) => (s.status.taken === undefined ? undefined : supersede(s));
+
 /** Evidence against a stable version that is gone is void: the same revision starts again. */
 export const followStable: Rule = (s) => {
   if (s.workload === undefined || s.status.revision.stable === undefined) return undefined;

@@ -614,6 +614,21 @@ describe('the ground moves', () => {
     expect(toldOf(world).slice(-3)).toEqual(['superseded', 'started', 'advanced']);
   });
 
+  test.each([
+    ['routes that nobody understands', { traffic: { reason: 'RouteNotUnderstood', message: 'No subset.' } }],
+    ['an older Release that claims the same', { conflict: { reason: 'TargetConflict', message: 'Taken.' } }],
+  ])('a newer revision waits for %s without the requests of the one before', (_name, change) => {
+    const world = released();
+    judge(world, 'Pass');
+    world.members['web-v2'].revision = 'ddd';
+    settle(world, change);
+    expect(canaryShare(world)).toBe(0);
+    expect(world.status).toMatchObject({ phase: 'Aborted', weight: 0, history: [{ outcome: 'Superseded' }] });
+    expect(conditionOf(world, 'Stalled')).toBe(`True ${Object.values(change)[0]?.reason}`);
+    settle(world);
+    expect(world.status).toMatchObject({ phase: 'Progressing', weight: 10, revision: { canary: 'ddd' } });
+  });
+
   test('a revision that is taken back ends the release and gives everything back', () => {
     const world = released();
     world.members['web-v2'].revision = 'bbb';

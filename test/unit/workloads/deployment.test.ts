@@ -10,7 +10,7 @@ import { inPlaceObjects, inPlaceSpec, podsByImage, routesOf, shareOfNew } from '
 import { DEADLY, endOf, IN_PLACE_STORIES, users, withoutHold } from '../../support/in-place-stories.ts';
 import type { MemoryKube } from '../../support/memory-kube.ts';
 import { cacheOf, memoryStage, type MemoryStage } from '../../support/in-place-memory.ts';
-import { judgedStep, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
+import { judged, judgedStep, play, playDying, type Stage, stageOn } from '../../support/release-stories.ts';
 
 const aStage = (spec?: ReleaseSpec, objects = inPlaceObjects(spec)): Promise<MemoryStage> => memoryStage(objects);
 
@@ -162,6 +162,30 @@ describe('on the way', () => {
     await worker.reconcile();
     expect((await worker.release()).status).toMatchObject({ phase: 'Idle', reason: 'WorkloadPaused' });
     expect(await podsByImage(stage.kube)).toBe('4 × web:1');
+  });
+
+  test('a second template that no route would find ends the first one all the same, and waits for its route', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    const tier = (op: 'add' | 'replace', value: string) => [
+      { op, path: '/spec/template/metadata/labels/tier', value } as const,
+    ];
+    await worker.edit(TYPES.service, 'web', [{ op: 'add', path: '/spec/selector/tier', value: 'front' }]);
+    await worker.edit(TYPES.deployment, 'web', tier('add', 'front'));
+    await stage.settle(stage.kube);
+    await play(stage, [(_stage, on) => on.deploy('web', 'web:2'), judged('Pass')], worker);
+    expect(await podsByImage(stage.kube)).toBe('2 × canary web:2, 4 × web:1');
+    await worker.edit(TYPES.deployment, 'web', tier('replace', 'back'));
+    await worker.reconcile();
+    await stage.settle(stage.kube);
+    await worker.reconcile();
+    expect([await routesOf(stage.kube), await podsByImage(stage.kube)]).toEqual(['stable 100', '4 × web:1']);
+    const { status } = await worker.release();
+    expect(status).toMatchObject({
+      phase: 'Aborted',
+      reason: 'RouteNotUnderstood',
+      history: [{ outcome: 'Superseded' }],
+    });
   });
 
   test('where a policy holds, the Deployment is free between releases', async () => {
