@@ -165,7 +165,7 @@ export interface App {
   /** Waits until the status is as wanted; the error says how it was instead. */
   until(what: string, isTrue: (status: ReleaseStatus) => boolean): Promise<ReleaseStatus>;
   annotate(annotations: Readonly<Record<string, string | null>>): Promise<void>;
-  /** Reasons of its Events, oldest first. */
+  /** Events of this very Release, oldest first: not of one of its name that was there before. */
   events(): Promise<readonly { readonly reason: string; readonly type: string; readonly message: string }[]>;
 }
 
@@ -232,13 +232,23 @@ export async function startApp(stand: Stand, name: string, options: AppOptions =
   return app;
 }
 
+/** Of an app's objects those that other apps of the stand use as well. */
+const SHARED_KINDS: ReadonlySet<string> = new Set(['Namespace', 'Gateway']);
+
 /** What an earlier try of the same test left: a second one begins as the first did. */
 async function clearAway(stand: Stand, name: string, objects: readonly KubeObject[]): Promise<void> {
   const { stdout } = await stand.kubectl('get', 'release', name, '--ignore-not-found', '-o', 'name');
   if (stdout === '') return;
-  const left = objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
-  for (const words of [[`release/${name}`], [...left, '--cascade=foreground']]) {
-    const { code, stderr } = await stand.kubectl('delete', '--ignore-not-found', ...words);
+  const left = objects
+    .filter(({ kind }) => !SHARED_KINDS.has(kind))
+    .map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+  const ofName = `serin.dev/release=${name}`;
+  for (const words of [
+    [`release/${name}`, '--ignore-not-found'],
+    ['analysisruns', '-l', ofName],
+    [...left, '--ignore-not-found', '--cascade=foreground'],
+  ]) {
+    const { code, stderr } = await stand.kubectl('delete', ...words);
     if (code !== 0) throw new Error(stderr);
   }
 }
@@ -246,6 +256,12 @@ async function clearAway(stand: Stand, name: string, objects: readonly KubeObjec
 /** Requests without a good answer, by status or by what became of them. */
 export function notAnswered(counts: LoadCounts | undefined): Readonly<Record<string, number>> {
   const { '200': _answered, ...others } = { ...counts?.byStatus, ...counts?.byFailure };
+  return others;
+}
+
+/** Answers that no version gave: the gateway knew nowhere to go (503), by status. */
+export function notRouted({ byStatus }: LoadCounts): Readonly<Record<string, number>> {
+  const { '200': _good, '500': _broken, ...others } = byStatus;
   return others;
 }
 
@@ -317,17 +333,18 @@ export function appOf(stand: Stand, name: string): App {
       if (code !== 0) throw new Error(stderr);
     },
     events: async () => {
+      const { uid } = (await release()).metadata;
       const { items } = await sandbox.kube.list(TYPES.event, { namespace });
       type Shown = {
         reason: string;
         type: string;
         message: string;
         eventTime: string;
-        involvedObject: { name: string };
+        involvedObject: { name: string; uid?: string };
       };
       const events = items as unknown as readonly Shown[];
       return events
-        .filter(({ involvedObject }) => involvedObject.name === name)
+        .filter(({ involvedObject }) => involvedObject.name === name && involvedObject.uid === uid)
         .toSorted((a, b) => a.eventTime.localeCompare(b.eventTime));
     },
   };
