@@ -127,6 +127,7 @@ describeWith(['prometheus', 'kubectl'], 'a route that others change', () => {
   });
 
   test.concurrent('by two Releases belongs to the older one; the younger says so and takes over when it is gone', async () => {
+    await stand.kubectl('delete', 'release', 'pay-too', '--ignore-not-found'); // of an earlier try
     const pay = await startApp(stand, 'pay', {
       spec: { strategy: WAITS_AT_40, traffic: { istio: { virtualService: { name: 'pay', routes: ['main'] } } } },
     });

@@ -165,7 +165,7 @@ export interface App {
   /** Waits until the status is as wanted; the error says how it was instead. */
   until(what: string, isTrue: (status: ReleaseStatus) => boolean): Promise<ReleaseStatus>;
   annotate(annotations: Readonly<Record<string, string | null>>): Promise<void>;
-  /** Events of this very Release, oldest first: not of one of its name that was there before. */
+  /** Events of the Release that was last seen, oldest first: not of one of its name that was there before. */
   events(): Promise<readonly { readonly reason: string; readonly type: string; readonly message: string }[]>;
 }
 
@@ -280,9 +280,11 @@ function withCanarySubset(object: KubeObject): KubeObject {
 export function appOf(stand: Stand, name: string): App {
   const { sandbox, namespace } = stand;
   const get = (type: ResourceType, each: string) => sandbox.kube.get({ type, namespace, name: each });
+  let uid: string | undefined;
   const release = async (): Promise<Release> => {
     const found = await get(TYPES.release, name);
     if (found === undefined) throw new Error(`Release ${name} is gone`);
+    ({ uid } = found.metadata);
     return found as unknown as Release; // checked by the API server
   };
   const status = async (): Promise<ReleaseStatus> =>
@@ -333,7 +335,6 @@ export function appOf(stand: Stand, name: string): App {
       if (code !== 0) throw new Error(stderr);
     },
     events: async () => {
-      const { uid } = (await release()).metadata;
       const { items } = await sandbox.kube.list(TYPES.event, { namespace });
       type Shown = {
         reason: string;
