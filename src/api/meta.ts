@@ -148,6 +148,9 @@ export interface Finding {
   readonly message: string;
 }
 
+/** How a name in a Release is exchanged: those of an existing one stay (`kept` of `release.ts`). */
+export const ANEW = 'delete this Release and make it anew';
+
 /** What a user wrote cannot be carried out; the message names the field and the fix. */
 export function invalid(message: string): Finding {
   return { reason: 'InvalidSpec', message };

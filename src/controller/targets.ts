@@ -41,6 +41,7 @@ export interface Targets {
     | 'awaited'
     | 'isTrafficRestored'
     | 'notRestored'
+    | 'unseen'
     | 'isWorkloadRestored'
     | 'canScale'
     | 'snapshot'
@@ -154,6 +155,7 @@ function trafficInputOf({ metadata, spec, status }: Release, state: WorkloadStat
     // Between releases the routes to a canary that is not there are still to be told from others.
     canary: state.canary ?? state.inPlace?.idleCanary,
     taken,
+    ...(status?.phase === 'Aborted' ? { isAborted: true } : {}),
     ...(status?.taken === undefined ? {} : intendedOf(routesOf(spec, status, state))),
   };
 }
@@ -202,11 +204,14 @@ function restoring(
   status: Release['status'],
   restorer: Router,
   input: TrafficInput,
-): Pick<Observed, 'isTrafficRestored' | 'notRestored'> {
-  if (status?.taken === undefined) return { isTrafficRestored: true };
+): Pick<Observed, 'isTrafficRestored' | 'notRestored' | 'unseen'> {
+  // A pin on a Deployment's own pods is Serin's, and goes whether it was remembered or not.
+  if (status?.taken === undefined && input.spec.workload.deployment === undefined) return { isTrafficRestored: true };
   if (!isDone(restorer, input, { kind: 'restore' })) return { isTrafficRestored: false };
   const left = restorer.unrestored?.(input);
-  return left === undefined ? { isTrafficRestored: true } : { isTrafficRestored: false, notRestored: left };
+  if (left !== undefined) return { isTrafficRestored: false, notRestored: left };
+  const unseen = restorer.unseen?.(input);
+  return { isTrafficRestored: true, ...(unseen === undefined ? {} : { unseen }) };
 }
 
 const isDone = (router: Router, input: TrafficInput, intent: TrafficIntent): boolean =>

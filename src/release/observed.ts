@@ -178,6 +178,8 @@ export interface Observed {
   readonly isTrafficRestored: boolean;
   /** Why the routes cannot be given back, although nothing of it is left to write: the canary may still get requests. */
   readonly notRestored?: Finding;
+  /** Nothing is left to give back in what is there, but an object that may hold something of this release is not there now. */
+  readonly unseen?: Finding;
   /** The workload holds what was taken, i.e. `workload.write(restore)` is empty. */
   readonly isWorkloadRestored: boolean;
   /** Serin may change the canary's replicas, i.e. `workload.write(scaleCanary)` is not empty for another number. */

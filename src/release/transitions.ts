@@ -14,7 +14,7 @@ import type { Action, Announcement } from './action.ts';
 import { type Routed, type StatusDraft, statusOf } from './conditions.ts';
 import { besideAt, isComparable, isRaised, type Plan, weightAt } from './plan.ts';
 import { canonicalJson, shortHash } from './revision.ts';
-import { isSwitched, type Situation } from './situation.ts';
+import { isByReplicas, isSwitched, type Situation } from './situation.ts';
 import type { Beside, PlanStep } from './steps.ts';
 
 export type { StatusDraft } from './conditions.ts';
@@ -70,7 +70,7 @@ export function started(
     closedSeconds: _c,
     stepShares: _s,
     ...kept
-  } = draftOf(s);
+  } = takenAnew(s);
   const attempt = nextAttempt(s, revision);
   const isFastTrack = revision === kept.revision.previousStable;
   const isJudged = s.spec.analysis !== undefined && !isFastTrack;
@@ -97,6 +97,14 @@ export function started(
     ...(s.plan === undefined ? {} : { plan: s.plan.hash }),
   };
   return told(s, draft, 'started', 'started');
+}
+
+/** Replica counts are their owner's between two releases: the next one remembers what it finds. */
+function takenAnew(s: Situation): StatusDraft {
+  const { taken, ...draft } = draftOf(s);
+  if (taken === undefined || !isByReplicas(s) || !s.observed.isTrafficRestored) return draftOf(s);
+  const { traffic: _traffic, ...rest } = taken;
+  return { ...draft, taken: rest };
 }
 
 /** The next attempt of a revision: one more than it had in any release that history still knows. */

@@ -5,6 +5,7 @@
  */
 import { at, listAt, sameJson, stringAt } from '../api/fields.ts';
 import {
+  ANEW,
   FIELD_MANAGERS,
   type Finding,
   type JsonPatchOperation,
@@ -18,6 +19,7 @@ import type { Router, TrafficInput } from './port.ts';
 import { besideDrift, besideOperations, refuseBeside, type Steering } from './istio/beside.ts';
 import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
 import { canonicalHost, describeDestination, destinationOf, isSame, type Mesh } from './istio/destination.ts';
+import { armsOf, getsRequests, leftToCanary, type Picture, unseenPin } from './istio/left.ts';
 import { isOwn } from './istio/own-routes.ts';
 import { asPinned, pinPatches, stableLabels } from './istio/pin.ts';
 import { armParts, describeRule, type Entry, entryOf, guardOf, type Rule, rulesOf } from './istio/rule.ts';
@@ -25,13 +27,6 @@ import { type MakeEntry, restored, splitParts, steered } from './istio/steer.ts'
 import { before, rememberedOf, takenOf, takenRules, takenVirtualService } from './istio/taken.ts';
 
 type Refusal = Finding & { readonly kind?: undefined };
-
-interface Picture {
-  readonly kind: 'picture';
-  readonly virtualService: KubeObject;
-  readonly mesh: Mesh;
-  readonly rules: readonly Rule[];
-}
 
 export const istio: Router = {
   name: 'istio',
@@ -72,6 +67,11 @@ export const istio: Router = {
   unrestored(input) {
     const picture = takenPicture(input);
     return picture.kind === 'picture' ? leftToCanary(input, picture) : undefined;
+  },
+
+  unseen(input) {
+    const picture = takenPicture(input);
+    return picture.kind === 'picture' ? unseenPin(input, picture) : undefined;
   },
 
   asTaken(traffic, taken) {
@@ -132,7 +132,7 @@ function pictureOf(input: TrafficInput): Picture | Refusal {
     const has = other.length === 0 ? 'no http routes' : `only ${other.join(' and ')} routes`;
     return {
       reason: 'RouteNotUnderstood',
-      message: `spec.traffic.istio.virtualService ${quote(name)} has ${has}. Serin steers http routes: add one, or name another VirtualService.`,
+      message: `spec.traffic.istio.virtualService ${quote(name)} has ${has}. Serin steers http routes: add one; to name another VirtualService, ${ANEW}.`,
     };
   }
   const chosen: Chosen = chooseRules(rules, {
@@ -176,31 +176,6 @@ function takenPicture(input: TrafficInput): Picture | { readonly kind: 'nothing'
   return { kind: 'picture', virtualService, mesh, rules };
 }
 
-const armsOf = ({ stable, canary }: TrafficInput) => ({ stable: stable.workload, canary: canary?.workload });
-
-const getsRequests = ({ entries }: Rule, { weight }: Entry): boolean =>
-  (weight ?? (entries.length === 1 ? 100 : 0)) > 0;
-
-/** Done is what was read: requests to the canary, or to a subset that nobody defines, are not given back. */
-function leftToCanary(input: TrafficInput, picture: Picture): Finding | undefined {
-  for (const rule of picture.rules) {
-    const was = input.taken?.['destinations'] === undefined ? [] : (before(input.taken, rule, picture.mesh) ?? []);
-    // A third destination was never an arm's, whatever became of its subset.
-    const isThird = ({ destination }: Entry): boolean => was.some((each) => isSame(each.destination, destination));
-    const left = rule.entries.find(
-      (entry) =>
-        getsRequests(rule, entry) && (entry.role === 'canary' || (entry.role === 'unknownSubset' && !isThird(entry))),
-    );
-    if (left === undefined) continue;
-    const where = `VirtualService ${quote(picture.virtualService.metadata.name)}: ${describeRule(rule)}`;
-    return {
-      reason: 'RouteNotUnderstood',
-      message: `${where} still sends requests to ${describeDestination(left.destination)}, and no destination of ${input.stable.workload} is known to send them to instead. Put back the DestinationRule with the subsets of both versions, or give all weight to ${input.stable.workload}.`,
-    };
-  }
-  return undefined;
-}
-
 /** A destination that led to an arm when it was taken and leads to neither now would keep what it has when the canary's weight is lowered. */
 function refuseStray(virtualService: KubeObject, rules: readonly Rule[], input: TrafficInput): Refusal | undefined {
   const remembered = rememberedOf(input.taken, armsOf(input));
@@ -236,7 +211,7 @@ function meshOf(input: TrafficInput): Mesh {
 function absent(field: string, kind: string, name: string, namespace: string): Refusal {
   return {
     reason: 'RouteNotFound',
-    message: `spec.traffic.istio.${field}.name is ${quote(name)}, but namespace ${namespace} has no ${kind} of that name. Create it, or name another.`,
+    message: `spec.traffic.istio.${field}.name is ${quote(name)}, but namespace ${namespace} has no ${kind} of that name. Create it; to name another, ${ANEW}.`,
   };
 }
 
@@ -253,7 +228,7 @@ function unusedDestinationRule(
   if (isUsed) return undefined;
   return {
     reason: 'RouteNotUnderstood',
-    message: `spec.traffic.istio.destinationRule ${quote(name)} is for host ${quote(host)}, to which no steered route leads. Name the DestinationRule of ${[...new Set(hosts)].join(', ')}, or leave it out.`,
+    message: `spec.traffic.istio.destinationRule ${quote(name)} is for host ${quote(host)}, to which no steered route leads. To name the DestinationRule of ${[...new Set(hosts)].join(', ')}, or none, ${ANEW}.`,
   };
 }
 

@@ -22,6 +22,8 @@ export interface TrafficInput {
   readonly isIntendedOpen?: boolean;
   /** `status.beside`, likewise. */
   readonly intendedBeside?: Beside;
+  /** The release was given up: what its owner does now is theirs, what a write of the release still does is not. */
+  readonly isAborted?: boolean;
 }
 
 export interface Router {
@@ -39,6 +41,8 @@ export interface Router {
   isWaiting?(input: TrafficInput, intent: TrafficIntent): boolean;
   /** Why nobody can say that the canary gets nothing, although nothing is left to write to give the routes back. Absent: never. */
   unrestored?(input: TrafficInput): Finding | undefined;
+  /** An object that may hold something of this release when it comes back is not there now. Absent: never. */
+  unseen?(input: TrafficInput): Finding | undefined;
   /** What is still to happen before requests go where the routes lead, as a sentence; asked once they are written. Absent: nothing that could be seen. */
   awaits?(input: TrafficInput, intent: TrafficIntent): string | undefined;
   /** Guarded patches that make the routes carry the intent; empty when they do already. */

@@ -10,7 +10,7 @@
  * Stable is only reduced while enough canary pods are ready to make up for it.
  */
 import { labelsAt, listAt, numberAt, stringAt } from '../api/fields.ts';
-import { FIELD_MANAGERS, type Finding, type KubeObject, TYPES } from '../api/meta.ts';
+import { ANEW, FIELD_MANAGERS, type Finding, type KubeObject, TYPES } from '../api/meta.ts';
 import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import { canaryNameOf } from '../release/in-place.ts';
@@ -140,11 +140,21 @@ function takenTotal(taken: TakenTraffic): number | undefined {
 function wantedCounts(input: TrafficInput, canaryWeight: number): ReplicaCounts {
   if (isInPlace(input)) return besideStable(input, canaryWeight);
   const total = totalOf(input);
+  if (input.isAborted === true) return { stable: stableAfterAbort(input, total), canary: 0 };
   if (isRecreated(input)) return canaryWeight > 0 ? { stable: 0, canary: total } : { stable: total, canary: 0 };
   const counts = replicaCounts(total, input.canary === undefined ? 0 : canaryWeight);
   const readyCanary = Math.min(counts.canary, input.canary?.readyReplicas ?? 0);
   // Canary pods that are not ready are made up for by stable ones.
   return { canary: counts.canary, stable: Math.max(counts.stable, total - readyCanary) };
+}
+
+/**
+ * Its count is its owner's again, up and down to nothing. Only a step that was decided before the abort and arrives after it leaves
+ * less than before, and that is made up for; none leaves nothing, unless one version is stopped for the other.
+ */
+function stableAfterAbort(input: TrafficInput, total: number): number {
+  const { desiredReplicas } = input.stable;
+  return desiredReplicas === 0 && !isRecreated(input) ? 0 : Math.max(total, desiredReplicas);
 }
 
 /** As many as make up the weight beside the stable pods there are now. */
@@ -176,7 +186,7 @@ function refuse(input: TrafficInput): (Finding & { readonly kind?: undefined }) 
     if (autoscaler === undefined) continue;
     return {
       reason: 'InvalidSpec',
-      message: `Without spec.traffic, weights are replica counts, but HorizontalPodAutoscaler ${quote(autoscaler.metadata.name)} sets those of Deployment ${quote(workload)}. Name a router in spec.traffic, or remove the autoscaler for the pair.`,
+      message: `Without spec.traffic, weights are replica counts, but HorizontalPodAutoscaler ${quote(autoscaler.metadata.name)} sets those of Deployment ${quote(workload)}. Remove the autoscaler for the pair; to name a router in spec.traffic, ${ANEW}.`,
     };
   }
   return refuseServices(input);
@@ -187,7 +197,7 @@ function refuseWeights({ spec, stable }: TrafficInput): (Finding & { readonly ki
   if (tooMuch === undefined) return undefined;
   return {
     reason: 'InvalidSpec',
-    message: `spec.strategy asks for a weight of ${tooMuch}. Without spec.traffic, weights are replica counts, and the replicas of Deployment ${quote(stable.workload)} are not Serin's to reduce. Write weights up to ${MOST_IN_PLACE}, or name a router in spec.traffic.`,
+    message: `spec.strategy asks for a weight of ${tooMuch}. Without spec.traffic, weights are replica counts, and the replicas of Deployment ${quote(stable.workload)} are not Serin's to reduce. Write weights up to ${MOST_IN_PLACE}; to name a router in spec.traffic, ${ANEW}.`,
   };
 }
 
@@ -208,7 +218,7 @@ function refuseServices(input: TrafficInput): (Finding & { readonly kind?: undef
   if (oneSided === undefined || selecting.some((service) => service.stable && service.canary)) return undefined;
   return {
     reason: 'RouteNotUnderstood',
-    message: `Without spec.traffic, weights are replica counts, but Service ${quote(oneSided.name)} selects only the pods of ${quote(oneSided.stable ? input.stable.workload : canary.workload)}. Let its selector match both versions, or name a router in spec.traffic.`,
+    message: `Without spec.traffic, weights are replica counts, but Service ${quote(oneSided.name)} selects only the pods of ${quote(oneSided.stable ? input.stable.workload : canary.workload)}. Let its selector match both versions; to name a router in spec.traffic, ${ANEW}.`,
   };
 }
 

@@ -4,7 +4,7 @@
  * open already stays with the old pods until clients or pods close it.
  */
 import { labelsAt, listAt, sameJson, stringAt } from '../api/fields.ts';
-import { FIELD_MANAGERS, type Finding, type Patch, TYPES } from '../api/meta.ts';
+import { ANEW, FIELD_MANAGERS, type Finding, type Patch, TYPES } from '../api/meta.ts';
 import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
@@ -110,7 +110,7 @@ function switchesOf(input: TrafficInput): readonly Switch[] | Refusal {
     if (found === undefined) {
       return {
         reason: 'RouteNotFound',
-        message: `${each.field} is ${quote(each.name)}, but namespace ${input.namespace} has no Service of that name. Create it, or name another.`,
+        message: `${each.field} is ${quote(each.name)}, but namespace ${input.namespace} has no Service of that name. Create it; to name another, ${ANEW}.`,
       };
     }
     switches.push(found);

@@ -4,7 +4,15 @@
  * `paused` is ever written, and one annotation of the template where a new configuration passed.
  */
 import { at, labelsAt, listAt, stringAt } from '../api/fields.ts';
-import { FIELD_MANAGERS, type KubeObject, type Patch, type ResourceNeed, TYPES, type Write } from '../api/meta.ts';
+import {
+  ANEW,
+  FIELD_MANAGERS,
+  type KubeObject,
+  type Patch,
+  type ResourceNeed,
+  TYPES,
+  type Write,
+} from '../api/meta.ts';
 import type { ArmState, WorkloadIntent, WorkloadState } from '../release/observed.ts';
 import { canaryNameOf } from '../release/in-place.ts';
 import { revisionOf } from '../release/revision.ts';
@@ -118,7 +126,10 @@ function pictureOf(input: WorkloadInput): Picture | Refusal {
   const name = spec.workload.deployment?.name ?? '';
   const found = objects.find(TYPES.deployment, namespace, name);
   if (found === undefined) {
-    return { reason: 'WorkloadNotFound', message: `Deployment ${name} does not exist. Create it, or name another.` };
+    return {
+      reason: 'WorkloadNotFound',
+      message: `Deployment ${name} does not exist. Create it; to name another, ${ANEW}.`,
+    };
   }
   const sets = replicaSetsOf(found, objects);
   const wanted = asWanted(found, spec, status);

@@ -3,7 +3,7 @@
  * the traffic, told by the caller (`trafficHint`), else the one with more available pods. They swap at promotion.
  */
 import { at, isFields, labelsAt, numberAt, sameJson, stringAt } from '../api/fields.ts';
-import { FIELD_MANAGERS, type Finding, type KubeObject, type Patch, TYPES } from '../api/meta.ts';
+import { ANEW, FIELD_MANAGERS, type Finding, type KubeObject, type Patch, TYPES } from '../api/meta.ts';
 import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
@@ -142,7 +142,7 @@ function findMembers(input: WorkloadInput): Members | (Finding & { readonly kind
 function notFound(namespace: string, member: string): Finding & { readonly kind?: undefined } {
   return {
     reason: 'WorkloadNotFound',
-    message: `spec.workload.pair.members names Deployment ${quote(member)}, which does not exist in namespace ${namespace}. Create it, or name another.`,
+    message: `spec.workload.pair.members names Deployment ${quote(member)}, which does not exist in namespace ${namespace}. Create it; to name another, ${ANEW}.`,
   };
 }
 

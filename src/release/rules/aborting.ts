@@ -102,11 +102,7 @@ export function aborted(s: Situation): Action | undefined {
   const message = `Aborted at ${reached} %: ${s.status.message ?? ''} Traffic is at 100 % stable.${stays}`;
   // What was taken before an earlier promotion is still to be given back when the Release goes; routes are kept for a while in any case.
   const isKept = draft.revision.previousStable !== undefined || inPlace !== undefined;
-  const keep = isKept
-    ? taken
-    : isByReplicas(s) || taken?.traffic === undefined
-      ? undefined
-      : { traffic: taken.traffic };
+  const keep = isKept ? taken : taken?.traffic === undefined ? undefined : { traffic: taken.traffic };
   const done = ended(
     s,
     { ...draft, ...(keep === undefined ? {} : { taken: keep }), phase: 'Aborted', message },

@@ -12,8 +12,8 @@ import { untilArrived } from './traffic.ts';
 
 /** After this long the finalizer goes, whatever cannot be given back: a stuck namespace helps nobody. */
 const DELETION_DEADLINE_MS = 10 * 60_000;
-/** How long a missing workload may come back before its routes are left as they are. */
-const MISSING_WORKLOAD_MS = 60_000;
+/** How long a missing workload, or a missing route, may come back before what it holds is left as it is. */
+const MISSING_MS = 60_000;
 
 export const giveBackOnDeletion: Rule = (s) => {
   const { deletionTimestamp, finalizers } = s.observed.release.metadata;
@@ -49,7 +49,7 @@ function giveBackNext(s: Situation): ReturnType<Rule> {
   if (s.workload === undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
   // Pods are not touched before requests have left them, and a write that says nothing is not repeated.
   if (s.observed.notRestored !== undefined) return { kind: 'wait', requeueAfterMs: 5_000 };
-  if (s.workload.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? goneAfterTelling(s);
+  if (s.workload.inPlace !== undefined) return handBack(s, s.workload.inPlace) ?? untilSeen(s) ?? goneAfterTelling(s);
   if (!s.observed.isTrafficRestored) {
     if (s.observed.isTrafficWaiting === true) return UNTIL_PODS_ARE_GONE;
     return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'deletion' };
@@ -59,6 +59,14 @@ function giveBackNext(s: Situation): ReturnType<Rule> {
   return untilArrived(s) ?? { kind: 'writeWorkload', intent, because: 'deletion' };
 }
 
+/** What is not there now may come back with something of Serin's in it; whoever puts it back has to know. */
+function untilSeen(s: Situation): Action | undefined {
+  const { release, unseen } = s.observed;
+  if (unseen === undefined) return undefined;
+  const waitedMs = s.nowMs - Date.parse(release.metadata.deletionTimestamp ?? '');
+  return waitedMs < MISSING_MS ? { kind: 'wait', requeueAfterMs: 5_000 } : giveUp(s, unseen.message);
+}
+
 function isNothingLeft({ status, observed, workload }: Situation, waitedMs: number): boolean {
   const isHeldInPlace = workload?.inPlace?.isHandedBack === false || !observed.isWorkloadRestored;
   // What an older Release claims is its own, except for what this one took before.
@@ -66,7 +74,7 @@ function isNothingLeft({ status, observed, workload }: Situation, waitedMs: numb
   if (status.taken === undefined && !isHeld) return true;
   return (
     workload === undefined &&
-    waitedMs >= MISSING_WORKLOAD_MS &&
+    waitedMs >= MISSING_MS &&
     observed.workload.kind === undefined &&
     observed.workload.reason === 'WorkloadNotFound'
   );
@@ -80,8 +88,9 @@ function goneAfterTelling(s: Situation): Action {
 export const wasGivenUp = ({ status }: Situation): boolean => status.reason === 'NotGivenBack';
 
 /** Says what stays as it is; then the finalizer goes. */
-export function giveUp(s: Situation): Action | undefined {
-  const message = 'The Release goes although not all of its routes and replicas could be given back; look after them.';
+export function giveUp(s: Situation, what = ''): Action | undefined {
+  const goes = 'The Release goes although not all of its routes and replicas could be given back; look after them.';
+  const message = what === '' ? goes : `${goes} ${what}`;
   const draft: StatusDraft = { ...draftOf(s), reason: 'NotGivenBack', message };
   return write(s, told(s, draft, 'invalid', 'not-given-back'), 'deadline');
 }

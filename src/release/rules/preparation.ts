@@ -11,7 +11,7 @@ export const take: Rule = (s) => {
   const { snapshot, release } = s.observed;
   const { taken } = s.status;
   // After a promotion the routes' share is still held; replicas are taken anew for each release.
-  const next = { ...snapshot, ...taken };
+  const next = completed(taken, snapshot);
   const isComplete = taken !== undefined && (snapshot === undefined || isSame(next, taken));
   if (isComplete) return undefined;
   if (!release.metadata.finalizers?.includes(FINALIZER)) return { kind: 'addFinalizer' };
@@ -19,8 +19,19 @@ export const take: Rule = (s) => {
   return write(s, { ...draftOf(s), taken: next }, 'taken');
 };
 
+/** What an earlier version took lacks what this one remembers besides; nothing that is remembered changes. */
+function completed(taken: TakenState | undefined, snapshot: TakenState | undefined): TakenState {
+  const next = { ...snapshot, ...taken };
+  const isOfOne = taken?.traffic?.['router'] === snapshot?.traffic?.['router'];
+  return isOfOne && next.traffic !== undefined
+    ? { ...next, traffic: { ...snapshot?.traffic, ...taken?.traffic } }
+    : next;
+}
+
 const isSame = (a: TakenState, b: TakenState): boolean =>
-  (a.traffic === undefined) === (b.traffic === undefined) && (a.workload === undefined) === (b.workload === undefined);
+  countOf(a.traffic) === countOf(b.traffic) && (a.workload === undefined) === (b.workload === undefined);
+
+const countOf = (fields: TakenState['traffic']): number => Object.keys(fields ?? {}).length;
 
 /**
  * One run for each attempt, made before the first raise; `status.analysisRun` says that it was made. One that is gone or

@@ -55,8 +55,11 @@ export const giveBack: Rule = (s) => {
     return { kind: 'writeWorkload', intent: { kind: 'restore', taken: taken?.workload }, because: 'GivingBack' };
   }
   if (taken === undefined) {
-    // The hold on a Deployment lasts as long as the Release.
-    if (inPlace !== undefined) return undefined;
+    // The hold on a Deployment lasts as long as the Release. A pin that came back with an old copy of its route does not.
+    if (inPlace !== undefined) {
+      if (s.traffic === undefined || s.observed.isTrafficRestored) return undefined;
+      return { kind: 'writeTraffic', intent: { kind: 'restore' }, because: 'GivingBack' };
+    }
     const hasFinalizer = s.observed.release.metadata.finalizers?.includes(FINALIZER) === true;
     return hasFinalizer ? { kind: 'removeFinalizer' } : undefined;
   }
@@ -79,15 +82,17 @@ export const giveBack: Rule = (s) => {
 
 /**
  * So long after an abort a raise that was decided before it may still arrive: held back by the API server, or by a process that
- * stood still. Where it found the routes as it had read them, nothing refuses it; the routes are kept, and so it is put back.
+ * stood still. Where it found the routes as it had read them, nothing refuses it; the routes are kept, and so it is put back. Replica
+ * counts are kept only from what such a raise does to them (`replicas.ts`).
  */
 const LATE_RAISE_MS = 5 * 60_000;
 
 /** When what was taken may be forgotten after an abort, in ms; `undefined` where nothing is kept for that. */
 export function keptUntilMs({ spec, status }: Situation): number | undefined {
   if (status.phase !== 'Aborted' || status.taken === undefined || status.endedAt === undefined) return undefined;
-  // Nobody keeps what only observes, and replica counts are their owner's at once.
-  return spec.mode === 'observe' || spec.traffic === undefined ? undefined : Date.parse(status.endedAt) + LATE_RAISE_MS;
+  // Nobody keeps what only observes; and a canary in place without a router is gone, so no raise finds it.
+  const isGone = spec.workload.deployment !== undefined && spec.traffic === undefined;
+  return spec.mode === 'observe' || isGone ? undefined : Date.parse(status.endedAt) + LATE_RAISE_MS;
 }
 
 const isKeptAfterAbort = (s: Situation): boolean => s.nowMs < (keptUntilMs(s) ?? 0);

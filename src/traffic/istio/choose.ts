@@ -1,6 +1,6 @@
 /** Which http rules are steered, or a Finding that names the one that cannot be and says how to make it so. */
 import { isFields, listAt, stringAt } from '../../api/fields.ts';
-import type { Finding } from '../../api/meta.ts';
+import { ANEW, type Finding } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import { describeDestination, destinationOf, type Mesh } from './destination.ts';
 import { armParts, describeRule, type Entry, type Rule } from './rule.ts';
@@ -35,7 +35,7 @@ export function chooseRules(rules: readonly Rule[], choice: Choice): Chosen {
   if (children.length > 0) {
     return finding(
       'RouteNotFound',
-      `spec.traffic.istio.virtualService ${quote(choice.virtualService)} has no http route that leads to ${armNames(choice)} itself; it delegates to ${children.join(', ')}. Name the VirtualService among these that routes to them.`,
+      `spec.traffic.istio.virtualService ${quote(choice.virtualService)} has no http route that leads to ${armNames(choice)} itself; it delegates to ${children.join(', ')}. To name the one among these that routes to them, ${ANEW}.`,
     );
   }
   return finding(
@@ -67,10 +67,10 @@ function refuse(rule: Rule, choice: Choice): Refusal | undefined {
   const where = `VirtualService ${quote(choice.virtualService)}: ${describeRule(rule)}`;
   const instead = ['redirect', 'directResponse', 'delegate'].find((field) => field in rule.raw);
   if (instead !== undefined) {
-    const child = instead === 'delegate' ? ' Name the VirtualService that it delegates to' : ' Name another route';
+    const other = instead === 'delegate' ? 'the VirtualService that it delegates to' : 'other routes';
     return finding(
       'RouteNotUnderstood',
-      `${where} has a \`${instead}\` and no destinations to weigh.${child}, or take it out of spec.traffic.istio.virtualService.routes.`,
+      `${where} has a \`${instead}\` and no destinations to weigh. To name ${other}, or to leave it out of spec.traffic.istio.virtualService.routes, ${ANEW}.`,
     );
   }
   return refuseEntries(rule, where, choice) ?? refuseShares(rule, where, choice);
@@ -108,7 +108,7 @@ function refuseShares(rule: Rule, where: string, choice: Choice): Refusal | unde
   if (present === undefined || total <= 0) {
     return finding(
       'RouteNotUnderstood',
-      `${where} gives no requests to ${armNames(choice)}. Name the routes that lead to them in spec.traffic.istio.virtualService.routes.`,
+      `${where} gives no requests to ${armNames(choice)}. To name the routes that lead to them in spec.traffic.istio.virtualService.routes, ${ANEW}.`,
     );
   }
   for (const arm of ['stable', 'canary'] as const) {

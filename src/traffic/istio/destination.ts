@@ -112,8 +112,12 @@ function subsetLabels({ host, subset }: Destination, mesh: Mesh): Labels | undef
   return found === undefined ? undefined : labelsAt(found, 'labels');
 }
 
+/** Some DestinationRule that is there defines its subset, or it has none. */
+export const isDefined = (destination: Destination, mesh: Mesh): boolean =>
+  subsetLabels(destination, mesh) !== undefined;
+
 /** `undefined` when the host is no Service of this namespace, or one without a selector. */
-function selectorOf({ host }: Destination, mesh: Mesh): Labels | undefined {
+export function selectorOf({ host }: Destination, mesh: Pick<Mesh, 'namespace' | 'services'>): Labels | undefined {
   const wanted = canonicalHost(host, mesh.namespace);
   const service = mesh.services.find((one) => canonicalHost(one.metadata.name, mesh.namespace) === wanted);
   const selector = labelsAt(service, 'spec', 'selector');

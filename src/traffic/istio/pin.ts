@@ -4,13 +4,13 @@
  */
 import { labelsAt, listAt, stringAt } from '../../api/fields.ts';
 import { FIELD_MANAGERS, type JsonPatchOperation, type KubeObject, type Patch, TYPES } from '../../api/meta.ts';
+import { HASH_LABEL } from '../../workloads/deployment/replica-sets.ts';
 import { hasLabels } from '../../workloads/selectors.ts';
 import type { TrafficInput } from '../port.ts';
-import { canonicalHost } from './destination.ts';
+import { canonicalHost, selectorOf } from './destination.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-const HASH_LABEL = 'pod-template-hash';
 /** Stands for the hash where stable has no ReplicaSet. */
 const NO_HASH = 'none';
 
@@ -30,6 +30,13 @@ function leadsToStable(labels: Labels, input: TrafficInput): boolean {
   const role = input.canary?.ownLabel;
   const isCanarys = role !== undefined && labels[role.key] === role.value;
   return !isCanarys && hasLabels(input.stable.podLabels, unpinned(labels));
+}
+
+/** Subsets of another workload's host may have the very same labels (`track: stable`). */
+function isForStable(rule: KubeObject, { objects, namespace, stable }: TrafficInput): boolean {
+  const host = stringAt(rule, 'spec', 'host') ?? '';
+  const selector = selectorOf({ host }, { namespace, services: objects.all(TYPES.service, namespace) });
+  return selector === undefined || hasLabels(stable.podLabels, selector);
 }
 
 /** The DestinationRules as they read while stable is pinned: what each subset is for does not depend on whether it is now. */
@@ -59,6 +66,7 @@ export function pinPatches(
   const pin = hosts === undefined ? undefined : input.stable.ownLabel;
   const wanted = new Set((hosts ?? []).map((host) => canonicalHost(host, input.namespace)));
   return rules.flatMap((rule) => {
+    if (!isForStable(rule, input)) return [];
     const isSteered = wanted.has(canonicalHost(stringAt(rule, 'spec', 'host') ?? '', input.namespace));
     const operations = listAt(rule, 'spec', 'subsets').flatMap((subset, index) => {
       const labels = labelsAt(subset, 'labels');

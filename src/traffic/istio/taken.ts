@@ -28,7 +28,7 @@ export function takenOf(
 }
 
 /** Names of the workloads that are the arms. */
-type Arms = Readonly<Record<'stable' | 'canary', string | undefined>>;
+export type Arms = Readonly<Record<'stable' | 'canary', string | undefined>>;
 
 /** Where each workload is reached, also where no rule led to it yet: objects that say so may be gone when it is given back. */
 function destinationsOf(rules: readonly Rule[], mesh: Mesh, arms: Arms): readonly Fields[] {

@@ -1,6 +1,6 @@
 /** A Rollout of Argo Rollouts and its ReplicaSets as the common picture: two arms, and where its controller stands. */
 import { at, fieldsAt, labelsAt, numberAt, stringAt } from '../../api/fields.ts';
-import { type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
+import { ANEW, type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import type { ArmState, GateState, WorkloadState } from '../../release/observed.ts';
 import { isAlive, isOwnedBy, podState } from '../deployment-arm.ts';
@@ -30,7 +30,7 @@ export function findRollout({
   if (rollout === undefined) {
     return {
       reason: 'WorkloadNotFound',
-      message: `spec.workload.argoRollout names Rollout ${quote(name)}, which does not exist in namespace ${namespace}. Create it, name another, or install Argo Rollouts.`,
+      message: `spec.workload.argoRollout names Rollout ${quote(name)}, which does not exist in namespace ${namespace}. Create it, or install Argo Rollouts; to name another, ${ANEW}.`,
     };
   }
   const status = statusOf(rollout);

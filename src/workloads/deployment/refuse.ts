@@ -1,6 +1,6 @@
 /** What keeps a Deployment from being released in place, each with the field and the fix. Nothing is touched then. */
 import { at, labelsAt, stringAt } from '../../api/fields.ts';
-import { type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
+import { ANEW, type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import { canaryNameOf } from '../../release/in-place.ts';
 import { rolloutFrom } from '../argo/template.ts';
@@ -18,7 +18,7 @@ export function refusalOf(input: WorkloadInput): Refusal | undefined {
   if (found === undefined) {
     return {
       reason: 'WorkloadNotFound',
-      message: `spec.workload.deployment.name is ${quote(name)}, but namespace ${namespace} has no Deployment of that name. Create it, or name another.`,
+      message: `spec.workload.deployment.name is ${quote(name)}, but namespace ${namespace} has no Deployment of that name. Create it; to name another, ${ANEW}.`,
     };
   }
   return (

@@ -1,6 +1,6 @@
 /** A Rollout of OpenKruise and its workload as the common picture: two arms, and where its controller stands. */
 import { labelsAt, stringAt, timeAt } from '../../api/fields.ts';
-import { type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
+import { ANEW, type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import type { ArmState, GateState, GateStep, WorkloadState } from '../../release/observed.ts';
 import { isAlive, isOwnedBy, podState } from '../deployment-arm.ts';
@@ -33,7 +33,7 @@ export function findRollout({
   if (rollout === undefined) {
     return {
       reason: 'WorkloadNotFound',
-      message: `spec.workload.kruiseRollout names Rollout ${quote(name)}, which does not exist in namespace ${namespace}. Create it, name another, or install Kruise Rollouts.`,
+      message: `spec.workload.kruiseRollout names Rollout ${quote(name)}, which does not exist in namespace ${namespace}. Create it, or install Kruise Rollouts; to name another, ${ANEW}.`,
     };
   }
   const status = statusOf(rollout);

@@ -12,6 +12,7 @@ import {
   clusterObjects,
   istioSpec,
   lookingAt,
+  recreateSpec,
   type ReleaseCluster,
   releaseCluster,
   settleAtOnce,
@@ -161,12 +162,16 @@ describe('two workers at once', () => {
   });
 });
 
-/** The first patch of routes waits until it is let go, as one that the API server put off. */
-function delayed(kube: KubeClient): { readonly client: KubeClient; readonly isHeld: Promise<void>; letGo(): void } {
+/** The first patch of routes, or of this object, waits until it is let go, as one that the API server put off. */
+function delayed(
+  kube: KubeClient,
+  name?: string,
+): { readonly client: KubeClient; readonly isHeld: Promise<void>; letGo(): void } {
   const [held, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let isFirst = true;
   const patch: KubeClient['patch'] = async (one, signal) => {
-    const isIt = isFirst && one.fieldManager === FIELD_MANAGERS.traffic;
+    const isIt =
+      isFirst && one.fieldManager === FIELD_MANAGERS.traffic && (name ?? one.target.name) === one.target.name;
     if (isIt) {
       isFirst = false;
       held.resolve();
@@ -206,6 +211,78 @@ describe('a raise that arrives after another worker gave the release up', () => 
     await worker.reconcile();
     expect((await worker.release()).status?.taken).toBeUndefined();
     expect(await routes()).toEqual(before);
+  });
+});
+
+describe('a change of replica counts that arrives after another worker gave the release up', () => {
+  const inSteps = (...stepWeights: number[]): ReleaseSpec => ({
+    workload: istioSpec.workload,
+    strategy: { canary: { stepWeights } },
+    analysis: { templates: [{ name: 'web' }] },
+  });
+  const CHANGES: readonly { change: string; spec: ReleaseSpec; of: string; acts?: readonly Act[] }[] = [
+    { change: 'the first raise', spec: inSteps(10, 50), of: 'web-v2' },
+    { change: 'a later raise', spec: inSteps(10, 50), of: 'web-v2', acts: [deployNext, judged('Pass')] },
+    { change: 'fewer pods of stable', spec: inSteps(80), of: 'web-v1' },
+    { change: 'stable stopped for the other', spec: recreateSpec, of: 'web-v1' },
+  ];
+  const aborting = async (worker: ReleaseCluster): Promise<void> => {
+    const abort = { 'serin.dev/abort': (await worker.release()).status?.revision.canary };
+    await worker.edit(TYPES.release, 'web', [{ op: 'add', path: '/metadata/annotations', value: abort }]);
+    await worker.reconcile();
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+  };
+  const countsIn = async (worker: ReleaseCluster): Promise<readonly unknown[]> =>
+    await Promise.all(
+      ['web-v1', 'web-v2'].map(async (name) => at(await worker.get(TYPES.deployment, name), 'spec', 'replicas')),
+    );
+  const scale = async (stage: MemoryStage, worker: ReleaseCluster, name: string, replicas: number): Promise<void> => {
+    await worker.edit(TYPES.deployment, name, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+    await stage.settle(stage.kube);
+  };
+  /** Ten pods of stable, none of the other. */
+  const begun = async (spec: ReleaseSpec): Promise<{ stage: MemoryStage; worker: ReleaseCluster }> => {
+    const stage = await aStage(spec);
+    const worker = stage.worker();
+    await scale(stage, worker, 'web-v1', 10);
+    await scale(stage, worker, 'web-v2', 0);
+    await worker.reconcile();
+    return { stage, worker };
+  };
+
+  test.each(CHANGES)('is put back: $change', async ({ spec, of, acts = [deployNext] }) => {
+    const { stage, worker } = await begun(spec);
+    await play(stage, acts.slice(0, -1), worker);
+    const late = delayed(stage.kube, of);
+    await acts.at(-1)?.(stage, worker);
+    const writing = stage.worker(late.client).reconcile();
+    await late.isHeld;
+    await aborting(worker);
+    late.letGo();
+    await writing;
+    await worker.reconcile();
+    expect(await countsIn(worker)).toEqual([10, 0]);
+    stage.clock.pass(300_000);
+    await worker.reconcile();
+    expect((await worker.release()).status?.taken).toBeUndefined();
+    expect(await countsIn(worker)).toEqual([10, 0]);
+  });
+
+  test('but what the owner makes of stable is theirs at once, and the next release counts from there', async () => {
+    const { stage, worker } = await begun(inSteps(50));
+    await play(stage, [deployNext], worker);
+    await aborting(worker);
+    await scale(stage, worker, 'web-v1', 14);
+    await worker.reconcile();
+    expect(await countsIn(worker)).toEqual([14, 0]);
+    await worker.deploy('web-v2', 'web:3');
+    await worker.reconcile();
+    expect(await countsIn(worker)).toEqual([14, 14]);
+    await aborting(worker);
+    expect(await countsIn(worker)).toEqual([14, 0]);
+    await scale(stage, worker, 'web-v1', 0);
+    await worker.reconcile();
+    expect(await countsIn(worker)).toEqual([0, 0]);
   });
 });
 
@@ -308,6 +385,21 @@ describe('routes whose meaning was lost on the way', () => {
   /** As a status has it that was written before destinations were remembered. */
   const forget = async (worker: ReleaseCluster): Promise<void> =>
     worker.edit(TYPES.release, 'web', [{ op: 'remove', path: '/status/taken/traffic/destinations' }], 'status');
+
+  test('where an earlier version took them, they are remembered from the first look of this one on', async () => {
+    const stage = await aStage();
+    const worker = stage.worker();
+    const before = await routesIn(stage);
+    await play(stage, [deployNext, judged('Pass')], worker);
+    const remembered = at(await worker.release(), 'status', 'taken');
+    await forget(worker);
+    await worker.reconcile();
+    expect(at(await worker.release(), 'status', 'taken')).toEqual(remembered);
+    stage.kube.drop(rule);
+    await play(stage, [abort], worker);
+    expect((await worker.release()).status?.phase).toBe('Aborted');
+    expect(await routesIn(stage)).toEqual(before);
+  });
 
   test('where nothing is remembered, pods stay until somebody says what the routes mean', async () => {
     const stage = await aStage();

@@ -448,7 +448,7 @@ describe('what cannot be steered is said with the field and the fix', () => {
       http: [{ route: [to('v1')] }],
       more: { istio: { virtualService: { name: 'nope' } } },
       reason: 'RouteNotFound',
-      says: 'spec.traffic.istio.virtualService.name is "nope", but namespace shop has no VirtualService of that name. Create it, or name another.',
+      says: 'spec.traffic.istio.virtualService.name is "nope", but namespace shop has no VirtualService of that name. Create it; to name another, delete this Release and make it anew.',
     },
     {
       name: 'no such DestinationRule',
@@ -493,7 +493,7 @@ describe('what cannot be steered is said with the field and the fix', () => {
       http: [{ delegate: { name: 'web-child' } }],
       more: {},
       reason: 'RouteNotFound',
-      says: 'it delegates to web-child. Name the VirtualService among these that routes to them.',
+      says: 'it delegates to web-child. To name the one among these that routes to them, delete this Release and make it anew.',
     },
     {
       name: 'two destinations for one version',
@@ -545,7 +545,7 @@ describe('what cannot be steered is said with the field and the fix', () => {
       http: [{ name: 'main', delegate: { name: 'web-child' } }],
       more: named('main'),
       reason: 'RouteNotUnderstood',
-      says: 'has a `delegate` and no destinations to weigh. Name the VirtualService that it delegates to',
+      says: 'has a `delegate` and no destinations to weigh. To name the VirtualService that it delegates to',
     },
     {
       name: 'only tcp and tls',

@@ -162,7 +162,7 @@ describe('the router without a router', () => {
     {
       name: 'an autoscaled member',
       more: [autoscaler('web-v2')],
-      says: 'HorizontalPodAutoscaler "web-v2-hpa" sets those of Deployment "web-v2". Name a router in spec.traffic',
+      says: 'HorizontalPodAutoscaler "web-v2-hpa" sets those of Deployment "web-v2". Remove the autoscaler for the pair',
     },
     {
       name: 'a Service that selects one version only',

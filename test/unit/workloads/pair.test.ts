@@ -249,7 +249,7 @@ describe('what cannot be a pair is said with the field and the fix', () => {
       name: 'a missing member',
       objects: withChildren(deployment('web-v1')),
       reason: 'WorkloadNotFound',
-      says: 'spec.workload.pair.members names Deployment "web-v2", which does not exist in namespace shop. Create it, or name another.',
+      says: 'spec.workload.pair.members names Deployment "web-v2", which does not exist in namespace shop. Create it; to name another, delete this Release and make it anew.',
     },
     {
       name: 'the same member twice',
