@@ -137,7 +137,7 @@ function asTheServerKept(
   const [kind = '', name = ''] = target.split(' ');
   const kept = later.find(({ object }) => object?.kind === kind && object.metadata.name === name)?.object;
   return operations.map((operation) =>
-    operation.op === 'replace' && operation.path === '/spec/template' && kind === 'Deployment' && kept !== undefined
+    operation.op === 'replace' && operation.path === '/spec/template' && kind !== 'Rollout' && kept !== undefined
       ? { ...operation, value: fieldsAt(kept, 'spec', 'template') }
       : operation,
   );

@@ -16,7 +16,7 @@ import { objectSet } from '../objects.ts';
 import { createMemoryKube, type MemoryKube } from '../memory-kube.ts';
 import { type ReleaseCluster, releaseCluster } from '../release-cluster.ts';
 import { lookAtRollouts } from './argo.ts';
-import { lookAtKruise, restingHash, throughWebhook } from './kruise.ts';
+import { lookAtKruise, restingHash, throughWebhook, WORKLOADS } from './kruise.ts';
 import { runPods } from './memory-pods.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -90,9 +90,7 @@ export async function stagedExample(controller: Controller, example: string, bes
     if (status === undefined) throw new Error('the Release has no status');
     return status;
   };
-  const hasTemplate: ResourceType = objects.some(({ kind }) => kind === 'Deployment')
-    ? TYPES.deployment
-    : TYPES.argoRollout;
+  const hasTemplate = objects.flatMap(({ kind }) => WORKLOADS[kind] ?? [])[0] ?? TYPES.argoRollout;
   const template = async (): Promise<unknown> => at(await worker.get(hasTemplate, 'web'), 'spec', 'template');
   const wasTemplate = await template();
   const annotated = async (annotations: (revision: string) => Readonly<Record<string, string>>): Promise<void> => {
@@ -175,13 +173,13 @@ export async function stagedExample(controller: Controller, example: string, bes
   };
 }
 
-/** Every write of a Deployment passes the webhook of Kruise Rollouts. */
+/** Every write of a workload passes the webhook of Kruise Rollouts. */
 function withWebhook(memory: MemoryKube): KubeClient {
   return {
     ...memory,
     patch: async (patch, signal) => {
       const { type, name, namespace = NAMESPACE } = patch.target;
-      const before = type.kind === 'Deployment' ? await memory.get({ type, namespace, name }) : undefined;
+      const before = WORKLOADS[type.kind] !== undefined ? await memory.get({ type, namespace, name }) : undefined;
       const hash = before === undefined ? '' : await restingHash({ kube: memory, namespace }, before);
       const next = await memory.patch(patch, signal);
       return before === undefined ? next : memory.put(throughWebhook(before, next, hash));

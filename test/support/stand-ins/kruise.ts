@@ -1,12 +1,11 @@
 /**
  * A stand-in for the manager of OpenKruise Rollouts, for runs with real pods and real numbers: Deployments in canary, partition and
- * blue-green style, with a VirtualService or without routes, by the rules that its recordings show. test/unit/workloads/stand-ins.test.ts
+ * blue-green style and CloneSets in partition style, with a VirtualService or without routes, by the rules that its recordings show. test/unit/workloads/stand-ins.test.ts
  * holds it to them. A newer version on the way, other kinds of workloads and its waits of seconds are left out.
  */
 import { at, type Fields, fieldsAt, labelsAt, listAt, numberAt, sameJson, stringAt } from '../../../src/api/fields.ts';
-import { type JsonPatchOperation, type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import { type JsonPatchOperation, type KubeObject, type ResourceType, TYPES } from '../../../src/api/meta.ts';
 import type { KubeClient } from '../../../src/kube/port.ts';
-import { canonicalJson, shortHash } from '../../../src/release/revision.ts';
 import { isOwnedBy, withoutHash } from '../../../src/workloads/deployment-arm.ts';
 import {
   changed,
@@ -19,6 +18,16 @@ import {
   timeOf,
   writtenStatus,
 } from './cluster.ts';
+import {
+  claimedSet,
+  heldSet,
+  isBack,
+  isCloneSet,
+  restingRevision,
+  resumedSet,
+  templateHash,
+  upgradedSet,
+} from './clone-set.ts';
 import { setOf } from './memory-pods.ts';
 
 const IN_PROGRESS = 'rollouts.kruise.io/in-progressing';
@@ -43,9 +52,16 @@ export async function lookAtKruise(cluster: Cluster): Promise<void> {
   for (const rollout of items) await lookAt(cluster, rollout);
 }
 
-/** What its webhook makes of a write to a Deployment that has a Rollout: another template holds it in the same write. */
+/** The kinds that it moves here. */
+export const WORKLOADS: Readonly<Record<string, ResourceType>> = {
+  Deployment: TYPES.deployment,
+  CloneSet: TYPES.cloneSet,
+};
+
+/** What its webhook makes of a write to a workload that has a Rollout: another template holds it in the same write. */
 export function throughWebhook(before: KubeObject, next: KubeObject, stableHash: string): KubeObject {
   if (sameJson(at(before, 'spec', 'template'), at(next, 'spec', 'template'))) return next;
+  if (isCloneSet(next)) return heldSet(next);
   const { labels, annotations } = next.metadata;
   const isFirst = annotations?.[IN_PROGRESS] === undefined;
   const metadata = {
@@ -56,13 +72,11 @@ export function throughWebhook(before: KubeObject, next: KubeObject, stableHash:
   return { ...next, metadata, spec: { ...fieldsAt(next, 'spec'), paused: true } };
 }
 
-/** Hash of the one ReplicaSet that a Deployment at rest has pods in. */
-export async function restingHash(
-  { kube, namespace }: Omit<Cluster, 'nowMs'>,
-  deployment: KubeObject,
-): Promise<string> {
+/** Hash of the one template that a workload at rest has pods of. */
+export async function restingHash({ kube, namespace }: Omit<Cluster, 'nowMs'>, workload: KubeObject): Promise<string> {
+  if (isCloneSet(workload)) return restingRevision(workload);
   const { items } = await kube.list(TYPES.replicaSet, { namespace });
-  const own = items.filter((set) => isOwnedBy(set, deployment) && (numberAt(set, 'spec', 'replicas') ?? 0) > 0);
+  const own = items.filter((set) => isOwnedBy(set, workload) && (numberAt(set, 'spec', 'replicas') ?? 0) > 0);
   return own[0]?.metadata.labels?.[POD_HASH] ?? '';
 }
 
@@ -71,6 +85,7 @@ type Style = 'canary' | 'partition' | 'blueGreen';
 interface Look extends Cluster {
   readonly rollout: KubeObject;
   readonly workload: KubeObject;
+  readonly type: ResourceType;
   readonly style: Style;
   readonly steps: readonly unknown[];
   /** Its part of the status. */
@@ -81,7 +96,10 @@ interface Look extends Cluster {
 }
 
 async function lookAt(cluster: Cluster, rollout: KubeObject): Promise<void> {
-  const workload = await objectOf(cluster, TYPES.deployment, stringAt(rollout, 'spec', 'workloadRef', 'name') ?? '');
+  const reference = fieldsAt(rollout, 'spec', 'workloadRef');
+  const type = WORKLOADS[String(reference['kind'])];
+  if (type === undefined) throw new Error(`nobody moves a ${String(reference['kind'])} here`);
+  const workload = await objectOf(cluster, type, stringAt(reference, 'name') ?? '');
   const strategy = fieldsAt(rollout, 'spec', 'strategy');
   const isExtra = at(strategy, 'canary', 'enableExtraWorkloadForCanary') === true;
   const style = strategy['blueGreen'] !== undefined ? 'blueGreen' : isExtra ? 'canary' : 'partition';
@@ -90,10 +108,11 @@ async function lookAt(cluster: Cluster, rollout: KubeObject): Promise<void> {
     ...cluster,
     rollout,
     workload,
+    type,
     style,
     steps: listAt(strategy, style === 'blueGreen' ? 'blueGreen' : 'canary', 'steps'),
     sub: fieldsAt(rollout, 'status', path),
-    revision: shortHash(canonicalJson(at(workload, 'spec', 'template'))).slice(0, 10),
+    revision: templateHash(workload),
     sets: (await cluster.kube.list(TYPES.replicaSet, { namespace: cluster.namespace })).items,
   };
   const before = fieldsAt(rollout, 'status');
@@ -154,7 +173,9 @@ async function progressed(look: Look, reason: string): Promise<Change> {
         sub['currentStepState'] !== 'Completed'
       )
         return { ...progressing('InRolling'), sub: { lastUpdateTime: timeOf(look.nowMs) } };
-      const stableRevision = workload.metadata.labels?.[STABLE_REVISION];
+      const stableRevision = isCloneSet(workload)
+        ? restingRevision(workload)
+        : workload.metadata.labels?.[STABLE_REVISION];
       const own = { [revisionField(look)]: revision, observedRolloutID: revision, stableRevision, podTemplateHash: '' };
       return { sub: { ...own, ...atStep(look, 1), finalisingStep: '' } };
     }
@@ -174,6 +195,7 @@ async function progressed(look: Look, reason: string): Promise<Change> {
 
 /** Somebody gave the workload the template of its stable ReplicaSet again. */
 function stableTemplateIs({ workload, sets, sub }: Look): boolean {
+  if (isCloneSet(workload)) return isBack(workload, sub);
   const stable = sets.find(
     (set) => isOwnedBy(set, workload) && set.metadata.labels?.[POD_HASH] === sub['stableRevision'],
   );
@@ -246,6 +268,7 @@ async function upgraded(look: Look, step: unknown): Promise<string | undefined> 
     await claimed(look);
     return undefined;
   }
+  if (isCloneSet(workload)) return upgradedSet(look, workload, step);
   if (style === 'canary') return beside(look, count);
   const template = at(workload, 'spec', 'template');
   const newest = ownSets(look, workload).find((set) => isOf(set, template));
@@ -275,6 +298,7 @@ const isOf = (set: KubeObject, template: unknown): boolean =>
 /** From now on the pods are moved by it; the strategy is kept aside. */
 async function claimed(look: Look): Promise<void> {
   const { workload, style } = look;
+  if (isCloneSet(workload)) return claimedSet(look, workload);
   const kept = JSON.stringify({ strategy: at(workload, 'spec', 'strategy') ?? null });
   const annotations = { ...workload.metadata.annotations, [CONTROL_INFO]: kept };
   const labels = { ...workload.metadata.labels, [ADVANCED]: 'true' };
@@ -407,7 +431,7 @@ async function finalised(look: Look, reason: string): Promise<Change> {
   const now = stringAt(sub, 'finalisingStep') ?? '';
   if (now === '' && workload.metadata.annotations?.[IN_PROGRESS] !== undefined) {
     const { [IN_PROGRESS]: _mark, ...annotations } = workload.metadata.annotations;
-    await changed(look, TYPES.deployment, workload, [{ op: 'add', path: '/metadata/annotations', value: annotations }]);
+    await changed(look, look.type, workload, [{ op: 'add', path: '/metadata/annotations', value: annotations }]);
     return {};
   }
   if (!(await closed(look, now))) return {};
@@ -469,6 +493,7 @@ async function unpinned(look: Look): Promise<boolean> {
 /** The workload is the user's again; true when its newest template has all pods. */
 async function resumed(look: Look): Promise<boolean> {
   const { workload, style } = look;
+  if (isCloneSet(workload)) return resumedSet(look, workload);
   const { [CONTROL_INFO]: control, ...annotations } = workload.metadata.annotations ?? {};
   const newest = ownSets(look, workload).find((set) => isOf(set, at(workload, 'spec', 'template')));
   if (control === undefined)

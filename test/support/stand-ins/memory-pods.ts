@@ -1,5 +1,5 @@
 /**
- * The native controllers under a rollout controller, at once and in memory: Deployments, ReplicaSets, pods that are ready, the garbage
+ * The controllers under a rollout controller, at once and in memory: Deployments, ReplicaSets, CloneSets, pods that are ready, the garbage
  * collector. Deployments are rolled as far as a rollout controller lets them.
  */
 import { at, fieldsAt, labelsAt, numberAt, sameJson } from '../../../src/api/fields.ts';
@@ -7,8 +7,10 @@ import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import { canonicalJson, shortHash } from '../../../src/release/revision.ts';
 import { isOwnedBy, withoutHash } from '../../../src/workloads/deployment-arm.ts';
 import type { MemoryKube } from '../memory-kube.ts';
+import { lookAtCloneSet } from './clone-set.ts';
 
 const READY = { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' };
+const RUNNING = { phase: 'Running', conditions: [READY], containerStatuses: [{ name: 'app', restartCount: 0 }] };
 
 /** One round; true when it changed something. */
 export async function runPods(memory: MemoryKube, namespace: string): Promise<boolean> {
@@ -23,6 +25,8 @@ export async function runPods(memory: MemoryKube, namespace: string): Promise<bo
     memory.drop({ type: TYPES[type], namespace, name });
     isChanged = true;
   };
+  for (const cloneSet of (await memory.list(TYPES.cloneSet, { namespace })).items)
+    isChanged = (await lookAtCloneSet({ kube: memory, namespace, nowMs: 0 }, cloneSet)) || isChanged;
   for (const deployment of await list('deployment')) {
     const sets = (await list('replicaSet')).filter((set) => isOwnedBy(set, deployment));
     for (const set of rolled(deployment, sets)) put(set);
@@ -35,7 +39,11 @@ export async function runPods(memory: MemoryKube, namespace: string): Promise<bo
     if (isOrphan) drop('replicaSet', set.metadata.name);
   }
   const sets = await list('replicaSet');
-  for (const pod of await list('pod')) if (!sets.some((set) => isOwnedBy(pod, set))) drop('pod', pod.metadata.name);
+  for (const pod of await list('pod')) {
+    const isOfSet = pod.metadata.ownerReferences?.[0]?.kind === 'ReplicaSet';
+    if (isOfSet && !sets.some((set) => isOwnedBy(pod, set))) drop('pod', pod.metadata.name);
+    else if (pod['status'] === undefined) put({ ...pod, status: RUNNING });
+  }
   for (const set of sets) {
     const replicas = numberAt(set, 'spec', 'replicas') ?? 0;
     const pods = (await list('pod')).filter((pod) => isOwnedBy(pod, set));
@@ -97,6 +105,6 @@ function podOf(set: KubeObject, index: number): KubeObject {
       labels: labelsAt(set, 'spec', 'template', 'metadata', 'labels'),
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid, controller: true }],
     },
-    status: { phase: 'Running', conditions: [READY], containerStatuses: [{ name: 'app', restartCount: 0 }] },
+    status: RUNNING,
   };
 }

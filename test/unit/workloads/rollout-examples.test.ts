@@ -16,6 +16,7 @@ const EXAMPLES: readonly [Controller, string, string?][] = [
   ['argo-rollouts', 'workload-ref'],
   ['kruise-rollouts', 'blue-green'],
   ['kruise-rollouts', 'canary'],
+  ['kruise-rollouts', 'clone-set'],
   // The Deployment is the reader's.
   ['kruise-rollouts', 'git', 'canary'],
   ['kruise-rollouts', 'partition'],
@@ -120,6 +121,7 @@ test.each([
   ['kruise-rollouts', 'blue-green', undefined, { stable: 5, canary: 5 }],
   ['kruise-rollouts', 'canary', undefined, { stable: 5, canary: 1 }],
   ['kruise-rollouts', 'git', 'canary', { stable: 5, canary: 1 }],
+  ['kruise-rollouts', 'clone-set', undefined, { stable: 9, canary: 1 }],
   ['kruise-rollouts', 'partition', undefined, { stable: 9, canary: 1 }],
 ] as const)('%s/%s: the analysis knows whose pods are whose', async (controller, name, besides, counts) => {
   const stage = await stagedExample(controller, name, besides);
@@ -134,7 +136,10 @@ function withoutTheirs(users: Readonly<Record<string, unknown>>): unknown {
       const { 'rollouts.kruise.io/stable-revision': _stable, ...labels } = fieldsAt(object, 'labels');
       const annotations = fieldsAt(object, 'annotations');
       const { 'rollouts-pod-template-hash': _hash, ...selector } = fieldsAt(object, 'spec', 'selector');
-      const spec = sameJson(selector, {}) ? at(object, 'spec') : { ...fieldsAt(object, 'spec'), selector };
+      const own = sameJson(selector, {}) ? fieldsAt(object, 'spec') : { ...fieldsAt(object, 'spec'), selector };
+      const { updateStrategy, ...rest } = own;
+      // What stands there by default.
+      const spec = updateStrategy === undefined || sameJson(updateStrategy, { partition: 0 }) ? rest : own;
       return [key, { labels, annotations, spec }];
     }),
   );

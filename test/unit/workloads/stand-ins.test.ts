@@ -7,7 +7,7 @@ import { service, virtualService } from '../../support/objects.ts';
 import { type Recording, recordingOf } from '../../support/recorded-rollout.ts';
 import { type HashOf, lookAtRollouts } from '../../support/stand-ins/argo.ts';
 import { besideRecording, pausesOf, type StandIn } from '../../support/stand-ins/beside-recording.ts';
-import { lookAtKruise, restingHash, throughWebhook } from '../../support/stand-ins/kruise.ts';
+import { lookAtKruise, restingHash, throughWebhook, WORKLOADS } from '../../support/stand-ins/kruise.ts';
 
 /** What the stand-ins do not do, by recording. */
 const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
@@ -42,11 +42,8 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
     'advanced-stateful-set',
     'advanced-stateful-set-abort',
     'advanced-stateful-set-superseding',
-    'clone-set',
-    'clone-set-abort',
     'clone-set-blue-green',
     'clone-set-blue-green-abort',
-    'clone-set-by-pods',
     'clone-set-superseding',
     'advanced-stateful-set-in-place-abort',
     'clone-set-in-place',
@@ -154,11 +151,11 @@ describe('the stand-in for Argo Rollouts goes the recorded way', () => {
 });
 
 const kruise: StandIn = {
-  types: { Rollout: TYPES.kruiseRollout, Deployment: TYPES.deployment },
+  types: { Rollout: TYPES.kruiseRollout, ...WORKLOADS },
   rollout: TYPES.kruiseRollout,
   look: (kube, namespace, nowMs) => lookAtKruise({ kube, namespace, nowMs }),
   admit: async (kube, before, next) =>
-    next.kind === 'Deployment'
+    WORKLOADS[next.kind] !== undefined
       ? throughWebhook(before, next, await restingHash({ kube, namespace: 'shop' }, before))
       : next,
   beside: [service('web', { app: 'web' })],
