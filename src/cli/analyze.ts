@@ -5,6 +5,7 @@ import { SerinError } from '../errors.ts';
 import type { Preset } from '../judge/preset.ts';
 import type { Recording } from './analyze/recording.ts';
 import { collected, parseOutput } from './connection.ts';
+import { refuseIdle } from './idle-options.ts';
 
 interface AnalyzeFlags {
   readonly csv?: string;
@@ -29,7 +30,10 @@ interface AnalyzeFlags {
 
 const PRESETS: readonly Preset[] = ['sharp', 'recommended', 'tolerant'];
 
-async function analyze(flags: AnalyzeFlags): Promise<void> {
+/** What is read from Prometheus is told by these. */
+const OF_PROMETHEUS = ['header', 'query', 'namespace', 'stable', 'canary', 'from', 'to', 'warmUp'];
+
+async function analyze(flags: AnalyzeFlags, command: Command): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json', 'svg'] as const) ?? 'text';
   const { parseDurationFlag, parsePercentFlag } = await import('./analyze/flags.ts');
   const falseAbort = parsePercentFlag(flags.falseAbort, '--false-abort');
@@ -39,6 +43,8 @@ async function analyze(flags: AnalyzeFlags): Promise<void> {
   const preset = PRESETS.find((name) => name === flags.preset);
   if (preset === undefined) throw usage(`--preset ${flags.preset} is not known. Use one of: ${PRESETS.join(', ')}.`);
   const intervalMs = flags.interval === undefined ? undefined : parseDurationFlag(flags.interval, '--interval');
+  if (flags.prometheus === undefined) refuseIdle(command, OF_PROMETHEUS, 'without --prometheus');
+  if (output === 'svg') refuseIdle(command, ['looks'], 'on a picture, which shows them all');
   const { recording, query } = await record(flags, intervalMs);
   const { analyseRecording } = await import('./analyze/judge-recording.ts');
   const rule = { metric: flags.metric, preset, isCritical: flags.critical === true, falseAbort };
@@ -69,9 +75,11 @@ async function analyze(flags: AnalyzeFlags): Promise<void> {
     };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   } else {
+    const { columnsOf } = await import('./screen/style.ts');
+    const columns = columnsOf(process.stdout);
     const { renderLooks } = await import('./replay/render.ts');
-    const looks = flags.looks === true ? `${renderLooks(analysis.looks, true)}\n\n` : '';
-    process.stdout.write(`${looks}${renderReport(analysis, recording, summary)}\n`);
+    const looks = flags.looks === true ? `${renderLooks(analysis.looks, true, columns)}\n\n` : '';
+    process.stdout.write(`${looks}${renderReport(analysis, recording, summary, columns)}\n`);
   }
   process.exitCode = EXIT_CODES[analysis.verdict.outcome];
 }
@@ -108,7 +116,7 @@ async function fromPrometheus(flags: AnalyzeFlags, url: string, intervalMs: numb
     const value = flags[name];
     if (value !== undefined && value !== '') return value;
     throw usage(
-      `--prometheus needs --${name} too. Give --query FILE, --namespace, --stable, --canary and --from (and --to, else now).`,
+      `--prometheus needs --${name} too. Give --query NAME, --namespace, --stable, --canary and --from (and --to, else now).`,
     );
   };
   const range = { namespace: need('namespace'), stable: need('stable'), canary: need('canary') };
@@ -159,12 +167,12 @@ export function register(program: Command): void {
     .description('judge recorded data: ends with 0 for Pass, 3 for Fail, 4 when undecided')
     .option(
       '--csv <file>',
-      'columns time, arm, total, bad (pod, weight, start); or time, canary_total, canary_bad, stable_total, stable_bad; - is stdin',
+      'columns time (where the interval ends), arm, total, bad (pod, weight, start); or time, canary_total, canary_bad, stable_total, stable_bad; - is stdin',
     )
     .option('--json <file>', 'a list of objects with the same names')
     .option('--prometheus <url>', 'read from Prometheus, with the options below')
     .option('--header <line>', 'sent to Prometheus: "Name: value", or @FILE; may be repeated', collected)
-    .option('--query <file>', 'MetricQuery as YAML: what is counted')
+    .option('--query <query>', 'what is counted: a MetricQuery in YAML, or the name of one of the library')
     .option('-n, --namespace <name>', 'namespace of both workloads')
     .option('--stable <workload>', 'workload to compare with')
     .option('--canary <workload>', 'workload to judge')

@@ -29,7 +29,12 @@ async function explain(name: string | undefined, flags: ExplainFlags): Promise<v
       `--prometheus ${prometheus} is no URL. Write one such as http://localhost:9090.`,
     );
   }
-  const options = { hasAsked: queries, ...(prometheus === undefined ? {} : { prometheus }) };
+  const { columnsOf } = await import('./screen/style.ts');
+  const options = {
+    hasAsked: queries,
+    columns: columnsOf(process.stdout),
+    ...(prometheus === undefined ? {} : { prometheus }),
+  };
   process.stdout.write(`${renderExplanation(explanation, options)}\n`);
 }
 

@@ -1,9 +1,9 @@
 /** `serin plan`: what a plan of steps can see and when it passes, before it starts. From flags, a Release in a file, and Prometheus. */
 import type { Command } from 'commander';
-import { stringAt } from '../api/fields.ts';
 import type { ReleaseSpec } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
 import { collected, parseOutput } from './connection.ts';
+import { refuseIdle } from './idle-options.ts';
 import type { SourceObject } from './lint/source.ts';
 import type { PlanFlags } from './plan/input.ts';
 import type { ReleaseMetrics } from './plan/metrics.ts';
@@ -31,8 +31,12 @@ interface ReadRelease {
   readonly beside: readonly SourceObject[];
 }
 
-async function plan(flags: Flags): Promise<void> {
+/** What is read from Prometheus is told by these. */
+const OF_PROMETHEUS = ['header', 'query', 'namespace', 'workload', 'slo', 'from'];
+
+async function plan(flags: Flags, command: Command): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
+  if (flags.prometheus === undefined) refuseIdle(command, OF_PROMETHEUS, 'without --prometheus');
   const { slowestPlan } = await import('./plan/input.ts');
   const { forecastPlan } = await import('../stats/planner.ts');
   const release = flags.filename === undefined ? undefined : await readRelease(flags.filename);
@@ -41,6 +45,13 @@ async function plan(flags: Flags): Promise<void> {
   const notes = (traffic?.notes ?? []).map((note) => `${note}\n`).join('');
   const { renderSwitchPlan, switchPlanOf } = await import('./plan/switch.ts');
   const switched = release === undefined || flags.weights !== undefined ? undefined : switchPlanOf(known, release);
+  if (switched === undefined) refuseIdle(command, ['bound'], 'without a blueGreen or recreate Release (-f)');
+  else
+    refuseIdle(
+      command,
+      ['step', 'preset', 'critical'],
+      'on a Release that gives all requests to one version at a time; --weights makes a canary of it',
+    );
   if (switched !== undefined && release !== undefined) {
     const text =
       output === 'json' ? JSON.stringify({ steps: switched }, null, 2) : renderSwitchPlan(release.name, switched);
@@ -56,10 +67,13 @@ async function plan(flags: Flags): Promise<void> {
     return;
   }
   const { renderPlan } = await import('./plan/table.ts');
+  const { columnsOf } = await import('./screen/style.ts');
   const planned =
     metric === undefined ? undefined : { name: metric.name, critical: metric.critical, of: found?.metrics.length ?? 1 };
   const unknown = (found?.notes ?? []).map((note) => `${note}\n`).join('');
-  process.stdout.write(`${renderPlan(input, forecast, release?.name, planned)}\n${unknown}${notes}`);
+  process.stdout.write(
+    `${renderPlan(input, forecast, release?.name, planned, columnsOf(process.stdout))}\n${unknown}${notes}`,
+  );
 }
 
 /** The metrics that the Release has; none where flags say what one is like. */
@@ -88,7 +102,7 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
     if (value !== undefined && value !== '') return value;
     throw new SerinError(
       'SERIN_E_USAGE',
-      `--prometheus needs --${name} too. Give --query FILE, --namespace and --workload, the one that serves users now.`,
+      `--prometheus needs --${name} too. Give --query NAME, --namespace and --workload, the one that serves users now.`,
     );
   };
   const { parseDurationFlag, parseTimeFlag, readQuery } = await import('./analyze/flags.ts');
@@ -113,6 +127,7 @@ async function trafficFrom(flags: Flags, url: string): Promise<Traffic> {
 
 async function readRelease(file: string): Promise<ReadRelease> {
   const { objectIn, readInput } = await import('./analyze/flags.ts');
+  const { stringAt } = await import('../api/fields.ts');
   const { validateRelease } = await import('../api/validate.ts');
   const { readSource } = await import('./lint/source.ts');
   const text = await readInput(file, '--filename');
@@ -148,7 +163,7 @@ export function register(program: Command): void {
     .option('--baseline <percent>', 'share of bad requests now, such as 0.5%')
     .option('--prometheus <url>', 'read requests, bad share and dispersion from Prometheus, with the options below')
     .option('--header <line>', 'sent to Prometheus: "Name: value", or @FILE; may be repeated', collected)
-    .option('--query <file>', 'MetricQuery as YAML: what is counted')
+    .option('--query <query>', 'what is counted: a MetricQuery in YAML, or the name of one of the library')
     .option('-n, --namespace <name>', 'namespace of the workload')
     .option('--workload <name>', 'the workload that serves users now')
     .option('--slo <duration>', 'of a histogram: slower requests are the bad ones')

@@ -40,6 +40,8 @@ async function list(flags: Flags): Promise<void> {
   if (flags.measures !== undefined && !MEASURES.some((measure) => measure === flags.measures)) {
     throw usage(`--measures ${flags.measures} is not known. Use one of: ${MEASURES.join(', ')}.`);
   }
+  if (library.length === 0)
+    throw usage(`--library ${flags.library ?? ''} holds no MetricQuery. Name a folder with YAML files of some.`);
   const sources = [...new Set(library.flatMap(({ spec }) => spec.source ?? []))].toSorted();
   if (flags.source !== undefined && !sources.includes(flags.source)) {
     throw usage(`--source ${flags.source} is not known. Use one of: ${sources.join(', ')}.`);
@@ -49,8 +51,9 @@ async function list(flags: Flags): Promise<void> {
       (flags.source === undefined || spec.source === flags.source) &&
       (flags.measures === undefined || measures === flags.measures),
   );
+  const { columnsOf } = await import('./screen/style.ts');
   const { renderList } = await import('./query/render.ts');
-  print(wantsJson ? JSON.stringify(chosen, null, 2) : renderList(chosen));
+  print(wantsJson ? JSON.stringify(chosen, null, 2) : renderList(chosen, columnsOf(process.stdout)));
 }
 
 async function show(name: string, flags: Flags): Promise<void> {
@@ -75,9 +78,15 @@ async function queryNamed(name: string, flags: Flags) {
   const library = await libraryOf(flags);
   const query = library.find((each) => each.name === name);
   if (query !== undefined) return query;
+  const { didYouMean } = await import('../expression/problem.ts');
+  const meant = didYouMean(
+    name,
+    library.map((each) => each.name),
+  );
   const near = library.filter((each) => each.name.includes(name.split('-')[0] ?? name)).map((each) => each.name);
-  const hint = near.length === 0 ? '`serin query list` shows all' : `Perhaps one of these is meant: ${near.join(', ')}`;
-  throw usage(`There is no query ${name} in the library. ${hint}.`);
+  const others =
+    near.length === 0 ? '`serin query list` shows all.' : `Perhaps one of these is meant: ${near.join(', ')}.`;
+  throw usage(`There is no query ${name} in the library. ${meant ?? others}`);
 }
 
 async function tryAll(flags: Flags): Promise<void> {
@@ -93,6 +102,7 @@ async function tryAll(flags: Flags): Promise<void> {
   const headers = await readHeaders(flags.header ?? []);
   const { findQueries, fittingTemplates, propose } = await import('./query/find.ts');
   const { readTemplates } = await import('./query/templates.ts');
+  const { columnsOf } = await import('./screen/style.ts');
   const { renderFound } = await import('./query/render.ts');
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
@@ -110,7 +120,7 @@ async function tryAll(flags: Flags): Promise<void> {
       const rows = found.map(({ query, ...rest }) => ({ name: query.name, measures: query.measures, ...rest }));
       print(JSON.stringify({ found: rows, proposed, templates: templates.map(({ name }) => name) }, null, 2));
     } else {
-      print(renderFound(found, templates, workloads.length > 0));
+      print(renderFound(found, templates, workloads.length > 0, columnsOf(process.stdout)));
     }
     if (!found.some(({ state }) => state === 'fits')) process.exitCode = NOTHING_FITS;
   } finally {

@@ -32,6 +32,7 @@ async function replay(name: string | undefined, flags: ReplayFlags): Promise<voi
   const source = createPrometheusSource({ url: prometheus, headers: {}, timeoutMs: 30_000 });
   const found = await replayRun(run, release, source, AbortSignal.timeout(600_000));
   const { compareReplay } = await import('./replay/compare.ts');
+  const { columnsOf } = await import('./screen/style.ts');
   const { leadingName, pictureOfLooks, renderReplay } = await import('./replay/render.ts');
   const comparison = compareReplay(found);
   const { looks, notes } = found;
@@ -48,7 +49,7 @@ async function replay(name: string | undefined, flags: ReplayFlags): Promise<voi
     const { renderSvg } = await import('../judge/render-svg.ts');
     process.stdout.write(renderSvg(picture));
   } else {
-    process.stdout.write(`${renderReplay(looks, comparison, flags.all === true, notes)}\n`);
+    process.stdout.write(`${renderReplay(looks, comparison, flags.all === true, notes, columnsOf(process.stdout))}\n`);
   }
   process.exitCode = comparison.isSameOutcome ? 0 : ANOTHER_OUTCOME;
 }

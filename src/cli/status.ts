@@ -4,6 +4,7 @@ import { TYPES, type KubeObject } from '../api/meta.ts';
 import type { Release } from '../api/release.ts';
 import { SerinError } from '../errors.ts';
 import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
+import { columnsOf } from './screen/style.ts';
 import { formatAge, formatTable } from './table.ts';
 
 interface StatusFlags extends ConnectionFlags {
@@ -16,18 +17,18 @@ const OUTPUTS = ['json', 'yaml', 'wide', 'name'] as const;
 type Output = (typeof OUTPUTS)[number] | undefined;
 
 const HEADER = ['NAME', 'PHASE', 'WEIGHT', 'STEP', 'VERDICT', 'REASON', 'AGE'];
-const WIDE = ['STABLE', 'CANARY', 'ODDS', 'RUN', 'MESSAGE'];
+const WIDE = ['STABLE', 'CANARY', 'RUN ODDS', 'RUN', 'MESSAGE'];
 
 /** The run whose verdict is shown; before there is one, the one that is judging. */
 export function decidingRun(status: Release['status']): string | undefined {
   return status?.verdict?.run ?? status?.stepRuns?.at(-1) ?? status?.analysisRun;
 }
 
-/** One row per release; `wide` adds revisions, odds, which run decided and the sentence. */
+/** One row per release; `wide` adds revisions, the odds of the whole run, which run decided and the sentence of one metric. */
 export function statusTable(
   releases: readonly Release[],
   nowMs: number,
-  options: { readonly wide: boolean; readonly namespaces: boolean },
+  options: { readonly wide: boolean; readonly namespaces: boolean; readonly columns?: number },
 ): string {
   const rows = releases.map((release) => {
     const { status } = release;
@@ -50,7 +51,11 @@ export function statusTable(
     ];
     return [...(options.namespaces ? [release.metadata.namespace] : []), ...cells, ...(options.wide ? wide : [])];
   });
-  return formatTable([...(options.namespaces ? ['NAMESPACE'] : []), ...HEADER, ...(options.wide ? WIDE : [])], rows);
+  return formatTable(
+    [...(options.namespaces ? ['NAMESPACE'] : []), ...HEADER, ...(options.wide ? WIDE : [])],
+    rows,
+    options.columns,
+  );
 }
 
 /** 0 promoted or idle, 3 aborted, 4 held or undecided: what `--exit-code` ends with. */
@@ -77,7 +82,10 @@ async function render(
   if (output === 'yaml') return (await import('yaml')).stringify(whole).trimEnd();
   if (output === 'name') return objects.map((object) => `release.serin.dev/${object.metadata.name}`).join('\n');
   const releases = objects as unknown as readonly Release[]; // validated by the CRD
-  return statusTable(releases, Date.now(), { wide: output === 'wide', namespaces: flags.allNamespaces === true });
+  const wide = output === 'wide';
+  // Who asks for all of it gets all of it.
+  const columns = wide ? Infinity : columnsOf(process.stdout);
+  return statusTable(releases, Date.now(), { wide, namespaces: flags.allNamespaces === true, columns });
 }
 
 async function status(name: string | undefined, flags: StatusFlags): Promise<void> {

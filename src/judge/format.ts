@@ -51,10 +51,10 @@ export function formatPoints(difference: number): string {
   return `${sign}${digits(Math.abs(difference) * 100)} pp`;
 }
 
-/** `10×`, `1.02×`, `0.89×`. */
+/** `10.1×`, `1.02×`, `0.89×`: three digits from one on. */
 export function formatRatio(ratio: number): string {
   if (!Number.isFinite(ratio)) return '–';
-  return `${ratio >= 100 ? '≥ 100' : ratio >= 10 ? ratio.toFixed(1).replace(/\.0$/, '') : ratio.toFixed(2)}×`;
+  return `${ratio >= 100 ? '≥ 100' : inThree(ratio)}×`;
 }
 
 /** `1 interval`, `12 intervals`. */
@@ -62,11 +62,13 @@ export function formatIntervals(count: number): string {
   return `${formatCount(count)} interval${count === 1 ? '' : 's'}`;
 }
 
-/** `[8.0 … 12.8]`; an edge of what the interval can show is open: `[8.0 … )`. */
+/** `9.96`, `10.0`: what rounds to ten is written as ten. */
+const inThree = (value: number): string => value.toFixed(value >= 9.995 ? 1 : 2);
+
+/** `[8.04 … 12.8]`, each edge as a ratio; an edge of what the interval can show is open: `[8.04 … )`. */
 export function formatInterval(low: number, high: number): string {
-  const one = (value: number): string => value.toFixed(high >= 10 ? 1 : 2);
-  const from = low <= 0.0201 ? '(' : `[${one(low)}`;
-  const to = high >= 99.9 ? ')' : `${one(high)}]`;
+  const from = low <= 0.0201 ? '(' : `[${inThree(low)}`;
+  const to = high >= 99.9 ? ')' : `${inThree(high)}]`;
   return `${from} … ${to}`;
 }
 

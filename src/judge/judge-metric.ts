@@ -82,6 +82,11 @@ function isConfirmed(evidence: RunEvidence, metric: MetricEvidence): boolean {
   return carriedOdds(metric, evidence.abortAtOdds) >= evidence.abortAtOdds;
 }
 
+/** Where it aborts alone: its odds count for its share. One without a share is judged as if it were the only one. */
+function ownLine({ abortAtOdds }: RunEvidence, { rule: { share } }: MetricEvidence): number {
+  return share > 0 ? abortAtOdds / share : abortAtOdds;
+}
+
 function missingIn(
   evidence: RunEvidence,
   metric: MetricEvidence,
@@ -160,7 +165,7 @@ function describe(
     critical: metric.rule.critical,
     share: metric.rule.share,
     odds: metricOdds(metric),
-    abortAtOdds: evidence.abortAtOdds,
+    abortAtOdds: ownLine(evidence, metric),
     passAtOdds: 1 / spec.rule.falsePass,
     usedIntervals: metric.used,
     skippedIntervals: metric.skipped,

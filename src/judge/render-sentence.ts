@@ -8,17 +8,23 @@ import type { Interval, MetricVerdict } from './verdict.ts';
 export function sayMetric(verdict: Omit<MetricVerdict, 'says'>, alpha: number): string {
   switch (verdict.outcome) {
     case 'Fail':
-      return `${rates(verdict)}${surely(verdict)}${wayOf(verdict)}; odds against a healthy canary ${formatOdds(verdict.odds)} (abort at ${formatOdds(verdict.abortAtOdds)}).`;
+      return `${rates(verdict)}${surely(verdict)}${wayOf(verdict)}; odds against a healthy canary ${formatOdds(verdict.odds)} (${abortLine(verdict)}).`;
     case 'Pass':
-      return `${atMost(verdict, alpha)}${burst(verdict)}`;
+      return `${atMost(verdict, alpha)}${burst(verdict)}.`;
     case 'Inconclusive':
       return `${missing(verdict)} Nothing advances and nothing is aborted on missing data.`;
     case 'Continue':
-      return `${atMost(verdict, alpha)}; ${ahead(verdict)}${burst(verdict)}${caution(verdict)}`;
+      return `${atMost(verdict, alpha)}; ${ahead(verdict)}${burst(verdict)}${caution(verdict)}.`;
   }
 }
 
 type Compared = Omit<MetricVerdict, 'says'>;
+
+/** Where the odds abort; beside other metrics, where they do alone. A gauge that is not critical never does. */
+function abortLine({ share, shape, critical, abortAtOdds }: Compared): string {
+  if (shape === 'gauge' && !critical) return 'it never aborts alone';
+  return `${share > 0 && share < 1 ? 'alone it aborts' : 'abort'} at ${formatOdds(abortAtOdds)}`;
+}
 
 /** `canary 5.06 % against stable 0.50 % (10×)`, for latency `slower than 250 ms: …`, for a bound `against the bound of 1 %`. */
 export function rates(verdict: Compared): string {

@@ -16,16 +16,16 @@ export function sayStep(verdict: Omit<StepVerdict, 'says'>, times: StepTimes): s
     case 'Fail':
       return named;
     case 'Pass':
-      return `Within the margin on ${verdict.metrics.map(({ name }) => name).join(', ')}. ${named}.`;
+      return `Within the margin on ${verdict.metrics.map(({ name }) => name).join(', ')}. ${verdict.metrics.length === 1 ? (metric?.says ?? '') : named}`.trimEnd();
     case 'Inconclusive':
       if (verdict.reason === 'NoData' && metric?.outcome !== 'Inconclusive') {
-        return `Only ${formatWait(times.dataMs)} of usable data at ${verdict.weight} % in all this time (pods that never finish warming up, or pauses). ${named}.`;
+        return `Only ${formatWait(times.dataMs)} of usable data at ${verdict.weight} % in all this time (pods that never finish warming up, or pauses). ${named}`;
       }
       return verdict.reason === 'TimeIsUp' || verdict.reason === 'TooFewRequests'
-        ? `No decision after ${formatWait(times.dataMs)} of data at ${verdict.weight} %: ${named}.${advice(verdict)}`
+        ? `No decision after ${formatWait(times.dataMs)} of data at ${verdict.weight} %: ${named}${advice(verdict)}`
         : named;
     case 'Continue':
-      return `${named}.${smoke(verdict)}${impossible(verdict, times)}`;
+      return `${named}${smoke(verdict)}${impossible(verdict, times)}`;
   }
 }
 

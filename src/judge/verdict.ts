@@ -24,7 +24,7 @@ export interface MetricVerdict {
   /** One sentence a person can act on. */
   readonly says: string;
   readonly critical: boolean;
-  /** Odds against a healthy canary, E; abort at `abortAtOdds`. */
+  /** Odds against a healthy canary, E; alone it aborts at `abortAtOdds`, the run's line by its share of the evidence. */
   readonly odds: number;
   readonly abortAtOdds: number;
   readonly canary: { readonly bad: number; readonly total: number };

@@ -1,10 +1,12 @@
 /** Values of flags that `analyze` and `plan` share, and the files they name. A wrong one is a wrong command line. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { isFields } from '../../api/fields.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { quote, readDurationMs, readPercent } from '../../api/units.ts';
 import { gistOf, messageOf, SerinError } from '../../errors.ts';
+import { didYouMean } from '../lint/finding.ts';
 import { readInstant } from './measurements.ts';
 
 /** Milliseconds, at least `leastMs`. */
@@ -83,8 +85,10 @@ export async function objectIn(
   return only;
 }
 
-/** A MetricQuery object, or only its spec. */
+/** A MetricQuery of a file, or only its spec; or the one of the library that has this name, where no file has. */
 export async function readQuery(file: string): Promise<MetricQuerySpec> {
+  const named = existsSync(file) || file === '-' ? undefined : await ownQuery(file);
+  if (named !== undefined) return named;
   const { validateQuery } = await import('../../api/validate-query.ts');
   const document = await readYaml(file, '--query', 'MetricQuery');
   const { kind } = document;
@@ -95,6 +99,19 @@ export async function readQuery(file: string): Promise<MetricQuerySpec> {
   const [finding] = validateQuery(spec, kind === undefined ? file : `${file}: spec`);
   if (finding !== undefined) throw usage(finding.message);
   return spec as MetricQuerySpec; // just validated
+}
+
+/** `undefined`: a path is meant. */
+async function ownQuery(name: string): Promise<MetricQuerySpec | undefined> {
+  if (/[./\\]/.test(name)) return undefined;
+  const { queryNames } = await import('../query/names.ts');
+  const { readOwnQuery } = await import('../query/library.ts');
+  const names = queryNames();
+  if (names.includes(name)) return readOwnQuery(name).spec;
+  const hint = didYouMean(name, names);
+  throw usage(
+    `--query ${name} is neither a file nor a query of the library.${hint || ' `serin query list` shows what is there.'}`,
+  );
 }
 
 function usage(message: string): SerinError {

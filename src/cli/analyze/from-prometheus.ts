@@ -73,11 +73,16 @@ export async function recordFromPrometheus(
     ({ endMs, observations: of }): Observation => of.get(METRIC) ?? { kind: 'skipped', endMs, reason: 'NoData' },
   );
   const share = canaryShare(observations);
+  const begins = observations.findIndex((observation) => canaryShare([observation]) > 0);
   const implausible = new Set(readings.intervals.flatMap(({ readings: of }) => of.get(METRIC)?.implausiblePods ?? []));
   return {
     intervalMs,
     intervals: observations.map(
-      (observation): RecordedInterval => ({ endMs: observation.endMs, weight: share, observation }),
+      (observation, k): RecordedInterval => ({
+        endMs: observation.endMs,
+        weight: k < begins ? 0 : share,
+        observation,
+      }),
     ),
     notes: [
       ...notes,
@@ -87,12 +92,12 @@ export async function recordFromPrometheus(
         : [
             `Counters of ${[...implausible].slice(0, 3).join(', ')} began again; without the cluster no restart explains it, so those intervals are left out.`,
           ]),
-      `Weights are not recorded in Prometheus; the canary is taken to have ${share.toFixed(0)} % of the requests throughout.`,
+      `Weights are not recorded in Prometheus; the canary is taken to have ${share.toFixed(0)} % of the requests from its first one on.`,
     ],
   };
 }
 
-/** The interval asked for, or the next multiple that is not shorter than the scrapes. */
+/** The interval asked for, or the next multiple of the scrapes: else every few intervals hold one more than the others. */
 async function intervalOf(
   source: MetricSource,
   range: Range,
@@ -101,15 +106,20 @@ async function intervalOf(
   const workload = { namespace: range.namespace, workload: range.stable };
   const scrapes = await scrapeIntervals(source, [{ query: range.query, workload }], range.toMs, 1, signal);
   const scrapeMs = scrapes(range.query, workload) ?? 0;
-  const factor = Math.max(1, Math.ceil((scrapeMs * 0.98) / range.intervalMs));
-  const intervalMs = range.intervalMs * factor;
-  if (factor === 1) return { intervalMs, notes: [] };
+  const intervalMs = wholeScrapes(range.intervalMs, scrapeMs);
+  if (intervalMs === range.intervalMs) return { intervalMs, notes: [] };
   return {
     intervalMs,
     notes: [
       `The metrics are scraped every ${formatDuration(scrapeMs)}, so intervals are ${formatDuration(intervalMs)} long.`,
     ],
   };
+}
+
+/** Scrapes jitter by some milliseconds, so their time is rounded to seconds where it has some. */
+export function wholeScrapes(intervalMs: number, scrapeMs: number): number {
+  const everyMs = scrapeMs < 1000 ? scrapeMs : Math.round(scrapeMs / 1000) * 1000;
+  return everyMs > 0 ? everyMs * Math.ceil((0.98 * intervalMs) / everyMs) : intervalMs;
 }
 
 function podsOf(

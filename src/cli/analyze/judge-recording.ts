@@ -93,8 +93,8 @@ function specOf(recording: Recording, rule: Rule, startMs: number, endMs: number
       // There are no retries to share it with.
       falseAbort: rule.falseAbort,
       intervalMs: recording.intervalMs,
-      // A recording ends by itself: undecided at its end is the answer, whatever its length.
-      atMostMs: Math.max(spec.rule.atMostMs, 2 * lengthMs),
+      // A recording ends by itself, and has no steps: undecided at its end is the answer, and nothing that is left is too short.
+      atMostMs: Number.MAX_SAFE_INTEGER,
       horizonMs: Math.max(spec.rule.horizonMs, lengthMs),
     },
     startedAt: new Date(startMs).toISOString(),

@@ -127,7 +127,7 @@ function countOf(row: Row, column: string): number | undefined {
   const fix =
     value < 0
       ? 'Counts cannot be negative: write what was counted in the interval'
-      : 'Write a count such as 1200 or 12.5; leave the cell empty where there is no data';
+      : `Write a count such as 1200 or 12.5; ${row.nothing} where there is no data`;
   throw wrongInput(`${row.where} column ${column} is ${quote(written)}. ${fix}.`);
 }
 

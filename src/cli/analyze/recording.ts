@@ -60,7 +60,7 @@ export function recordingOf(measurements: readonly Measurement[], file: string, 
       ...(measurements.some(({ weight }) => weight !== undefined)
         ? []
         : [
-            `No weights are given; the canary is taken to have ${weights([]).toFixed(0)} % of the requests throughout.`,
+            `No weights are given; the canary is taken to have ${weights([]).toFixed(0)} % of the requests from its first one on.`,
           ]),
     ],
   };
@@ -133,21 +133,27 @@ function refuseOverlap(
   }
 }
 
-/** The weight of an interval: as written, else the last one written, else the canary's part of all requests. */
+/**
+ * The weight of an interval: as written, else the last one written, else the canary's part of all requests; none before its first
+ * request.
+ */
 function weightsOf(measurements: readonly Measurement[]): (here: readonly Measurement[]) => number {
   const totals = { canary: 0, stable: 0 };
   const both = Map.groupBy(measurements, ({ endMs }) => endMs);
-  for (const here of both.values()) {
+  let beginsMs = Infinity;
+  for (const [endMs, here] of both) {
     const [canary, stable] = [sumOf(here, 'canary'), sumOf(here, 'stable')];
-    if (!(canary !== undefined && canary.total > 0 && stable !== undefined)) continue;
+    if (canary === undefined || canary.total === 0) continue;
+    beginsMs = Math.min(beginsMs, endMs);
+    if (stable === undefined) continue;
     totals.canary += canary.total;
     totals.stable += stable.total;
   }
   const share = totals.canary > 0 ? (100 * totals.canary) / (totals.canary + totals.stable) : 0;
-  let last = share;
+  let last: number | undefined;
   return (here) => {
     last = here.find(({ weight }) => weight !== undefined)?.weight ?? last;
-    return last;
+    return last ?? ((here[0]?.endMs ?? beginsMs) < beginsMs ? 0 : share);
   };
 }
 

@@ -13,6 +13,7 @@ import type { Picture } from '../../judge/render-svg.ts';
 import type { Band } from '../../judge/render-svg-axis.ts';
 import { type IntervalScale, renderEvidence, renderIntervalLine, renderMeter } from '../../judge/render-terminal.ts';
 import type { MetricVerdict, Outcome } from '../../judge/verdict.ts';
+import { fit, wrapped } from '../screen/style.ts';
 import { formatTable } from '../table.ts';
 import type { Analysis } from './judge-recording.ts';
 import type { Recording } from './recording.ts';
@@ -23,35 +24,40 @@ export const EXIT_CODES = { Pass: 0, Fail: 3, Inconclusive: 4, Continue: 4 } as 
 
 const MARKS: Readonly<Record<Outcome, string>> = { Pass: '✓', Fail: '✗', Inconclusive: '?', Continue: '…' };
 const PLOT_WIDTH = 56;
+const LEAST_PLOT = 24;
 const PLOT_LINES = 12;
 
-export function renderReport(analysis: Analysis, recording: Recording, summary: Summary): string {
+/** `columns`: of the terminal. */
+export function renderReport(analysis: Analysis, recording: Recording, summary: Summary, columns = Infinity): string {
+  const prose = (text: string): string => wrapped(text, columns);
   const { verdict, firstMs, lastMs, historyIntervals } = analysis;
   const length = `${time(firstMs)} to ${time(lastMs)}, intervals of ${formatWait(recording.intervalMs)}`;
   return [
-    `${MARKS[verdict.outcome]} ${verdict.outcome}: ${verdict.says}`,
+    prose(`${MARKS[verdict.outcome]} ${verdict.outcome}: ${verdict.says}`),
     '',
-    `${length}${historyIntervals > 0 ? `, after ${historyIntervals} with stable only` : ''}${decided(analysis)}`,
+    prose(`${length}${historyIntervals > 0 ? `, after ${historyIntervals} with stable only` : ''}${decided(analysis)}`),
     '',
-    sides(analysis, summary),
+    sides(analysis, summary, columns),
     '',
-    ...plot(analysis),
+    ...plot(analysis, columns),
     '',
-    ...explain(analysis, recording, summary),
+    ...explain(analysis, recording, summary).map(prose),
   ].join('\n');
 }
 
-function sides({ metric }: Analysis, summary: Summary): string {
+function sides({ metric }: Analysis, summary: Summary, columns: number): string {
   if (metric.shape === undefined) {
     return formatTable(
       ['SIDE', 'REQUESTS', 'BAD', 'RATE', 'PER INTERVAL', '5 % – 95 %', 'STAND OUT'],
       [row('stable', metric.stable, summary.stable), row('canary', metric.canary, summary.canary)],
+      columns,
     );
   }
   const estimates = [sayRatio(metric), sayDifference(metric)];
   return formatTable(
     ['CANARY', 'STABLE', 'CANARY ÷ STABLE', 'CANARY − STABLE', 'GOOD'],
     [[saySide(metric, 'canary'), saySide(metric, 'stable'), ...estimates, sayDirection(metric)]],
+    columns,
   );
 }
 
@@ -69,27 +75,47 @@ function row(name: string, sum: { bad: number; total: number }, side: SideSummar
 }
 
 /** One line per part of the recording: the interval of canary ÷ stable (or − stable) between the margins, and below the odds. */
-function plot({ picture, verdict, metric }: Analysis): string[] {
+function plot({ picture, verdict, metric }: Analysis, columns: number): string[] {
   const { points } = picture;
   const { scale, marks, write, sign } = scaleOf(picture, quantityFor(metric));
   const [from, to] = [write(scale.low), write(scale.high)];
+  const rows = thin(points, PLOT_LINES).map(({ endMs, odds, weight, ratio, difference }) => {
+    const band = picture.unit === undefined ? ratio : difference;
+    const numbers = band === undefined ? 'nothing known' : numbersOf(picture, band, metric);
+    return { endMs, band, beside: [numbers, formatPercent(weight / 100), formatOdds(odds)] };
+  });
+  const { width, count } = layoutOf(
+    rows.map(({ beside }) => beside),
+    columns,
+  );
+  const evidence = Math.min(width, points.length);
+  const odds = `${formatOdds(metric.odds)}, fails at ${formatOdds(verdict.abortAtOdds)}`;
+  const meter = Math.max(8, Math.min(24, columns - 'evidence  ▕▏ '.length - odds.length));
+  const scaled = `canary ${sign} ${picture.control} from ${from} to ${to}${scale.isLinear === true ? '' : ', logarithmic'}; │ equal, ${marginWords(picture, write)}`;
   return [
-    `canary ${sign} ${picture.control} from ${from} to ${to}${scale.isLinear === true ? '' : ', logarithmic'}; │ equal, ${marginWords(picture, write)}`,
-    ...thin(points, PLOT_LINES).map((point) => {
-      const { endMs, odds, weight } = point;
-      const band = picture.unit === undefined ? point.ratio : point.difference;
-      const line = band === undefined ? ''.padEnd(PLOT_WIDTH) : renderIntervalLine(band, marks, scale, PLOT_WIDTH);
-      const numbers = band === undefined ? 'nothing known' : numbersOf(picture, band, metric);
-      return `${time(endMs).slice(11, 19)}  ${line}  ${numbers}  ${formatPercent(weight / 100)}  ${formatOdds(odds)}`.trimEnd();
+    wrapped(scaled, columns),
+    ...rows.map(({ endMs, band, beside }) => {
+      const line = band === undefined ? ''.padEnd(width) : renderIntervalLine(band, marks, scale, width);
+      return [time(endMs).slice(11, 19), line, ...beside.slice(0, count)].join('  ').trimEnd();
     }),
     '',
     `evidence  ${renderEvidence(
-      thin(points, PLOT_WIDTH).map(({ odds }) => odds),
+      thin(points, width).map(({ odds }) => odds),
       verdict.abortAtOdds,
-      Math.min(PLOT_WIDTH, points.length),
+      evidence,
     )}`,
-    `          ${renderMeter(metric.odds, verdict.abortAtOdds, 24)} ${formatOdds(metric.odds)}, fails at ${formatOdds(verdict.abortAtOdds)}`,
+    fit(`          ${renderMeter(metric.odds, verdict.abortAtOdds, meter)} ${odds}`, columns),
   ];
+}
+
+/** Of what stands beside the plot the rightmost goes first; then the plot gets narrower, down to where it shows nothing. */
+function layoutOf(beside: readonly (readonly string[])[], columns: number): { width: number; count: number } {
+  const room = (count: number): number => {
+    const widest = beside.map((texts) => texts.slice(0, count).reduce((sum, { length }) => sum + length + 2, 0));
+    return columns - 'HH:MM:SS  '.length - Math.max(0, ...widest);
+  };
+  const count = [3, 2].find((each) => room(each) >= PLOT_WIDTH) ?? (room(1) >= LEAST_PLOT ? 1 : 0);
+  return { width: Math.max(1, Math.min(PLOT_WIDTH, room(count))), count };
 }
 
 function numbersOf(picture: Picture, { low, estimate, high }: Band, metric: MetricVerdict): string {
@@ -118,7 +144,10 @@ function scaleOf({ points, margins, unit }: Picture, { change }: Quantity): Scal
   const lines = margins.flatMap(({ fail, pass }) => [fail, pass]).filter(Number.isFinite);
   if (unit !== undefined) {
     const known = points.flatMap(({ difference }) => (difference === undefined ? [] : [difference.estimate]));
-    const most = 1.3 * Math.max(0, ...[...known, ...lines].map(Math.abs)) || 1;
+    // Early intervals are too wide to show beside the margins: they end at the edge.
+    const last = points.findLast(({ difference }) => difference !== undefined)?.difference;
+    const ends = [last?.low ?? 0, last?.high ?? 0].filter((end) => Math.abs(end) < 1e100);
+    const most = 1.3 * Math.max(0, ...[...known, ...lines, ...ends].map(Math.abs)) || 1;
     return { scale: { low: -most, high: most, isLinear: true }, marks: [0, ...lines], write: change, sign: '−' };
   }
   const known = points.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.estimate]));

@@ -12,6 +12,9 @@ export interface RuleInput {
   /** Preset, error probability and times; what it leaves out is as in a release. Its templates are not looked at. */
   readonly analysis?: Partial<AnalysisSpec>;
   readonly query?: MetricQuerySpec;
+  /** Whose settings these are, e.g. `web.yaml: Release web`, and which of them flags say instead. */
+  readonly where?: string;
+  readonly byFlags?: readonly string[];
 }
 
 /** Stands for the query of counts that came from a file. */
@@ -22,7 +25,8 @@ const FROM_FILE: MetricQuerySpec = {
 };
 
 /** The spec of a run with one metric, at its first attempt. A value that cannot work is a wrong command line. */
-export function resolveOneMetric({ metric, isCritical, analysis, query }: RuleInput): AnalysisRunSpec {
+export function resolveOneMetric(input: RuleInput): AnalysisRunSpec {
+  const { metric, isCritical, analysis, query } = input;
   const resolved = resolveOffline(
     {
       name: 'offline',
@@ -39,6 +43,17 @@ export function resolveOneMetric({ metric, isCritical, analysis, query }: RuleIn
       query: () => undefined,
     },
   );
-  if (isFinding(resolved)) throw new SerinError('SERIN_E_USAGE', resolved.message);
+  if (isFinding(resolved)) throw new SerinError('SERIN_E_USAGE', inWordsOf(input, resolved.message));
   return resolved;
+}
+
+/** About the flag or the file that somebody wrote, not about the Release that stands for them. */
+function inWordsOf({ where = '', byFlags = [] }: RuleInput, message: string): string {
+  return message
+    .replace(/^Release offline\/offline: (spec\.analysis\.(\w+))/, (_, path: string, field: string) =>
+      byFlags.includes(field) || where === ''
+        ? `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+        : `${where}: ${path}`,
+    )
+    .replace(/^AnalysisTemplate offline: spec\.metrics\[0\]\.name/, '--metric');
 }

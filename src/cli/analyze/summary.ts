@@ -32,16 +32,18 @@ export function summarise(recording: Recording): Summary {
 
 function summaryOf({ intervals }: Recording, side: 'stable' | 'canary'): SideSummary | undefined {
   const seen = intervals.flatMap(({ endMs, weight, observation }) => {
-    const counts = countsOf(observation)?.[side];
-    return counts !== undefined && counts.total > 0 ? [{ endMs, weight, ...counts }] : [];
+    const both = countsOf(observation);
+    const counts = both?.[side];
+    const hasCanary = (both?.canary.total ?? 0) > 0;
+    return counts !== undefined && counts.total > 0 ? [{ endMs, traffic: hasCanary ? weight : 0, ...counts }] : [];
   });
   if (seen.length === 0) return undefined;
   return {
     intervals: seen.length,
     requests: spreadOf(seen.map(({ total }) => total)),
     badShare: spreadOf(seen.map(({ bad, total }) => bad / total)),
-    // Each weight has its own usual traffic.
-    outliers: [...Map.groupBy(seen, ({ weight }) => weight).values()].flatMap(outliersOf).toSorted((a, b) => a - b),
+    // Each weight has its own usual traffic, and so has the time without a canary.
+    outliers: [...Map.groupBy(seen, ({ traffic }) => traffic).values()].flatMap(outliersOf).toSorted((a, b) => a - b),
   };
 }
 

@@ -6,6 +6,8 @@ export interface Row {
   readonly where: string;
   /** By column, in lower case. A cell that is missing or null is empty. */
   readonly cells: ReadonlyMap<string, string>;
+  /** How one writes that there is no data. */
+  readonly nothing: string;
 }
 
 export interface Table {
@@ -41,7 +43,11 @@ export function readCsv(text: string, file: string): Table {
         `${where} has ${cells.length} cells, the header has ${columns.length}. Give each column a cell; an empty one means no data.`,
       );
     }
-    return { where, cells: new Map(columns.map((name, k) => [name, (cells[k] ?? '').trim()])) };
+    return {
+      where,
+      cells: new Map(columns.map((name, k) => [name, (cells[k] ?? '').trim()])),
+      nothing: 'leave the cell empty',
+    };
   });
   return { file, columns, rows };
 }
@@ -70,7 +76,7 @@ export function readJson(text: string, file: string): Table {
       cells.map(([name]) => name),
       where,
     );
-    return { where, cells: new Map(cells) };
+    return { where, cells: new Map(cells), nothing: 'write null' };
   });
   return { file, columns: [...new Set(rows.flatMap(({ cells }) => [...cells.keys()]))], rows };
 }

@@ -21,6 +21,8 @@ export interface RenderOptions {
   readonly prometheus?: string;
   /** The queries of the newest poll, word for word, at the end. */
   readonly hasAsked: boolean;
+  /** Of the terminal; absent: no limit. */
+  readonly columns?: number;
 }
 
 const MARKS: Readonly<Record<Outcome, string>> = { Pass: '✓', Fail: '✗', Inconclusive: '?', Continue: '…' };
@@ -36,7 +38,7 @@ export function renderExplanation(explanation: Explanation, options: RenderOptio
       ? [explanation.message ?? 'Nothing was judged yet: no interval has data of both sides.']
       : verdictLines(explanation)),
     '',
-    ...(verdict === undefined || metrics.length === 0 ? [] : [tableOf(metrics), '']),
+    ...(verdict === undefined || metrics.length === 0 ? [] : [tableOf(metrics, options.columns), '']),
     ...metrics.flatMap((metric) => [...metricLines(explanation, metric, options), '']),
     ...measured.flatMap((metric) => [...measuredLines(metric, options.prometheus), '']),
     ...nextLines(explanation),
@@ -84,7 +86,7 @@ function verdictLines({ verdict, rule, startedAtMs }: Explanation): readonly str
   ];
 }
 
-function tableOf(metrics: readonly ExplainedMetric[]): string {
+function tableOf(metrics: readonly ExplainedMetric[], columns?: number): string {
   const rows = metrics.flatMap(({ name, verdict }) => {
     if (verdict === undefined) return [[name, 'not judged', '', '', '', '', '', '']];
     const { outcome, odds, share } = verdict;
@@ -104,6 +106,7 @@ function tableOf(metrics: readonly ExplainedMetric[]): string {
   return formatTable(
     ['METRIC', 'OUTCOME', 'CANARY', 'STABLE', 'CANARY ÷ STABLE', 'CANARY − STABLE', 'ODDS', 'SHARE'],
     rows,
+    columns,
   );
 }
 

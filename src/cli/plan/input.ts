@@ -59,6 +59,8 @@ export function planInputOf(
       ...(flags.falseAbort === undefined ? {} : { falseAbort: flags.falseAbort }),
       ...(flags.interval === undefined ? {} : { interval: flags.interval }),
     },
+    ...(release === undefined ? {} : { where: release.where }),
+    byFlags: settingsGiven(flags),
   });
   const metric = planned ?? metrics[0];
   if (metric === undefined) throw usage('There is no metric to plan for.');
@@ -97,6 +99,10 @@ export function slowestPlan(
   const [slowest] = plans.toSorted((a, b) => (a.passesMs < b.passesMs ? 1 : a.passesMs > b.passesMs ? -1 : 0));
   return slowest ?? { input: planInputOf(flags, release) };
 }
+
+/** Settings of an analysis that flags say instead. */
+export const settingsGiven = (flags: PlanFlags): readonly string[] =>
+  (['falseAbort', 'interval', 'preset'] as const).filter((name) => flags[name] !== undefined);
 
 const PRESETS = ['sharp', 'recommended', 'tolerant'] as const;
 

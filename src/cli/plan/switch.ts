@@ -9,7 +9,7 @@ import type { PlanStep } from '../../release/steps.ts';
 import { switchOf } from '../../release/switching.ts';
 import { parseNumberFlag, parsePercentFlag } from '../analyze/flags.ts';
 import { resolveOneMetric } from '../analyze/rule.ts';
-import type { PlanFlags } from './input.ts';
+import { type PlanFlags, settingsGiven } from './input.ts';
 
 type Analysis = Extract<PlanStep, { kind: 'analysis' }>;
 type SwitchFlags = PlanFlags & { readonly bound?: string };
@@ -34,27 +34,29 @@ export interface ForecastLine {
 const RATIOS = [1, 1.2, 1.5, 2] as const;
 
 /** `undefined` for strategies that go by shares of requests. `where` names the Release in messages. */
-export function switchPlanOf(
-  flags: SwitchFlags,
-  { where, spec }: { readonly where: string; readonly spec: ReleaseSpec },
-): readonly SwitchStep[] | undefined {
+export function switchPlanOf(flags: SwitchFlags, { where, spec }: Written): readonly SwitchStep[] | undefined {
   if (switchOf(spec) === undefined) return undefined;
   const plan = planOf(spec);
   if (plan.kind !== 'plan') throw new SerinError('SERIN_E_USAGE', `${where}: ${plan.message}`);
   const turn = plan.steps.findIndex(({ kind }) => kind === 'setWeight');
-  return plan.steps.map((step, k) => stepOf(flags, spec, plan, step, k, k > turn));
+  return plan.steps.map((step, k) => stepOf(flags, { where, spec }, plan, step, k, k > turn));
+}
+
+interface Written {
+  readonly where: string;
+  readonly spec: ReleaseSpec;
 }
 
 function stepOf(
   flags: SwitchFlags,
-  spec: ReleaseSpec,
+  { where, spec }: Written,
   plan: Plan,
   step: PlanStep,
   k: number,
   isAfter: boolean,
 ): SwitchStep {
   const number = k + 1;
-  if (step.kind === 'analysis') return analysisStep(flags, spec, plan, step, number, isAfter);
+  if (step.kind === 'analysis') return analysisStep(flags, { where, spec }, plan, step, number, isAfter);
   if (step.kind === 'pause') {
     const ends = step.durationMs === undefined ? 'until somebody resumes it' : `for ${formatWait(step.durationMs)}`;
     return { number, what: `pause ${ends}`, notes: [] };
@@ -69,7 +71,7 @@ function stepOf(
 
 function analysisStep(
   flags: SwitchFlags,
-  spec: ReleaseSpec,
+  { where, spec }: Written,
   plan: Plan,
   step: Analysis,
   number: number,
@@ -79,7 +81,13 @@ function analysisStep(
   const { rule } = resolveOneMetric({
     metric: 'errors',
     isCritical: flags.critical === true,
-    analysis: { ...settings, ...(flags.falseAbort === undefined ? {} : { falseAbort: flags.falseAbort }) },
+    analysis: {
+      ...settings,
+      ...(flags.falseAbort === undefined ? {} : { falseAbort: flags.falseAbort }),
+      ...(flags.interval === undefined ? {} : { interval: flags.interval }),
+    },
+    where,
+    byFlags: settingsGiven(flags),
   });
   const share = sharesOf(plan).step;
   const falseAbort = rule.falseAbort * share;

@@ -14,7 +14,8 @@ export function shapeName({ counts, histogram, rate }: MetricQuerySpec): string 
   return rate === undefined ? 'gauge' : 'rate';
 }
 
-export function renderList(library: readonly LibraryQuery[]): string {
+/** `columns`: of the terminal. */
+export function renderList(library: readonly LibraryQuery[], columns = Infinity): string {
   const rows = library.map(({ name, measures, spec }) => [
     name,
     measures,
@@ -23,7 +24,7 @@ export function renderList(library: readonly LibraryQuery[]): string {
     spec.unit ?? '',
     spec.labels.pod === undefined ? 'no' : 'yes',
   ]);
-  return formatTable(['NAME', 'MEASURES', 'SOURCE', 'SHAPE', 'UNIT', 'PODS'], rows);
+  return formatTable(['NAME', 'MEASURES', 'SOURCE', 'SHAPE', 'UNIT', 'PODS'], rows, columns);
 }
 
 export interface Sides {
@@ -88,7 +89,12 @@ export function renderQuery(query: LibraryQuery, sides: Sides): string {
 const STATES = { fits: 'yes', others: 'other workloads', unlabelled: 'no labels', none: '' } as const;
 const MOST_NAMED = 3;
 
-export function renderFound(found: readonly Found[], templates: readonly TemplateFile[], isAsked: boolean): string {
+export function renderFound(
+  found: readonly Found[],
+  templates: readonly TemplateFile[],
+  isAsked: boolean,
+  columns = Infinity,
+): string {
   const seen = found.filter(({ state }) => state !== 'none');
   if (seen.length === 0) {
     return 'No query of the library has data there. Check the address, and `serin query list` for what is known.';
@@ -104,7 +110,7 @@ export function renderFound(found: readonly Found[], templates: readonly Templat
   ]);
   const missing = seen.filter(({ state, query }) => state === 'unlabelled' && needOf(query.needs) !== undefined);
   return [
-    formatTable(['QUERY', 'MEASURES', 'DATA', 'PODS', 'WORKLOADS'], rows),
+    formatTable(['QUERY', 'MEASURES', 'DATA', 'PODS', 'WORKLOADS'], rows, columns),
     ...missing.map(
       ({ query }) => `\n${query.name} has series without the labels it needs; see: serin query show ${query.name}`,
     ),

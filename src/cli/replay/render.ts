@@ -20,7 +20,8 @@ import type { Look } from './replay-run.ts';
 const USUAL_LINES = 24;
 const METER = 20;
 
-export function renderLooks(looks: readonly Look[], isWhole: boolean): string {
+/** `columns`: of the terminal. */
+export function renderLooks(looks: readonly Look[], isWhole: boolean, columns = Infinity): string {
   const shown = isWhole ? looks : telling(looks);
   const names = looks.at(-1)?.verdict.metrics.map(({ name }) => name) ?? [];
   const rows = shown.map(({ endMs, weight, verdict }) => [
@@ -31,7 +32,11 @@ export function renderLooks(looks: readonly Look[], isWhole: boolean): string {
     formatOdds(verdict.odds),
     ...names.map((name) => cellOf(verdict.metrics.find((metric) => metric.name === name))),
   ]);
-  return formatTable(['END', 'WEIGHT', 'VERDICT', 'REASON', 'ODDS', ...names.map((name) => name.toUpperCase())], rows);
+  return formatTable(
+    ['END', 'WEIGHT', 'VERDICT', 'REASON', 'ODDS', ...names.map((name) => name.toUpperCase())],
+    rows,
+    columns,
+  );
 }
 
 export function renderReplay(
@@ -39,12 +44,13 @@ export function renderReplay(
   comparison: Comparison,
   isWhole: boolean,
   notes: readonly string[],
+  columns = Infinity,
 ) {
   const last = looks.at(-1)?.verdict;
   if (last === undefined) return 'There is no interval in this run.';
   const odds = looks.map(({ verdict }) => verdict.odds);
   return [
-    renderLooks(looks, isWhole),
+    renderLooks(looks, isWhole, columns),
     '',
     `evidence  ${renderEvidence(odds, last.abortAtOdds, Math.min(56, odds.length))}`,
     `          ${renderMeter(last.odds, last.abortAtOdds, METER)} ${formatOdds(last.odds)}, aborts at ${formatOdds(last.abortAtOdds)}`,
@@ -61,14 +67,15 @@ export function renderReplay(
   ].join('\n');
 }
 
-/** The comparison of one metric over all looks. A metric that has no ratio (zero or negative values) is drawn by its difference. */
+/** The comparison of one metric over all looks. One that has no ratio (nothing bad at all, zero or negative values) is drawn by its difference. */
 export function pictureOfLooks(looks: readonly Look[], name: string): Picture | undefined {
   const last = looks.at(-1)?.verdict;
   const metric = last?.metrics.find((each) => each.name === name);
   if (last === undefined || metric === undefined) return undefined;
-  const { boundaryMs, bound, shape } = metric;
+  const { boundaryMs, bound } = metric;
   const found = looks.map(({ verdict }) => verdict.metrics.find((each) => each.name === name));
-  const isDifference = shape !== undefined && found.every((each) => each?.ratio === undefined);
+  const isDifference =
+    found.every((each) => each?.ratio === undefined) && found.some((each) => each?.difference !== undefined);
   const largest = Math.max(Math.abs(canaryValue(metric) ?? 0), Math.abs(controlValue(metric) ?? 0));
   return {
     title: `${name}${boundaryMs === undefined ? '' : ` slower than ${boundaryMs} ms`}: ${last.outcome}`,
@@ -77,14 +84,14 @@ export function pictureOfLooks(looks: readonly Look[], name: string): Picture | 
     points: looks.map(({ endMs, weight }, k) => ({
       endMs,
       weight,
-      // The metric's own: those of the run stay at what they were when it failed.
+      // The metric's own, and so is their line: those of the run stay at what they were when it failed.
       odds: found[k]?.odds ?? 1,
       ...bandOf('ratio', found[k]?.ratio),
       ...bandOf('difference', found[k]?.difference),
     })),
     margins: marginsOf(metric, isDifference),
     ...(isDifference ? { unit: { ...pick(metric), largest } } : {}),
-    abortAtOdds: last.abortAtOdds,
+    abortAtOdds: metric.abortAtOdds,
     ...(last.failedAtMs === undefined ? {} : { failedAtMs: last.failedAtMs }),
   };
 }

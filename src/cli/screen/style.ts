@@ -13,6 +13,14 @@ export function paintFor(stream: NodeJS.WriteStream): Paint {
   return stream.isTTY === true && stream.hasColors() ? coloured : plain;
 }
 
+/** Columns of the terminal; no limit where there is none, since what is piped is for programs. */
+export const columnsOf = (stream: NodeJS.WriteStream): number =>
+  stream.isTTY === true ? Math.max(40, stream.columns) : Infinity;
+
+/** Prose, broken at spaces where the terminal is narrower. */
+export const wrapped = (sentence: string, columns: number): string =>
+  Number.isFinite(columns) ? wrap(sentence, columns, Infinity).join('\n') : sentence;
+
 /** Columns that a string takes on a terminal. */
 export function widthOf(text: string): number {
   return Array.from(stripVTControlCharacters(text)).length;
@@ -49,7 +57,8 @@ export function fit(line: string, width: number): string {
 /** Breaks plain text into lines of at most `width` columns, at spaces; at most `most` lines, the last one cut. */
 export function wrap(text: string, width: number, most: number): readonly string[] {
   const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  // Not at the thin spaces within numbers.
+  for (const word of text.split(/[ \t\n]+/)) {
     const last = lines.at(-1);
     if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { wholeScrapes } from '../../../src/cli/analyze/from-prometheus.ts';
 import { analyseRecording, type Rule } from '../../../src/cli/analyze/judge-recording.ts';
 import { readMeasurements } from '../../../src/cli/analyze/measurements.ts';
 import { refuseImplausible } from '../../../src/cli/analyze/plausible.ts';
@@ -7,6 +8,7 @@ import { type Recording, recordingOf } from '../../../src/cli/analyze/recording.
 import { EXIT_CODES, renderReport } from '../../../src/cli/analyze/report.ts';
 import { summarise } from '../../../src/cli/analyze/summary.ts';
 import { readCsv, readJson } from '../../../src/cli/analyze/table-file.ts';
+import { widthOf } from '../../../src/cli/screen/style.ts';
 import { renderSvg } from '../../../src/judge/render-svg.ts';
 import { seeded } from '../../support/random.ts';
 
@@ -95,6 +97,11 @@ describe('a file that cannot be judged is refused, with the place and what to do
     ['nothing', ' ', 'a.json is empty.'],
     ['no list', '{"a": 1}', 'a.json is no list of objects.'],
     ['no object in it', '[1]', 'a.json row 1 is no object.'],
+    [
+      'a count in words',
+      '[{"time": 1, "arm": "canary", "total": "many", "bad": 1}]',
+      'a.json row 1 column total is "many". Write a count such as 1200 or 12.5; write null where there is no data.',
+    ],
     ['a nested value', '[{"time": {}}]', 'a.json row 1 column time is a list or an object.'],
   ])('JSON: %s', (_, text, says) => expect(() => readMeasurements(readJson(text, 'a.json'))).toThrow(says));
 
@@ -201,6 +208,8 @@ describe('the verdict on a recording', () => {
   test('stays undecided on little data', () => {
     const analysis = analyseRecording(fromCsv(longCsv({ canary: 0.01, stable: 0.01 }, 44)), RULE);
     expect(analysis?.verdict.outcome).toBe('Continue');
+    // A recording has no steps that could be too short.
+    expect(analysis?.verdict.says).not.toContain('step');
     expect(EXIT_CODES).toEqual({ Pass: 0, Fail: 3, Inconclusive: 4, Continue: 4 });
   });
 
@@ -216,6 +225,50 @@ describe('the verdict on a recording', () => {
       'golden/analyze-fail.txt',
     );
     await expect(renderSvg(analysis.picture)).toMatchFileSnapshot('golden/analyze-fail.svg');
+  });
+
+  test('is no wider than the terminal: columns go from the right, and sentences are broken', async () => {
+    const recording = fromCsv(longCsv({ canary: 0.03, stable: 0.01 }, 160));
+    const analysis = analyseRecording(recording, RULE);
+    if (analysis === undefined) throw new Error('There is something to compare.');
+    const told = (columns: number): string => renderReport(analysis, recording, summarise(recording), columns);
+    await expect(`${told(60)}\n\n${told(100)}`).toMatchFileSnapshot('golden/analyze-narrow.txt');
+    for (const columns of [40, 53, 60, 80, 100, 120]) {
+      expect(Math.max(...told(columns).split('\n').map(widthOf)), String(columns)).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  test('without anything bad is drawn by the difference, which is known', async () => {
+    const recording = fromCsv(longCsv({ canary: 0, stable: 0 }, 160));
+    const analysis = analyseRecording(recording, RULE);
+    if (analysis === undefined) throw new Error('There is something to compare.');
+    const text = renderReport(analysis, recording, summarise(recording));
+    expect(text).not.toContain('nothing known');
+    expect(text).toContain('canary − stable from');
+    expect(renderSvg(analysis.picture)).toContain('class="band"');
+  });
+
+  test('time before the canary is time at weight 0, and has its own usual traffic', () => {
+    const rows = Array.from({ length: 60 }, (_, k) => {
+      const [canary, stable] = k < 30 ? [0, 800 + (k % 5)] : [400 + (k % 5), 400 + (k % 7)];
+      return `${at(k)},${canary},0,${stable},0`;
+    });
+    const recording = fromCsv([wide, ...rows].join('\n'));
+    expect([recording.intervals[29]?.weight, recording.intervals[30]?.weight]).toEqual([0, expect.closeTo(50, 0)]);
+    expect(summarise(recording).stable?.outliers).toEqual([]);
+    expect(recording.notes).toContainEqual(expect.stringContaining('50 % of the requests from its first one on'));
+  });
+
+  test.each([
+    ['scraped as often', 10_000, 10_000, 10_000],
+    ['scraped more often', 10_000, 5000, 10_000],
+    ['scraped more rarely', 10_000, 15_000, 15_000],
+    ['no multiple of the scrapes', 20_000, 15_000, 30_000],
+    ['scrapes that jitter', 10_000, 14_980, 15_000],
+    ['scraped every half second', 10_000, 500, 10_000],
+    ['nobody knows how often', 10_000, 0, 10_000],
+  ])('intervals hold whole scrapes: %s', (_, asked, scraped, taken) => {
+    expect(wholeScrapes(asked, scraped)).toBe(taken);
   });
 
   test('intervals with traffic far from the usual are named', () => {

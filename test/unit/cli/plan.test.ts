@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type PlanFlags, planInputOf, slowestPlan } from '../../../src/cli/plan/input.ts';
 import { metricsOfRelease } from '../../../src/cli/plan/metrics.ts';
+import { widthOf } from '../../../src/cli/screen/style.ts';
 import { readSource } from '../../../src/cli/lint/source.ts';
 import { specsOf } from '../../../src/cli/specs/specs.ts';
 import { renderSwitchPlan, switchPlanOf } from '../../../src/cli/plan/switch.ts';
@@ -33,6 +34,24 @@ describe('a plan', () => {
   test('is shown with what each step sees, warnings, and a better one', async () => {
     const input = planInputOf(flags());
     await expect(renderPlan(input, forecastPlan(input), 'web')).toMatchFileSnapshot('golden/plan.txt');
+  });
+
+  test('loses columns from the right on a narrow terminal', async () => {
+    const input = planInputOf(flags());
+    const told = (columns: number): string => renderPlan(input, forecastPlan(input), 'web', undefined, columns);
+    await expect(told(60)).toMatchFileSnapshot('golden/plan-narrow.txt');
+    for (const columns of [40, 60, 90, 120, 160])
+      expect(Math.max(...told(columns).split('\n').map(widthOf))).toBeLessThanOrEqual(columns);
+  });
+
+  test.each([
+    ['all is bad already', { baseline: '100%' }, 'Every request is bad now, so nothing can be worse.'],
+    ['twice as bad would be more than all', { baseline: '60%' }, 'so ×2 would be more than all requests.'],
+    ['steps of seconds', { step: '5s' }, 'none of its steps lasts an interval of 10 s, and a Fail needs 3.'],
+    ['intervals of half an hour', { interval: '30m', step: '1h,10m,10m' }, 'its steps last 2 intervals of 30 min'],
+  ])('says why it sees nothing: %s', (_, over, says) => {
+    const input = planInputOf(flags(over));
+    expect(renderPlan(input, forecastPlan(input))).toContain(says);
   });
 
   test('says where a workload has too little traffic to see anything', () => {
@@ -296,7 +315,8 @@ spec:
     ['no unit', { step: '15' }, '--step is "15". Write a duration'],
     ['another preset', { preset: 'strict' }, '--preset strict is not known. Use one of: sharp, recommended, tolerant.'],
     ['less than independent', { dispersion: '0.5' }, '--dispersion is "0.5". Write a number from 1'],
-    ['a false abort that means nothing', { falseAbort: '90%' }, 'falseAbort is "90%"'],
+    ['a false abort that means nothing', { falseAbort: '90%' }, '--false-abort is "90%". Write a percentage'],
+    ['an interval of a millisecond', { interval: '1ms' }, '--interval is "1ms".'],
   ] as const)('is refused with %s', (_, over, says) => {
     const given = Object.fromEntries(
       Object.entries({ ...flags(), ...over }).filter(([, value]) => value !== undefined),

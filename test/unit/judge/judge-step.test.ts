@@ -232,6 +232,9 @@ describe('the verdict of a step', () => {
     });
     expect(verdict.outcome).toBe('Fail');
     expect(verdict.metrics).toHaveLength(4);
+    // Each has a line of its own, at which it would abort alone.
+    expect(verdict.metrics.map(({ abortAtOdds }) => abortAtOdds / verdict.abortAtOdds)).toEqual([4, 4, 4, 4]);
+    expect(verdict.says).toMatch(/\(alone it aborts at \d+ : 1\)\.$/);
   });
 });
 

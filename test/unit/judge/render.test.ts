@@ -50,8 +50,12 @@ describe('numbers for people', () => {
   });
 
   test('ratios, intervals, counts and waits', () => {
-    expect([10, 10.14, 1.02, 100, NaN].map(formatRatio)).toEqual(['10×', '10.1×', '1.02×', '≥ 100×', '–']);
-    expect([formatInterval(8, 12.8), formatInterval(0.02, 100)]).toEqual(['[8.0 … 12.8]', '( … )']);
+    expect([10, 10.14, 1.02, 100, NaN].map(formatRatio)).toEqual(['10.0×', '10.1×', '1.02×', '≥ 100×', '–']);
+    expect([formatInterval(8, 12.8), formatInterval(0.03, 52.5), formatInterval(0.02, 100)]).toEqual([
+      '[8.00 … 12.8]',
+      '[0.03 … 52.5]',
+      '( … )',
+    ]);
     expect([18_204, 999, 1e7].map((count) => plain(formatCount(count)))).toEqual(['18 204', '999', '10 000 000']);
     expect([0, 40_000, 100_001, 4_800_000, 7_200_000, 1e12].map(formatWait)).toEqual([
       '0 s',
