@@ -31,6 +31,8 @@ describeWith(['prometheus', 'kubectl'], 'a release with a gate', () => {
   });
 
   test('stays at its weight while the gate is closed, tells its note, and is promoted once it opens', async () => {
+    isOpen = false;
+    asked.length = 0;
     const url = `http://127.0.0.1:${(gate.address() as AddressInfo).port}/web`;
     const steps = [{ setWeight: 40 }, { gate: { url } }, { notify: { message: 'The gate was opened.' } }];
     const web = await startApp(stand, 'web', { rps: 100, spec: { strategy: { canary: { steps } } } });

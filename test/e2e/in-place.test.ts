@@ -192,6 +192,8 @@ describeWith(
     test.concurrent('a ConfigMap that changes is judged by real requests, once Serin may read it, and the Deployment replaces its pods', async () => {
       const name = 'conf-config';
       const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: stand.namespace } };
+      // An earlier try was allowed to read it.
+      await stand.kubectl('delete', 'role,rolebinding', `serin-read-configmap-${name}`, '--ignore-not-found');
       await stand.sandbox.apply([{ ...config, data: { MODE: 'one' } }]);
       const conf = await startApp(stand, 'conf', {
         isInPlace: true,
