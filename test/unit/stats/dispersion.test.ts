@@ -81,6 +81,22 @@ describe('placement guard', () => {
     expect(placementSpread(pods, 1)).toBeCloseTo(Math.sqrt(0.15 ** 2 - 0.1 ** 2 * 0.95) / Math.sqrt(0.95), 2);
   });
 
+  test.each([
+    { bad: [10, 12, 10, 11, 13, 9, 11, 10, 12, 12], found: 0 },
+    { bad: [3, 22, 10, 11, 13, 9, 11, 4, 15, 12], found: 0.1 },
+    { bad: [1, 31, 10, 11, 13, 9, 11, 2, 22, 6], found: 0.72 },
+  ])(
+    'of pods with eleven errors each takes what is surely not chance, and little of what may be: $found',
+    ({ bad, found }) => {
+      expect(
+        placementSpread(
+          bad.map((errors, k) => ({ pod: `p${k}`, bad: errors, total: 10_000 })),
+          1,
+        ),
+      ).toBeCloseTo(found, 2);
+    },
+  );
+
   test('widens the margin when they do, more so for fewer canary pods', () => {
     const pods = [60, 150, 100, 190].map((bad, k) => ({ pod: `p${k}`, bad, total: 10_000 }));
     const spread = placementSpread(pods, 1);
