@@ -38,6 +38,7 @@ export const reasons = {
   PausedByPerson: 'A person paused the release.',
   Resumed: 'A person resumed the release.',
   Inconclusive: 'No verdict was possible, so the release is held.',
+  UnintendedShare: 'The canary gets far more or far fewer of the requests than its weight; the release is held.',
   Blind: 'No usable data for so long that traffic went back to the last passed weight.',
   DeadlineExceeded: 'The release took longer than progressDeadline.',
   Promoted: 'The new revision has all the traffic.',

@@ -39,6 +39,7 @@ export function parseVerdict(value: unknown): StepVerdict | undefined {
     numberAt(value, 'etaMs'),
   ];
   const metrics = at(value, 'metrics');
+  const split = splitIn(value);
   return {
     outcome: outcome as Outcome, // one of OUTCOMES
     revision,
@@ -54,6 +55,12 @@ export function parseVerdict(value: unknown): StepVerdict | undefined {
     ...(metric === undefined ? {} : { metric }),
     ...(blindSinceMs === undefined ? {} : { blindSinceMs }),
     ...(etaMs === undefined ? {} : { etaMs }),
+    ...(split === undefined ? {} : { split }),
     metrics: Array.isArray(metrics) ? (metrics as StepVerdict['metrics']) : [], // only shown, never decided on
   };
+}
+
+function splitIn(verdict: unknown): StepVerdict['split'] {
+  const [canary, stable] = [numberAt(verdict, 'split', 'canary'), numberAt(verdict, 'split', 'stable')];
+  return canary === undefined || stable === undefined ? undefined : { canary, stable };
 }

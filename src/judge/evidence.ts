@@ -17,6 +17,7 @@ import {
 import type { Observation } from './observation.ts';
 import { perOf } from './query-shape.ts';
 import type { Batch } from './question.ts';
+import { addSplit, NO_SPLIT, type RunningSplit } from './split.ts';
 
 /** Never changed once returned. */
 export interface RunEvidence {
@@ -31,6 +32,8 @@ export interface RunEvidence {
   readonly endMs: number;
   readonly weight: number;
   readonly step: number;
+  /** Absent in checkpoints of before it was kept. */
+  readonly split?: RunningSplit;
   readonly metrics: readonly MetricEvidence[];
   readonly marks: readonly Mark[];
   /** Set once, when the odds first reach `abortAtOdds`; a Fail is final. */
@@ -49,6 +52,7 @@ export function openEvidence(spec: AnalysisRunSpec, history: ReadonlyMap<string,
     endMs: 0,
     weight: -1,
     step: -1,
+    split: NO_SPLIT,
     metrics: spec.metrics.map((metric) =>
       openMetric(ruleOf(metric, metric.share / Math.max(1, shares)), history.get(metric.name) ?? []),
     ),
@@ -92,6 +96,12 @@ export function observe(evidence: RunEvidence, batch: Batch): RunEvidence {
     step,
     metrics,
     marks: addMark(marks, markOf(batch.endMs, index, isTurn, metrics)),
+    split: addSplit(
+      isTurn ? undefined : evidence.split,
+      metrics.map(({ rule }) => rule),
+      batch.observations,
+      gap,
+    ),
   };
   return evidence.failed === undefined ? withFailure(next) : next;
 }

@@ -31,6 +31,11 @@ export function formatPercent(fraction: number): string {
   return `${digits(fraction * 100)} %`;
 }
 
+/** A fraction as about so many percent: `48 %`, `0.3 %`. */
+export function formatShare(fraction: number): string {
+  return `${Number((fraction * 100).toPrecision(2))} %`;
+}
+
 /** A plain number of three digits in the metric's own unit: `0.0125`, `3.4`, `18 200`. */
 export function formatAmount(value: number): string {
   if (!Number.isFinite(value)) return '–';

@@ -13,6 +13,7 @@ import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import { type RunEvidence, leadingMetric, runOdds } from './evidence.ts';
 import { type JudgedMetric, judgeMetric } from './judge-metric.ts';
 import type { StepQuestion } from './question.ts';
+import { splitOf } from './split.ts';
 import { sayStep, type StepTimes } from './render-step.ts';
 import type { MetricVerdict, Outcome, StepVerdict } from './verdict.ts';
 
@@ -61,6 +62,8 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
 
   const { outcome, reason, metric } = decide();
   const blind = required.flatMap(({ verdict }) => verdict.blindSinceMs ?? []);
+  const isOfStep = evidence.weight === question.weight && evidence.step === question.step;
+  const split = isOfStep ? splitOf(evidence.split) : undefined;
   const etaMs = outcome === 'Continue' ? waitMs(required, atLeastMs - dataMs) : undefined;
   const verdict: Omit<StepVerdict, 'says'> = {
     outcome,
@@ -77,6 +80,7 @@ export function judgeStep(evidence: RunEvidence, spec: AnalysisRunSpec, question
     hadEnoughData: !isMissing && hasEnoughRequests && dataMs >= atLeastMs,
     ...(etaMs === undefined ? {} : { etaMs }),
     ...(evidence.failed === undefined ? {} : { failedAtMs: evidence.failed.endMs }),
+    ...(split === undefined ? {} : { split }),
     metrics: metrics.map((judged) => judged.verdict),
   };
   return { ...verdict, says: sayStep(verdict, { dataMs, atLeastMs, atMostMs }) };

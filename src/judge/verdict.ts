@@ -1,5 +1,7 @@
 /** Verdicts as data. Renderers (sentence, terminal, SVG, JSON) live beside; nothing here is text to be parsed. */
 
+import type { Split } from './split.ts';
+
 /** `Continue` while undecided; the other three end a step. */
 export type Outcome = 'Pass' | 'Fail' | 'Inconclusive' | 'Continue';
 
@@ -114,6 +116,8 @@ export interface StepVerdict {
   /** End of the interval at which the abort line was crossed, ms since the epoch. */
   readonly failedAtMs?: number;
   readonly metrics: readonly MetricVerdict[];
+  /** Requests of both sides at this step lately, newer ones counting for more; absent where none were counted. */
+  readonly split?: Split;
   /** Name of the AnalysisRun that says so; known to who reads it there. */
   readonly run?: string;
 }

@@ -57,6 +57,7 @@ export const HOLDS_FOR_A_PERSON: ReadonlySet<string> = new Set([
   'Inconclusive',
   'TooFewRequests',
   'TimeIsUp',
+  'UnintendedShare',
 ]);
 
 function isStalledBy(phase: Phase, reason: string, routed: string): boolean {

@@ -123,6 +123,8 @@ export interface TrafficState {
   readonly canaryWeight: number | undefined;
   /** Differences from what Serin wrote that touch steered fields, one sentence each (who changed what). */
   readonly drift: readonly string[];
+  /** Routes beside those that the spec names lead to pods of either version, or may: the weight is not that of all requests. */
+  readonly isPartial?: boolean;
 }
 
 export type TrafficIntent =

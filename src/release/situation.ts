@@ -88,8 +88,14 @@ function verdictIn(
   const whole = acceptedVerdict(status, run, status.analysisRun, latestMs);
   if (step?.kind !== 'analysis' || whole?.outcome === 'Fail') return whole;
   const own = acceptedVerdict(status, stepRun, stepRunNameOf(release.metadata.name, status), latestMs);
-  const blindSinceMs = own?.blindSinceMs ?? (status.weight > 0 ? whole?.blindSinceMs : undefined);
-  return own === undefined || own.outcome === 'Fail' || blindSinceMs === undefined ? own : { ...own, blindSinceMs };
+  if (own === undefined || own.outcome === 'Fail') return own;
+  const blindSinceMs = own.blindSinceMs ?? (status.weight > 0 ? whole?.blindSinceMs : undefined);
+  const split = own.split ?? whole?.split;
+  return {
+    ...own,
+    ...(blindSinceMs === undefined ? {} : { blindSinceMs }),
+    ...(split === undefined ? {} : { split }),
+  };
 }
 
 /** The verdict, if every field of its identity matches this fresh read; a verdict of another step cannot decide this one. */

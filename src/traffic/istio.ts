@@ -17,7 +17,7 @@ import { quote } from '../api/units.ts';
 import type { TrafficIntent, TrafficState } from '../release/observed.ts';
 import type { Router, TrafficInput } from './port.ts';
 import { besideDrift, besideOperations, refuseBeside, type Steering } from './istio/beside.ts';
-import { chooseRules, type Chosen, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
+import { chooseRules, type Chosen, leadsToArms, lastChangedBy, plannedWeightsOf } from './istio/choose.ts';
 import { canonicalHost, describeDestination, destinationOf, isSame, type Mesh } from './istio/destination.ts';
 import { armsOf, getsRequests, leftToCanary, type Picture, unseenPin } from './istio/left.ts';
 import { isOwn } from './istio/own-routes.ts';
@@ -233,7 +233,20 @@ function unusedDestinationRule(
 }
 
 function stateOf(input: TrafficInput, picture: Picture): TrafficState {
-  return { kind: 'traffic', canaryWeight: canaryWeightOf(input, picture), drift: driftOf(input, picture) };
+  return {
+    kind: 'traffic',
+    canaryWeight: canaryWeightOf(input, picture),
+    drift: driftOf(input, picture),
+    ...(isPartial(picture) ? { isPartial: true } : {}),
+  };
+}
+
+/** Nobody knows here where what is delegated leads to. */
+function isPartial({ virtualService, mesh, rules }: Picture): boolean {
+  const steered = new Set(rules.map(({ key }) => key));
+  return rulesOf(virtualService, mesh).some(
+    (rule) => !steered.has(rule.key) && !isOwn(rule) && ('delegate' in rule.raw || leadsToArms(rule)),
+  );
 }
 
 /** The percentage that all rules agree on; where parts are coarse, a whole percentage that would be written like this. */

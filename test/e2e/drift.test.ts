@@ -126,6 +126,29 @@ describeWith(['prometheus', 'kubectl'], 'a route that others change', () => {
     expect((await cart.virtualService())['spec']).toEqual(written['spec']);
   });
 
+  test.concurrent('by another VirtualService that knows no weights: who passed is held until it gets its share, and goes on then', async () => {
+    const shoe = await startApp(stand, 'shoe', {
+      spec: { strategy: { canary: { stepWeights: [10] } } },
+      analysis: { dwell: '8s' },
+    });
+    const { spec, metadata: _metadata, ...kind } = await shoe.virtualService();
+    const past = { name: 'past', match: [{ method: { exact: 'GET' } }], route: [{ destination: { host: 'shoe' } }] };
+    const routes = { ...(spec as object), gateways: ['public'], http: [past] };
+    await stand.sandbox.apply([{ ...kind, metadata: { name: 'shoe-past', namespace: stand.namespace }, spec: routes }]);
+    await shoe.letOut('v2', '1', HEALTHY);
+    const held = await shoe.until('it is held', ({ reason }) => reason === 'UnintendedShare');
+    expect(held).toMatchObject({ phase: 'Held', weight: 10, driftRepairs: 0 });
+    expect(held.message).toMatch(/^The canary gets about [2-6]\d % of the requests instead of 10 %\. /);
+    await shoe.until('it would have passed', ({ conditions }) =>
+      conditions.some(({ type, status }) => type === 'AnalysisSucceeded' && status === 'True'),
+    );
+    expect(weightsOf(await shoe.virtualService())).toEqual({ v1: 90, v2: 10 });
+    expect(await shoe.status()).toMatchObject({ phase: 'Held', reason: 'UnintendedShare' });
+    const gone = await stand.kubectl('delete', 'virtualservice', 'shoe-past');
+    expect(gone.code).toBe(0);
+    await shoe.until('promoted', isPromoted);
+  });
+
   test.concurrent('by two Releases belongs to the older one; the younger says so and takes over when it is gone', async () => {
     await stand.kubectl('delete', 'release', 'pay-too', '--ignore-not-found'); // of an earlier try
     const pay = await startApp(stand, 'pay', {

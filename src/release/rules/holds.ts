@@ -20,6 +20,7 @@ import { draftOf, elapsed, NOT_ROUTED, type StatusDraft, told, withBeside, withW
 import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
 import { driftSaid, MAX_DRIFT_REPAIRS } from './traffic.ts';
+import { unintendedShare } from './unintended-share.ts';
 
 /** The metrics' interval where neither spec nor template says: the default grid (architecture.md). */
 const GRID_MS = 10_000;
@@ -47,7 +48,16 @@ export const countClosed: Rule = (s) => {
 
 /** The first reason to stay, with what would end it. */
 export function holdCause(s: Situation): (Finding & { readonly waitingFor: string }) | undefined {
-  return contested(s) ?? paused(s) ?? closed(s) ?? pastDeadline(s) ?? pauseStep(s) ?? blind(s) ?? inconclusive(s);
+  return (
+    contested(s) ??
+    paused(s) ??
+    closed(s) ??
+    pastDeadline(s) ??
+    pauseStep(s) ??
+    blind(s) ??
+    unintendedShare(s) ??
+    inconclusive(s)
+  );
 }
 
 export const holdOrGoOn: Rule = (s) => {

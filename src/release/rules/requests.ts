@@ -145,6 +145,10 @@ function resume(s: Situation, request: PersonRequest): Answer {
   if (s.verdict?.outcome === 'Inconclusive' && s.verdict.blindSinceMs === undefined) return nextStep(s, request);
   if (closed(s) !== undefined)
     return refused('Release windows or a freeze hold it; promote leaves this step all the same.');
+  if (status.reason === 'UnintendedShare')
+    return refused(
+      'It goes on by itself once the canary gets its share of the requests; promote leaves this step all the same.',
+    );
   if (status.reason !== 'Blind') {
     return refused(
       'It is held for want of data and goes on by itself when there is some; promote leaves this step unjudged.',

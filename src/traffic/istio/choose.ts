@@ -58,7 +58,7 @@ function byName(rules: readonly Rule[], names: readonly string[], choice: Choice
 }
 
 /** With a share of its requests; a rule that gives the arms nothing is nobody's to steer. */
-function leadsToArms(rule: Rule): boolean {
+export function leadsToArms(rule: Rule): boolean {
   const isOurs = ({ role }: Entry): boolean => role === 'both' || role === 'unknownSubset';
   return rule.entries.some(isOurs) || armParts(rule.entries).total > 0;
 }

@@ -61,7 +61,7 @@ describe('a run', () => {
   });
 
   test('counts while it runs', () => {
-    const verdict = aVerdict(released(), { outcome: 'Pass' });
+    const verdict = aVerdict(released(), { outcome: 'Pass', split: { canary: 10, stable: 90 } });
     expect(runStateOf(run({ verdict: JSON.parse(JSON.stringify(verdict)) }), release)).toEqual({
       name: 'web-ccc-1',
       isFinished: false,

@@ -410,6 +410,49 @@ describe('reading', () => {
     });
   });
 
+  test.each<{ name: string; http: readonly unknown[]; routes?: string[]; is: boolean }>([
+    {
+      name: 'all routes to the versions are steered',
+      http: [
+        { name: 'a', route: [to('v1')] },
+        { name: 'b', route: [to('v1')] },
+        { name: 'api', route: [toHost('api')] },
+      ],
+      is: false,
+    },
+    {
+      name: 'one of them is named',
+      http: [
+        { name: 'a', route: [to('v1')] },
+        { name: 'b', route: [to('v1')] },
+      ],
+      routes: ['a'],
+      is: true,
+    },
+    {
+      name: 'the only one of them is named',
+      http: [
+        { name: 'a', route: [to('v1')] },
+        { name: 'api', route: [toHost('api')] },
+      ],
+      routes: ['a'],
+      is: false,
+    },
+    {
+      name: 'another one is delegated',
+      http: [
+        { name: 'a', match: [{ uri: { prefix: '/a' } }], delegate: { name: 'child' } },
+        { name: 'b', route: [to('v1')] },
+      ],
+      is: true,
+    },
+  ])('$name: part of the requests $is', ({ http, routes, is }) => {
+    const istioSpec = { virtualService: { name: 'web', ...(routes === undefined ? {} : { routes }) } };
+    const state = istio.read(inputOf(http, { istio: istioSpec }));
+    expect(state).toMatchObject({ kind: 'traffic', canaryWeight: 0 });
+    expect('isPartial' in state).toBe(is);
+  });
+
   test('drift says what is different and who changed it', () => {
     const taken = istio.snapshot(inputOf([{ name: 'main', route: [to('v1', 100), to('v2', 0)] }]));
     const vs = virtualService([{ name: 'main', route: [to('v1', 50), to('v2', 50)] }]);
