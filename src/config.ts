@@ -19,7 +19,7 @@ import {
   isDurationKey,
   keywordsOf,
 } from './config-settings.ts';
-import { messageOf, SerinError } from './errors.ts';
+import { gistOf, messageOf, SerinError } from './errors.ts';
 
 export type { Config, ConfigKey };
 
@@ -32,6 +32,8 @@ export interface ConfigSources {
   /** Path of a YAML file; `SERIN_CONFIG` and `--config` name it. */
   readonly file?: string;
   readonly readFile?: (path: string) => string;
+  /** Nothing is started with them: addresses that are not named yet are no mistake. */
+  readonly isLookedAt?: boolean;
 }
 
 /** Values that are printed only as `[redacted]` between scheme and host. */
@@ -63,7 +65,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     else merged[key] = held;
   }
   merged['queue'] ??= merged['redisUrl'] === undefined ? 'embedded' : 'redis';
-  problems.push(...missing(merged, given));
+  if (sources.isLookedAt !== true) problems.push(...missing(merged, given));
+  problems.push(...contradictions(merged));
   if (problems.length > 0) {
     throw new SerinError(
       'SERIN_E_CONFIG',
@@ -77,6 +80,13 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   return merged as unknown as Config; // checked key by key against the schema
 }
 
+/** Without the names of the parser's own functions. */
+function sayOfFile(thrown: unknown): string {
+  if (messageOf(thrown).startsWith('Source contains multiple documents'))
+    return 'it holds several YAML documents; settings are one';
+  return gistOf(messageOf(thrown));
+}
+
 function readFileInto(
   given: Map<ConfigKey, Given>,
   problems: string[],
@@ -87,7 +97,7 @@ function readFileInto(
   try {
     content = parseYaml(readFile(path));
   } catch (thrown) {
-    problems.push(`${path} cannot be read: ${messageOf(thrown).split('\n', 1)[0] ?? ''}`);
+    problems.push(`${path} cannot be read: ${sayOfFile(thrown)}`);
     return;
   }
   if (content === null || content === undefined) return;
@@ -146,12 +156,12 @@ function missing(merged: Record<string, unknown>, given: ReadonlyMap<ConfigKey, 
       `the queue is redis but no Redis is named; give ${flagOf('redisUrl')}, ${envOf('redisUrl')} or redisUrl in the file`,
     );
   }
-  if (Number(merged['lag']) >= Number(merged['grid'])) {
-    problems.push(
-      `lag (${formatDuration(Number(merged['lag']))}) must be below grid (${formatDuration(Number(merged['grid']))})`,
-    );
-  }
   return problems;
+}
+
+function contradictions(merged: Record<string, unknown>): string[] {
+  const [lag, grid] = [Number(merged['lag']), Number(merged['grid'])];
+  return lag < grid ? [] : [`lag (${formatDuration(lag)}) must be below grid (${formatDuration(grid)})`];
 }
 
 /** Secrets in addresses are never repeated. */
@@ -174,7 +184,8 @@ export function printConfig(config: Config): string {
   return CONFIG_KEYS.map((key) => {
     if (isDurationKey(key)) return `${key}: ${formatDuration(config[`${key}Ms`])}`;
     const value = config[key];
-    if (value === undefined) return `# ${key}: not set`;
+    const isNeeded = key === 'prometheusUrl' || (key === 'redisUrl' && config.queue === 'redis');
+    if (value === undefined) return `# ${key}: not set${isNeeded ? ', and the service does not start without it' : ''}`;
     return `${key}: ${JSON.stringify(SECRET_URLS.includes(key) ? redactUrl(String(value)) : value)}`;
   }).join('\n');
 }

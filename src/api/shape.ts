@@ -17,7 +17,13 @@ export function shapeFindings(schema: TSchema, value: unknown, path: string): re
     seen.add(here);
     findings.push({
       reason: 'InvalidSpec',
-      message: sentence(error.keyword, error.params, here, valueAt(value, error.instancePath)),
+      message: sentence(
+        error.keyword,
+        error.params,
+        here,
+        valueAt(value, error.instancePath),
+        patternAt(schema, error.schemaPath),
+      ),
     });
     if (findings.length === MOST_FINDINGS) break;
   }
@@ -44,16 +50,42 @@ function valueAt(value: unknown, pointer: string): unknown {
     );
 }
 
-function sentence(keyword: string, params: object, path: string, value: unknown): string {
+/** How text has to be spelled there; `undefined`: as one likes. */
+const patternAt = (schema: TSchema, pointer: string): string | undefined =>
+  stringAt(valueAt(schema, pointer), 'pattern');
+
+/** Spellings that the kinds ask for, where what was written gives no hint. */
+const SPELLINGS = ['30s', '5%', '0.05pp', '50%', '12:00', 'https://example.com'] as const;
+
+/** What could be meant, e.g. `15s` for 15 where a duration belongs, `my-app` for `My App`; `undefined`: nothing that is known fits. */
+function exampleOf(pattern: string, value: unknown): string | undefined {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  return [...near(text), ...SPELLINGS].find((example) => new RegExp(pattern).test(example));
+}
+
+/** A number with the unit that it lacks, a name as names are spelled. */
+function near(text: string): readonly string[] {
+  if (/^[0-9.]+$/.test(text)) return [`${text}s`, `${text}%`];
+  if (/^[0-9.]+%$/.test(text)) return [text.replace('%', 'pp')];
+  if (!/^[A-Za-z]/.test(text)) return [];
+  const name = text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, '-');
+  return [name.replace(/-$/, ''), text.replaceAll(/\W+/g, '_')];
+}
+
+function sentence(keyword: string, params: object, path: string, value: unknown, pattern: string | undefined): string {
+  const example = pattern === undefined ? undefined : exampleOf(pattern, value);
   const limit = numberAt(params, 'limit');
   switch (keyword) {
     case 'required':
       return `${path} lacks ${listAt(params, 'requiredProperties').join(', ')}. Write it.`;
     case 'type':
+      if (example !== undefined) return `${path} is ${quote(value)}. Write a string such as ${example}.`;
       return `${path} is ${quote(value)}. Write ${article(stringAt(params, 'type') ?? listAt(params, 'type').join(' or '))}.`;
     case 'enum':
       return `${path} is ${quote(value)}. Write one of ${listAt(params, 'allowedValues').join(', ')}.`;
     case 'pattern':
+      if (example !== undefined)
+        return `${path} is ${quote(value)}, which is not spelled right. Write e.g. ${example}.`;
       return `${path} is ${quote(value)}, which is not spelled right. Write what matches ${stringAt(params, 'pattern') ?? ''}.`;
     case 'format':
       return `${path} is ${quote(value)}. Write a ${stringAt(params, 'format') ?? ''} such as 2026-01-31T12:00:00Z.`;

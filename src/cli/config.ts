@@ -9,7 +9,7 @@ export function register(program: Command): void {
     .description('print the settings in force, as a config file; secrets are left out')
     .option('--config <file>', 'YAML file with settings (SERIN_CONFIG)')
     .action(async (flags: Readonly<Record<string, unknown>>) => {
-      const settings = await readSettings(flags);
+      const settings = await readSettings(flags, true);
       const { printConfig } = await import('../config.ts');
       process.stdout.write(`${printConfig(settings)}\n`);
     });

@@ -57,8 +57,16 @@ export async function runProgram(argv: readonly string[]): Promise<number | unde
   const words = calledAs === 'kubectl_complete-serin' ? ['__complete', ...argv.slice(2)] : argv.slice(2);
   if (words[0] === '__complete') {
     const { completionsOf, renderCompletions } = await import('./completion/complete.ts');
-    const { queryNames } = await import('./query/names.ts');
-    process.stdout.write(renderCompletions(completionsOf(program, words.slice(1), { query: queryNames })));
+    const { queryNames, queryNamesIn, querySources } = await import('./query/names.ts');
+    const ofLibrary = (given: ReadonlyMap<string, string>): readonly string[] => {
+      const folder = given.get('library');
+      return folder === undefined ? queryNames() : queryNamesIn(folder);
+    };
+    const known = {
+      query: ofLibrary,
+      source: (given: ReadonlyMap<string, string>) => querySources(given.get('library')),
+    };
+    process.stdout.write(renderCompletions(completionsOf(program, words.slice(1), known)));
     return 0;
   }
   try {

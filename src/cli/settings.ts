@@ -26,9 +26,9 @@ export async function addFlags(command: Command): Promise<void> {
   }
 }
 
-/** Flags, environment and file, merged and checked. */
-export async function readSettings(flags: Readonly<Record<string, unknown>>): Promise<Config> {
+/** Flags, environment and file, merged and checked. `isLookedAt`: nothing is started with them. */
+export async function readSettings(flags: Readonly<Record<string, unknown>>, isLookedAt = false): Promise<Config> {
   const { loadConfig } = await import('../config.ts');
   const { config: file, ...rest } = flags;
-  return loadConfig({ flags: rest, ...(typeof file === 'string' ? { file } : {}) });
+  return loadConfig({ flags: rest, isLookedAt, ...(typeof file === 'string' ? { file } : {}) });
 }

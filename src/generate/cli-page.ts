@@ -54,6 +54,9 @@ function sectionOf(name: string, command: Command): string {
     '```',
     '',
     ...(rows.length === 0 ? [] : ['| Option | |', '| --- | --- |', ...rows, '']),
+    ...(options.some(({ long }) => long === '--config')
+      ? ['Each of the [settings](settings.md) is an option, too.', '']
+      : []),
     ...(more === '' ? [] : ['```text', more, '```', '']),
   ].join('\n');
 }

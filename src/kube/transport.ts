@@ -62,6 +62,12 @@ function loadConfig(options: TransportOptions): KubeConfig {
       { cause },
     );
   }
+  if (options.kubeconfig === undefined && isNothing(config)) {
+    throw new SerinError(
+      'SERIN_E_CONFIG',
+      'No kubeconfig was found: KUBECONFIG is not set, ~/.kube/config is not there, and this is no pod with a service account. Set KUBECONFIG, or give --kubeconfig FILE.',
+    );
+  }
   if (options.context !== undefined) {
     if (config.getContextObject(options.context) === null) {
       const known = config.contexts.map((context) => context.name).join(', ');
@@ -75,14 +81,15 @@ function loadConfig(options: TransportOptions): KubeConfig {
   return config;
 }
 
+/** What the client makes up where it finds nothing: a server of this machine that nobody named. */
+const isNothing = ({ clusters, currentContext }: KubeConfig): boolean =>
+  currentContext === 'loaded-context' && clusters[0]?.server === 'http://localhost:8080' && clusters.length === 1;
+
 /** The client refuses plain http without `skipTLSVerify`, and ignores the certificate authority of a context without user. */
 function relax(config: KubeConfig): { server: string; proxied: boolean } {
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
-    throw new SerinError(
-      'SERIN_E_CONFIG',
-      `The kubeconfig names no cluster for its context "${config.currentContext ?? ''}". Set current-context, or name one.`,
-    );
+    throw new SerinError('SERIN_E_CONFIG', withoutCluster(config));
   }
   const isPlain = cluster.server.startsWith('http:');
   const context = config.getContextObject(config.currentContext);
@@ -94,6 +101,17 @@ function relax(config: KubeConfig): { server: string; proxied: boolean } {
     currentContext: 'serin',
   });
   return { server: cluster.server.replace(/\/+$/, ''), proxied: cluster.proxyUrl !== undefined };
+}
+
+function withoutCluster(config: KubeConfig): string {
+  const { currentContext, contexts } = config;
+  const named = config.getContextObject(currentContext)?.cluster;
+  const known = contexts.map(({ name }) => name).join(', ');
+  if (currentContext === undefined || currentContext === '')
+    return `The kubeconfig has no current-context. Set it, or give --context${known === '' ? '' : ` (it has: ${known})`}.`;
+  if (named === undefined)
+    return `The kubeconfig has no context "${currentContext}", which is its current one. Use one of: ${known === '' ? '(it has none)' : known}.`;
+  return `The context "${currentContext}" of the kubeconfig names cluster "${named}", which is not in it. Add that cluster, or use another context.`;
 }
 
 const TLS_KEYS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;

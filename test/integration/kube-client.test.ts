@@ -323,7 +323,17 @@ users: [{name: u, user: ${user}}]
     {
       name: 'no current context',
       make: async () => ({ kubeconfig: await write('kind: Config\nclusters: []') }),
-      says: 'names no cluster',
+      says: 'has no current-context. Set it, or give --context',
+    },
+    {
+      name: 'a current context that is not there',
+      make: async () => ({ kubeconfig: await write(config('{}').replace(/current-context: .*/, 'current-context: z')) }),
+      says: 'no context "z", which is its current one. Use one of: a, b',
+    },
+    {
+      name: 'a context whose cluster is not there',
+      make: async () => ({ kubeconfig: await write(config('{}').replace(/^clusters:.*$/m, 'clusters: []')) }),
+      says: 'names cluster ',
     },
     { name: 'not YAML', make: async () => ({ kubeconfig: await write('{{{') }), says: 'cannot be read' },
   ])('$name is a configuration error', async ({ make, says }) => {

@@ -158,6 +158,11 @@ describe('mistakes', () => {
     expect(mistakes({ flags: { grid: 'x', shards: '0', logLevel: 'loud' }, env: { SERIN_NOPE: '1' } })).toHaveLength(5);
   });
 
+  test('several YAML documents are told in words of its own', () => {
+    const [said] = mistakes({ ...file('grid: 5s\n---\nlag: 1s') });
+    expect(said).toContain('holds several YAML documents; settings are one');
+  });
+
   test('a password in an address is never repeated', () => {
     const [said] = mistakes({ flags: { redisUrl: 'http://user:p/a:ss@redis' } });
     expect(said).toContain('[redacted]');
@@ -169,6 +174,14 @@ describe('config print', () => {
   test('prints what loads again to the same settings', () => {
     const config = load({ flags: { grid: '1s', lag: '100ms', watchNamespaces: 'a,b', leaderElection: 'false' } });
     expect(load(file(printConfig(config)))).toEqual(config);
+  });
+
+  test('says what is not named yet, which is no mistake while nothing is started', () => {
+    const text = printConfig(loadConfig({ env: {}, isLookedAt: true, flags: { queue: 'redis' } }));
+    expect(text).toContain('# prometheusUrl: not set, and the service does not start without it');
+    expect(text).toContain('# redisUrl: not set, and the service does not start without it');
+    expect(text).toContain('# context: not set\n');
+    expect(() => loadConfig({ env: {}, isLookedAt: true, flags: { grid: 'soon' } })).toThrow('--grid is "soon"');
   });
 
   test('leaves secrets out', () => {

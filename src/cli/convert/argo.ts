@@ -17,31 +17,38 @@ const COUNTING = [
   'consecutiveSuccessLimit',
 ];
 
+/** How Prometheus is asked: a setting of the service, where it is not one of the metric. */
+const OF_THE_SERVICE: readonly (readonly [fields: readonly string[], message: string])[] = [
+  [['address'], 'compare asks the Prometheus of the service. Set it there (--prometheus-url).'],
+  [
+    ['authentication', 'headers'],
+    'compare asks with the credentials of the service. Set them there (--prometheus-bearer-token-file, --prometheus-headers-file).',
+  ],
+  [
+    ['insecure'],
+    'compare checks certificates as the service does. Give the service the authority (NODE_EXTRA_CA_CERTS).',
+  ],
+  [['timeout'], 'compare waits as long as the service does. Set it there (--prometheus-timeout).'],
+  [['rangeQuery'], 'compare reads intervals one after the other. Leave it out.'],
+];
+
 export function convertArgo(object: Fields, file: string, library: Library): Outcome {
   const kind = stringAt(object, 'kind') ?? 'AnalysisTemplate';
   const name = stringAt(object, 'metadata', 'name') ?? 'template';
   const where = `${file}: ${kind} ${name}: spec`;
   const losses: Loss[] = [];
+  const compared: unknown[] = [];
   const metrics = listAt(object, 'spec', 'metrics').flatMap((metric, index) => {
     const converted = convertMetric(metric, losing(`${where}.metrics[${index}]`), library);
     losses.push(...converted.losses);
+    if (converted.isCompared === true) compared.push(metric);
     return converted.metrics;
   });
   const rest = Object.fromEntries(
     Object.entries(fieldsAt(object, 'spec')).filter(([field]) => !['metrics', 'args'].includes(field)),
   );
   const args = listAt(object, 'spec', 'args').filter((arg) => isUsed(stringAt(arg, 'name') ?? '', [metrics, rest]));
-  const dropped = listAt(object, 'spec', 'args').flatMap((arg) =>
-    args.includes(arg) ? [] : [stringAt(arg, 'name') ?? ''],
-  );
-  if (dropped.length > 0) {
-    losses.push(
-      losing(where)(
-        'args',
-        `${dropped.join(', ')} said which pods to look at; compare knows that from the Release. Leave them out there too.`,
-      ),
-    );
-  }
+  losses.push(...droppedArguments(object, args, compared, losing(where)));
   if (metrics.length === 0) return { objects: [], losses };
   const made = {
     apiVersion: API_VERSION,
@@ -50,6 +57,33 @@ export function convertArgo(object: Fields, file: string, library: Library): Out
     spec: { ...(args.length === 0 ? {} : { args }), metrics, ...rest },
   };
   return { objects: [made], losses };
+}
+
+/** Arguments that nothing uses any more, by why. `compared`: the metrics as they were that compare now. */
+function droppedArguments(
+  object: Fields,
+  kept: readonly unknown[],
+  compared: readonly unknown[],
+  lose: ReturnType<typeof losing>,
+): readonly Loss[] {
+  const dropped = listAt(object, 'spec', 'args').flatMap((arg) =>
+    kept.includes(arg) ? [] : [stringAt(arg, 'name') ?? ''],
+  );
+  const [ofSides, others] = [
+    dropped.filter((name) => isUsed(name, compared)),
+    dropped.filter((name) => !isUsed(name, compared)),
+  ];
+  const [ofLost, idle] = [
+    others.filter((name) => isUsed(name, at(object, 'spec'))),
+    others.filter((name) => !isUsed(name, at(object, 'spec'))),
+  ];
+  const say = (names: readonly string[], message: (isOne: boolean) => string): readonly Loss[] =>
+    names.length === 0 ? [] : [lose('args', `${names.join(', ')} ${message(names.length === 1)}`)];
+  return [
+    ...say(ofSides, () => 'said which pods to look at; compare knows that from the Release. Leave it out there too.'),
+    ...say(ofLost, (isOne) => `${isOne ? 'is' : 'are'} used only by what is not carried over. Leave it out too.`),
+    ...say(idle, (isOne) => `${isOne ? 'was' : 'were'} used by nothing. Leave it out.`),
+  ];
 }
 
 /** Without what the API server wrote. */
@@ -62,6 +96,8 @@ const isUsed = (name: string, value: unknown): boolean =>
   new RegExp(`\\{\\{\\s*args\\.${name.replaceAll('.', '\\.')}\\s*\\}\\}`).test(JSON.stringify(value));
 
 interface Converted {
+  /** Present where the canary is compared with stable now. */
+  readonly isCompared?: true;
   readonly metrics: readonly Fields[];
   readonly losses: readonly Loss[];
 }
@@ -123,13 +159,10 @@ function convertMetric(metric: unknown, lose: ReturnType<typeof losing>, library
       ),
     );
   }
-  if (at(metric, 'provider', 'prometheus', 'address') !== undefined) {
-    losses.push(
-      lose(
-        'provider.prometheus.address',
-        'compare asks the Prometheus of the service. Set it there (--prometheus-url).',
-      ),
-    );
+  const asking = fieldsAt(metric, 'provider', 'prometheus');
+  for (const [fields, message] of OF_THE_SERVICE) {
+    const [field] = fields.filter((each) => asking[each] !== undefined);
+    if (field !== undefined) losses.push(lose(`provider.prometheus.${field}`, message));
   }
-  return { metrics: compared, losses };
+  return { isCompared: true, metrics: compared, losses };
 }

@@ -401,13 +401,19 @@ const WITHOUT: readonly (readonly [path: readonly string[], message: string])[] 
     'Serin goes on as soon as the verdict is Pass, at the earliest after analysis.dwell (3m). Set dwell for longer.',
   ],
   [['analysis', 'stepWeightPromotion'], 'Promotion is one step. Add weights to stepWeights for a slower one.'],
-  [['analysis', 'mirror'], 'Mirroring is not carried over. Steer it in the VirtualService yourself.'],
+  [
+    ['analysis', 'mirror'],
+    'Copies are steps of their own here. Write the canary as steps, with mirror: 100 and judge: {} before the first setWeight.',
+  ],
   [['analysis', 'sessionAffinity'], 'Session affinity is not carried over. A user may meet both versions.'],
   [
     ['analysis', 'alerts'],
     'Alert providers are not carried over. Write spec.notify with a Secret that holds the webhook’s URL.',
   ],
-  [['analysis', 'match'], 'Matches on headers are not carried over. All requests take part.'],
+  [
+    ['analysis', 'match'],
+    'Who takes part is chosen by strategy.abTest.match here, or by a match step of a canary. Write one of them.',
+  ],
   [['analysis', 'primaryReadyThreshold'], 'All pods must be ready. Leave it out.'],
   [['analysis', 'canaryReadyThreshold'], 'All pods must be ready. Leave it out.'],
   [

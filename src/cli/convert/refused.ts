@@ -9,10 +9,13 @@ const OPTIONS = { scrapeMs: 15_000, badShare: 0.005 };
 
 export function refusedOf(objects: readonly Made[], library: Library): readonly Loss[] {
   const files = objects.map((object) => ({
-    file: `${object.kind} ${String(object.metadata['name'])}, as made`,
+    file: `${object.kind} ${nameIn(object)}, as made`,
     text: stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
   }));
   return lint({ files, library, options: OPTIONS })
     .findings.filter(({ severity }) => severity === 'error')
     .map(({ place, message }) => ({ where: place.file, message }));
 }
+
+const nameIn = ({ metadata }: Made): string =>
+  typeof metadata['name'] === 'string' && metadata['name'] !== '' ? metadata['name'] : 'without a name';

@@ -1,11 +1,13 @@
 /** An AnalysisRun as an explanation: what was decided, by which numbers, which intervals tipped it, and what to ask Prometheus. Pure. */
+import { Check } from 'typebox/value';
 import type { AnalysisRun, ResolvedMetric } from '../../api/analysis-run.ts';
-import { at, isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
+import { isFields, listAt, numberAt, stringAt } from '../../api/fields.ts';
 import type { MetricVerdict, StepVerdict } from '../../judge/verdict.ts';
 import { boundarySpellings, literalRegex, quoted } from '../../metrics/escape.ts';
 import { graphPath } from './graph.ts';
 import { type MeasuredMetric, measuredOf } from './measured.ts';
 import { formsOf, selectorOf, type Side } from '../query/forms.ts';
+import { ShownMetric, ShownVerdict } from './verdict-shape.ts';
 
 /** Counts of one interval, as the status keeps them. */
 export interface Measurement {
@@ -111,17 +113,11 @@ export function explainRun(run: AnalysisRun, siblings?: Siblings): Explanation {
   };
 }
 
-/** What the analysis job wrote; a status of another version, or by another hand, may lack it. */
+/** What the analysis job wrote; a status of another version, or by another hand, may lack what is shown. */
 function readVerdict(value: unknown): StepVerdict | undefined {
-  if (!isFields(value) || stringAt(value, 'outcome') === undefined || numberAt(value, 'odds') === undefined)
-    return undefined;
-  const metrics = listAt(value, 'metrics').filter(
-    (metric) =>
-      stringAt(metric, 'name') !== undefined &&
-      numberAt(metric, 'odds') !== undefined &&
-      isFields(at(metric, 'canary')),
-  );
-  // Its fields are those of the judge, which wrote it.
+  if (!isFields(value) || !Check(ShownVerdict, value)) return undefined;
+  const metrics = listAt(value, 'metrics').filter((metric) => Check(ShownMetric, metric));
+  // Its other fields are those of the judge, which wrote it.
   return { ...value, metrics } as unknown as StepVerdict;
 }
 

@@ -8,6 +8,7 @@ import { SerinError } from '../../errors.ts';
 import { changedObjects } from '../../release/changed-objects.ts';
 import type { Connection } from '../connection.ts';
 import type { Siblings } from './explanation.ts';
+import { statusProblem } from './verdict-shape.ts';
 
 /** The one run of a file, or the one named. */
 export function runInText(
@@ -20,7 +21,14 @@ export function runInText(
   const runs = all.filter((document) => at(document, 'kind') === 'AnalysisRun');
   const named = name === undefined ? runs : runs.filter((run) => isCalled(run, name));
   const [only] = named;
-  if (only !== undefined && named.length === 1) return checked(only, file);
+  if (only !== undefined && named.length === 1) {
+    const problem = statusProblem(at(only, 'status'));
+    if (problem === undefined) return checked(only, file);
+    throw new SerinError(
+      'SERIN_E_USAGE',
+      `${file}: ${problem}, so this is not the status that Serin wrote. Give the run as \`kubectl get analysisrun NAME -o yaml\` writes it.`,
+    );
+  }
   const names = runs.map((run) => stringAt(run, 'metadata', 'name') ?? '');
   const what =
     text.trim() === '' ? 'is empty' : runs.length === 0 ? 'holds no AnalysisRun' : `holds ${names.join(', ')}`;

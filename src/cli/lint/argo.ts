@@ -182,7 +182,10 @@ function providerFindings(object: SourceObject, metric: Fields, path: Path): rea
   }
   const needed = name === 'prometheus' ? 'query' : name === 'web' ? 'url' : undefined;
   if (needed === undefined) return [];
-  if ((stringAt(provider, name, needed) ?? '') !== '') return settingFindings(object, where, name, at(provider, name));
+  const written = stringAt(provider, name, needed);
+  // An empty query is said where it stands.
+  if (written !== undefined && (written !== '' || needed === 'query'))
+    return settingFindings(object, where, name, at(provider, name));
   return [
     finding(
       'provider',

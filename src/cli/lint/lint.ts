@@ -5,7 +5,7 @@ import { checkArgoShape, checkLimits, checkProviders } from './argo.ts';
 import { checkConditions } from './conditions.ts';
 import { checkConfigDigest } from './config-digest.ts';
 import { type Check, groupOf, type LintContext, type LintOptions } from './context.ts';
-import { finding, type LintFinding } from './finding.ts';
+import { finding, type LintFinding, pathIn, writtenPath } from './finding.ts';
 import { checkKruiseRollout } from './kruise.ts';
 import { checkMetricRules } from './metric-rules.ts';
 import { checkPromql, checkQueryLabels } from './queries.ts';
@@ -20,10 +20,11 @@ const CHECKS: readonly Check[] = [
   checkKind,
   checkUnknownFields,
   checkArguments,
+  // Before the schema, which knows less of them.
+  checkLimits,
   checkSchema,
   checkArgoShape,
   checkProviders,
-  checkLimits,
   checkMetricRules,
   checkPromql,
   checkConditions,
@@ -125,11 +126,12 @@ function sorted(findings: readonly LintFinding[]): readonly LintFinding[] {
   return findings.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
-/** Several checks may see one mistake; the first that says so at its place is enough. */
+/** Several checks may see one mistake; the first that says so of a field at its place is enough. */
 function once(findings: readonly LintFinding[]): readonly LintFinding[] {
   const seen = new Set<string>();
   return findings.filter(({ place, rule, message }) => {
-    const key = `${place.file}:${place.line}:${place.column}:${rule}:${message}`;
+    const field = writtenPath(pathIn(message));
+    const key = `${place.file}:${place.line}:${place.column}:${rule}:${field === '' ? message : field}`;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

@@ -147,6 +147,7 @@ export const checkSchema: Check = (object) => {
     // The check of arguments says this at each place where one is used.
     .filter(({ message }) => !/which is no argument of this template/.test(message))
     .map(({ message }) => ({ message, path: pathIn(message) }));
+  const missing = messages.flatMap(({ message }) => missingIn(message));
   const seen = new Set<string>();
   const add = ({ message, path }: { readonly message: string; readonly path: Path }): readonly LintFinding[] => {
     const place = object.place(path);
@@ -155,10 +156,16 @@ export const checkSchema: Check = (object) => {
     seen.add(key);
     return [finding(ruleOf(message), place, message)];
   };
-  const found = messages.flatMap(add);
+  const found = messages.filter(({ path }) => !missing.includes(writtenPath(path))).flatMap(add);
   // CEL rules speak of values of the right shape only; mistakes that the sentences above name are not told twice.
   return found.length > 0 ? found : [...found, ...brokenRules(definition, spec).flatMap(add)];
 };
+
+/** What a sentence says is missing, as paths: nothing else is said of that. */
+function missingIn(message: string): readonly string[] {
+  const [, above = '', names = ''] = /^(\S+) lacks ([^.]+)\. Write it\.$/.exec(message) ?? [];
+  return names === '' ? [] : names.split(', ').map((name) => `${above}.${name}`);
+}
 
 const ruleOf = (message: string) => (/Declare it in spec\.args/.test(message) ? 'argument' : 'schema');
 

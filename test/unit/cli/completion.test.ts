@@ -5,11 +5,16 @@ import { scriptFor } from '../../../src/cli/completion/scripts.ts';
 import { SHELLS } from '../../../src/cli/completion/shells.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { queryNames } from '../../../src/cli/query/names.ts';
+import { queryNamesIn, querySources } from '../../../src/cli/query/names.ts';
 import { libraryFolder, readLibrary } from '../../../src/cli/query/library.ts';
 import { leavesOf } from '../../../src/generate/cli-page.ts';
 
 const program = createProgram();
-const known = { query: () => ['istio-requests', 'istio-latency', 'http-requests'] };
+const known = {
+  query: (given: ReadonlyMap<string, string>) =>
+    given.has('library') ? ['istio-own'] : ['istio-requests', 'istio-latency', 'http-requests'],
+  source: () => ['istio', 'nginx'],
+};
 
 const words = (line: string): readonly string[] =>
   completionsOf(program, line.split(' '), known).candidates.map(({ word }) => word);
@@ -37,10 +42,25 @@ describe('what may come next', () => {
     { line: 'completion bash ', is: [] },
     { line: 'query show istio', is: ['istio-requests', 'istio-latency'] },
     { line: 'query show -n shop h', is: ['http-requests'] },
+    { line: 'query show --library own i', is: ['istio-own'] },
+    { line: 'query show --library=own i', is: ['istio-own'] },
+    { line: 'query list --source ', is: ['istio', 'nginx'] },
+    { line: 'query list --measures la', is: ['latency'] },
+    { line: 'plan --query h', is: ['http-requests'] },
+    { line: 'help pl', is: ['plan'] },
+    { line: 'help query ', is: ['list', 'show', 'try'] },
+    { line: 'help plan ', is: [] },
     { line: 'nothing here', is: [] },
     { line: 'nothing ', is: [] },
   ])('$line', ({ line, is }) => {
     expect(words(line)).toEqual(is);
+  });
+
+  test('names and sources of the library are known without reading it as YAML', () => {
+    const library = readLibrary(libraryFolder());
+    expect(queryNamesIn(libraryFolder()).toSorted()).toEqual(library.map(({ name }) => name).toSorted());
+    expect(querySources()).toEqual([...new Set(library.map(({ spec }) => spec.source))].toSorted());
+    expect(queryNamesIn('/nonexistent')).toEqual([]);
   });
 
   test('all commands are offered, hidden ones are not', () => {

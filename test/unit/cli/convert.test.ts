@@ -94,6 +94,65 @@ describe('convert', () => {
     expect(() => convert([{ file: 'a', value }], library)).not.toThrow();
   });
 
+  describe('arguments that nothing uses any more', () => {
+    const saidOf = (args: string, metrics: string): readonly string[] =>
+      convertText(
+        'a.yaml',
+        `apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  args: ${args}\n  metrics:\n${metrics}`,
+      ).losses.flatMap(({ where, message }) => (where.endsWith('.args') ? [message] : []));
+    const compared = `    - name: a
+      interval: 1m
+      successCondition: result[0] > 0.95
+      provider:
+        prometheus:
+          query: sum(rate(istio_requests_total{reporter="destination",destination_service=~"{{args.service}}",response_code!~"5.*"}[5m])) / sum(rate(istio_requests_total{reporter="destination",destination_service=~"{{args.service}}"}[5m]))`;
+    const lost = '    - name: b\n      provider: {datadog: {query: "{{args.key}}"}}';
+
+    test.each([
+      [
+        'of a query that compares now',
+        '[{name: service}]',
+        compared,
+        'service said which pods to look at; compare knows',
+      ],
+      [
+        'of what is not carried over',
+        '[{name: key}]',
+        `${compared}\n${lost}`,
+        'key is used only by what is not carried',
+      ],
+      ['of nothing', '[{name: secret}]', compared, 'secret was used by nothing. Leave it out.'],
+    ])('say why: %s', (_, args, metrics, says) => {
+      expect(saidOf(args, metrics)).toEqual([expect.stringContaining(says)]);
+    });
+  });
+
+  test('how Prometheus was asked is the service’s business now, each of it', () => {
+    const { losses } = convertText(
+      'a.yaml',
+      `apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: t}
+spec:
+  metrics:
+    - name: a
+      successCondition: result[0] > 0.95
+      provider:
+        prometheus:
+          timeout: 40
+          authentication: {oauth2: {}}
+          query: sum(rate(istio_requests_total{reporter="destination",destination_service=~"{{args.s}}",response_code!~"5.*"}[5m])) / sum(rate(istio_requests_total{reporter="destination",destination_service=~"{{args.s}}"}[5m]))`,
+    );
+    expect(losses.map(({ where }) => where.replace(/.*prometheus\./, ''))).toEqual(['authentication', 'timeout']);
+  });
+
+  test('an object without a name is told as such', () => {
+    const [template] = convertFile('argo.yaml').objects;
+    if (template === undefined) throw new Error('nothing was made');
+    const said = refusedOf([{ ...template, metadata: {} }], library);
+    expect(said.map(({ where }) => where)).toContain('ClusterAnalysisTemplate without a name, as made');
+  });
+
   test('says of other kinds that they are none', () => {
     expect(convertText('a.yaml', 'kind: Service\napiVersion: v1').losses[0]?.message).toMatch(
       /Service is nothing that can be converted/,

@@ -274,6 +274,36 @@ describe('in a cluster', () => {
 });
 
 describe('a file with runs', () => {
+  const damaged = (change: (verdict: Record<string, unknown>) => void): unknown => {
+    const run = structuredClone(runAfter(12, 0.05)) as unknown as { status: { verdict: Record<string, unknown> } };
+    change(run.status.verdict);
+    return run;
+  };
+  const metric = (verdict: Record<string, unknown>) => (verdict['metrics'] as Record<string, unknown>[])[0] ?? {};
+
+  test.each<[string, (verdict: Record<string, unknown>) => void, string]>([
+    ['no odds', (verdict) => delete verdict['odds'], 'status.verdict lacks odds, so this is not the status'],
+    ['words for a weight', (verdict) => (verdict['weight'] = 'half'), 'status.verdict.weight is "half", so'],
+    [
+      'a metric without counts',
+      (verdict) => delete metric(verdict)['canary'],
+      'status.verdict.metrics[0] lacks canary',
+    ],
+    ['an object for a share', (verdict) => (metric(verdict)['share'] = {}), 'status.verdict.metrics[0].share is'],
+    ['an outcome of its own', (verdict) => (verdict['outcome'] = 'Fine'), 'status.verdict.outcome is "Fine"'],
+  ])('whose status is damaged is refused: %s', (_, change, says) => {
+    const run = damaged(change);
+    expect(() => runInText('x', 'run.yaml', [run], undefined)).toThrow(`run.yaml: ${says}`);
+    // In a cluster it may be of another version: what can be shown is.
+    const text = renderExplanation(explainRun(run as AnalysisRun), { hasAsked: false });
+    expect(text).not.toMatch(/NaN|undefined|\[object/);
+  });
+
+  test('whose status is whole is shown', () => {
+    const run = JSON.parse(JSON.stringify(runAfter(12, 0.05))) as unknown;
+    expect(runInText('x', 'run.yaml', [run], undefined).metadata.name).toBe('web-abc-1');
+  });
+
   test.each([
     { title: 'one run', documents: [fresh], name: undefined },
     {

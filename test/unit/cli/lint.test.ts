@@ -75,6 +75,35 @@ describe('lint', () => {
     expect(found(5000)).toEqual([]);
   });
 
+  test.each([
+    [
+      'a missing workload',
+      'apiVersion: serin.dev/v1alpha1\nkind: Release\nmetadata: {name: web}\nspec:\n  strategy: {canary: {stepWeights: [5]}}',
+      ['spec lacks workload. Write it.'],
+    ],
+    [
+      'a number where a duration belongs',
+      'apiVersion: serin.dev/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  metrics:\n    - {name: a, initialDelay: 10, provider: {prometheus: {query: up}}, successCondition: "result[0] > 0"}',
+      ['spec.metrics[0].initialDelay is 10. Write a duration such as 30s, 5m or 1h30m.'],
+    ],
+    [
+      'an empty query',
+      'apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: t}\nspec:\n  metrics:\n    - {name: a, provider: {prometheus: {query: ""}}, successCondition: "result[0] > 0"}',
+      ['The query is empty. Write PromQL.'],
+    ],
+    [
+      'a number where a percentage belongs',
+      'apiVersion: serin.dev/v1alpha1\nkind: Release\nmetadata: {name: web}\nspec:\n  workload: {pair: {members: [a, b]}}\n  strategy: {canary: {stepWeights: [50]}}\n  analysis: {templates: [{name: success-and-latency, clusterScope: true}], falseAbort: 5}',
+      ['spec.analysis.falseAbort is 5. Write a string such as 5%.'],
+    ],
+  ])('one mistake is one finding: %s', (_, text, says) => {
+    expect(
+      lintOne(text)
+        .findings.filter(({ severity }) => severity === 'error')
+        .map(({ message }) => message),
+    ).toEqual(says);
+  });
+
   test('every YAML of the repository is clean', async () => {
     const root = new URL('../../../', import.meta.url).pathname;
     const files = await readFiles(['analyses', 'queries', 'deploy', 'test'].map((name) => `${root}${name}`));
