@@ -7,6 +7,7 @@ import type { Evaluator } from './test/run-test.ts';
 interface TestFlags {
   readonly output?: string;
   readonly prometheusBinary?: string;
+  readonly askComparisons?: boolean;
 }
 
 async function runTests(names: readonly string[], flags: TestFlags): Promise<void> {
@@ -39,11 +40,19 @@ async function runTests(names: readonly string[], flags: TestFlags): Promise<voi
 }
 
 /** A Prometheus is started for tests that need one only; Ctrl-C ends it, and then the command. */
-async function evaluatorFor({ prometheusBinary }: TestFlags): Promise<{ evaluator?: Evaluator; end: () => void }> {
+async function evaluatorFor({
+  prometheusBinary,
+  askComparisons = false,
+}: TestFlags): Promise<{ evaluator?: Evaluator; end: () => void }> {
   const { findPrograms, throwAwayPrometheus } = await import('./test/throw-away.ts');
   const { toolPath } = await import('./demo/tools.ts');
   const { searchPath } = await import('../config.ts');
   const programs = findPrograms(prometheusBinary, searchPath(), toolPath);
+  if (programs === undefined && askComparisons)
+    throw new SerinError(
+      'SERIN_E_MISSING_TOOL',
+      '--ask-comparisons needs a Prometheus, and there is none on PATH. Name one: --prometheus-binary FILE, with promtool beside it.',
+    );
   if (programs === undefined) return { end: () => undefined };
   const stop = new AbortController();
   const interrupt = (): void => {
@@ -52,7 +61,7 @@ async function evaluatorFor({ prometheusBinary }: TestFlags): Promise<{ evaluato
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   return {
-    evaluator: throwAwayPrometheus(programs, stop.signal),
+    evaluator: throwAwayPrometheus(programs, stop.signal, askComparisons),
     end: () => {
       process.off('SIGINT', interrupt);
       process.off('SIGTERM', interrupt);
@@ -67,6 +76,10 @@ export function register(program: Command): void {
     .option(
       '--prometheus-binary <file>',
       'a Prometheus (promtool beside it) that evaluates queries of the provider prometheus; default: the one of PATH, if any',
+    )
+    .option(
+      '--ask-comparisons',
+      'comparisons ask that Prometheus too, as the service does; else they read the series without one',
     )
     .option('-o, --output <format>', 'text, json or github (annotations of a workflow)')
     .addHelpText(

@@ -1,12 +1,14 @@
 /** `serin test` with a real Prometheus: queries of the provider are evaluated on the series of the test, and nothing is left behind. */
-import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Fields } from '../../src/api/fields.ts';
-import { runTest, type TestResult } from '../../src/cli/test/run-test.ts';
-import type { WrittenTest } from '../../src/cli/test/test-file.ts';
+import { type Evaluator, runTest, type TestResult } from '../../src/cli/test/run-test.ts';
+import { specsFor } from '../../src/cli/test/specs.ts';
+import { readTestFile, type WrittenTest } from '../../src/cli/test/test-file.ts';
 import { throwAwayPrometheus } from '../../src/cli/test/throw-away.ts';
+import type { MetricSource } from '../../src/metrics/port.ts';
 import { describeWith, requireTool } from '../support/tools.ts';
 
 const RATE =
@@ -92,6 +94,53 @@ describeWith(['prometheus', 'promtool'], 'queries of a test', () => {
     expect(shown(await run([{ ...written, verdict_test: [{ eval_time: '12m', outcome: 'Pass' }] }, wrong[1]]))).toEqual(
       ['met'],
     );
+  });
+
+  test('of comparisons are asked as well where that is wanted, and say the same as the series themselves', async () => {
+    const file = new URL('../../deploy/examples/tests/checkout-test.yaml', import.meta.url).pathname;
+    const source = readTestFile(file, await readFile(file, 'utf8'));
+    const specs = await specsFor(source);
+    const signal = new AbortController().signal;
+    const lag = (pod: string, values: string) => ({
+      series: `nodejs_eventloop_lag_p99_seconds{namespace="default",workload="${pod.slice(0, -2)}",pod="${pod}"}`,
+      values,
+    });
+    const gauge = {
+      name: 'a gauge',
+      analysis: { templates: [{ name: 'lag', clusterScope: true }] },
+      weights: [{ from: '30m', weight: 50 }],
+      input_series: [lag('stable-a', '0.010+0.00001x240'), lag('stable-b', '0.011x240'), lag('canary-a', '0.010x240')],
+      verdict_test: [{ eval_time: '50m', outcome: 'Continue' }],
+    } as unknown as WrittenTest;
+    const withGauge = {
+      get: (key: string) =>
+        key === 'ClusterAnalysisTemplate/lag'
+          ? { metrics: [{ name: 'lag', critical: true, compare: { query: 'express-event-loop-lag' } }] }
+          : specs.get(key),
+    };
+    for (const written of [...source.tests.slice(0, 2), gauge]) {
+      const asked: string[] = [];
+      const real = throwAwayPrometheus(programs, signal, true);
+      const watched: Evaluator = {
+        isForAll: true,
+        open: async (series) => {
+          const opened = await real.open(series);
+          const range: MetricSource['range'] = (query, ...rest) => {
+            asked.push(query);
+            return opened.source.range(query, ...rest);
+          };
+          const instant: MetricSource['instant'] = (query, ...rest) => {
+            asked.push(query);
+            return opened.source.instant(query, ...rest);
+          };
+          return { ...opened, source: { ...opened.source, range, instant } };
+        },
+      };
+      const alone = await runTest(written, source.interval, withGauge);
+      expect(alone.kind, written.name).toBe('judged');
+      expect(await runTest(written, source.interval, withGauge, watched), written.name).toEqual(alone);
+      expect(asked.length).toBeGreaterThan(0);
+    }
   });
 
   test('interrupted, it leaves no process and no folder', async () => {

@@ -71,12 +71,14 @@ export function stepFindings(
     const says =
       options.requestsPerSecond === undefined
         ? 'however much traffic there is'
-        : `at ${options.requestsPerSecond} requests/s`;
-    const takes = needMs === undefined ? `cannot pass ${says}` : `takes about ${formatWait(needMs)} to pass ${says}`;
+        : `at ${formatPerSecond(options.requestsPerSecond)}`;
+    const takes = needMs === undefined ? `cannot pass ${says}` : `takes ${about(needMs)} to pass ${says}`;
     const fix =
       needMs === undefined
         ? 'Raise the weight, or widen the pass margin'
-        : `Give it ${formatDuration(Math.ceil(needMs / 60_000) * 60_000)}, or raise the weight`;
+        : isAges(needMs)
+          ? 'Raise the weight'
+          : `Give it ${formatDuration(Math.ceil(needMs / 60_000) * 60_000)}, or raise the weight`;
     return [
       finding(
         'undecidable-step',
@@ -86,6 +88,12 @@ export function stepFindings(
     ];
   });
 }
+
+const formatPerSecond = (perSecond: number): string => `${perSecond} request${perSecond === 1 ? '' : 's'}/s`;
+
+/** Beyond it nobody counts hours. */
+const isAges = (ms: number): boolean => ms >= 100 * 3_600_000;
+const about = (ms: number): string => (isAges(ms) ? formatWait(ms) : `about ${formatWait(ms)}`);
 
 /** `minRequests` that the canary cannot get in the time it has. */
 function minRequestsFinding(
@@ -100,7 +108,7 @@ function minRequestsFinding(
 ): readonly LintFinding[] {
   const canary = ((perSecond ?? PLENTY_PER_SECOND) * weight * durationMs) / 100_000;
   if (canary >= run.rule.minRequests) return [];
-  const traffic = perSecond === undefined ? `${PLENTY_PER_SECOND} requests/s` : `${perSecond} requests/s`;
+  const traffic = formatPerSecond(perSecond ?? PLENTY_PER_SECOND);
   const place =
     release.analysis?.minRequests === undefined
       ? stepPlace(object, release, plan, index, weight)

@@ -50,7 +50,7 @@ export function renderPlan(
           `Metric ${metric.name}${metric.critical ? ' (critical)' : ''}, with ${formatPercent(input.share)} of the evidence${metric.of > 1 ? `: the slowest of ${metric.of} to pass` : ''}.`,
         ];
   const head = [
-    `${name === undefined ? '' : `${name}: `}${perSecond(input.requestsPerSecond)} requests/s, ${formatPercent(input.badShare)} bad now, dispersion ${input.dispersion.toFixed(1)}${noise}`,
+    `${name === undefined ? '' : `${name}: `}${perSecond(input.requestsPerSecond)} request${input.requestsPerSecond === 1 ? '' : 's'}/s, ${formatPercent(input.badShare)} bad now, dispersion ${input.dispersion.toFixed(1)}${noise}`,
     ...of,
   ];
   const below = [

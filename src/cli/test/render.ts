@@ -22,7 +22,7 @@ export function renderText(tests: readonly RanTest[]): string {
   const failed = tests.filter((test) => !hasPassed(test)).length;
   return [
     ...tests.flatMap(textOf),
-    `${tests.length} test${tests.length === 1 ? '' : 's'}, ${failed === 0 ? 'all passed' : `${failed} failed`}`,
+    `${tests.length} test${tests.length === 1 ? '' : 's'}, ${failed === 0 ? (tests.length === 1 ? 'passed' : 'all passed') : `${failed} failed`}`,
   ].join('\n');
 }
 

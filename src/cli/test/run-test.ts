@@ -6,18 +6,16 @@ import type { AnalysisRunSpec } from '../../api/analysis-run.ts';
 import type { ResolvedMeasure } from '../../api/measure.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import type { Outcome, StepVerdict } from '../../judge/verdict.ts';
-import { lookbackMs } from '../../metrics/asking.ts';
 import type { RunPods } from '../../metrics/intervals.ts';
 import type { PodLedger } from '../../metrics/ledger.ts';
-import type { Series } from '../../metrics/port.ts';
-import type { IntervalRows } from '../../metrics/rows.ts';
+import type { MetricSource, Series } from '../../metrics/port.ts';
 import { resolveOffline, writtenIn } from '../specs/resolve.ts';
 import type { Specs } from '../specs/specs.ts';
 import { FIRST_MS, type Judged, judgeSeries, type RowsAt } from './judge-series.ts';
+import { askedRows, readRows } from './reading.ts';
 import { type Ask, type ResultsAt, takeMeasures } from './measured.ts';
 import { leftOutNotes, unreadNotes } from './notes.ts';
 import { podsOfSeries } from './pods-of-series.ts';
-import { rowsOfSeries } from './rows-of-series.ts';
 import { readSeries } from './series.ts';
 import { analysisOf, armOf, type Broken, broken, measuredOf, readWeights, type Weights } from './setting.ts';
 import type { Expectation, WrittenTest } from './test-file.ts';
@@ -50,7 +48,16 @@ const SIDES = { stable: 'stable', canary: 'canary' } as const;
 
 /** Evaluates queries on the series of a test, from its first sample to its last verdict. */
 export interface Evaluator {
-  open(series: readonly Series[]): Promise<{ readonly ask: Ask; close(): Promise<void> }>;
+  /** Comparisons ask it too, as the service would; else they read the series without it. */
+  readonly isForAll?: boolean;
+  open(series: readonly Series[]): Promise<Opened>;
+}
+
+interface Opened {
+  readonly ask: Ask;
+  /** What comparisons ask. */
+  readonly source: MetricSource;
+  close(): Promise<void>;
 }
 
 /**
@@ -70,9 +77,14 @@ export async function runTest(
   const written = test.measured ?? [];
   const span = { startedAtMs: Date.parse(run.startedAt), lastMs };
   const isWritten = ({ name }: ResolvedMeasure): boolean => written.some(({ metric }) => metric === name);
-  const opened = measured.measures.every(isWritten) ? undefined : await evaluator?.open(series);
+  const asksAll = evaluator?.isForAll === true && run.metrics.length > 0;
+  const opened = measured.measures.every(isWritten) && !asksAll ? undefined : await evaluator?.open(series);
   try {
-    return judgePrepared(test, prepared, await takeMeasures(measured.measures, written, span, opened?.ask));
+    const results = await takeMeasures(measured.measures, written, span, opened?.ask);
+    if (!asksAll || opened === undefined) return judgePrepared(test, prepared, results);
+    const rowsOf = await askedRows(opened.source, run, prepared.namespace, lastMs);
+    if (typeof rowsOf === 'string') return broken(['analysis'], rowsOf);
+    return judgePrepared(test, { ...prepared, rowsOf }, results);
   } finally {
     await opened?.close();
   }
@@ -80,6 +92,7 @@ export async function runTest(
 
 interface Prepared {
   readonly run: AnalysisRunSpec;
+  readonly namespace: string;
   readonly weights: Weights['list'];
   readonly series: readonly Series[];
   readonly measured: Exclude<ReturnType<typeof measuredOf>, Broken>;
@@ -138,7 +151,7 @@ function prepare(
   const run = { ...spec, rule: { ...spec.rule, intervalMs } };
   const sides = { namespace, arms, canaryPods: test.canary?.pods };
   const lastMs = FIRST_MS + Math.max(...test.verdict_test.map(({ eval_time }) => readDurationMs(eval_time) ?? 0));
-  const reading = readerOf(run, series, { namespace, lastMs, intervalMs });
+  const reading = readRows(run, series, namespace, lastMs);
   if (typeof reading === 'string') return broken(['input_series'], reading);
   const ledgerAt = podsOfSeries(run.metrics, series, sides, { firstMs: FIRST_MS, scrapeMs });
   const notes = [
@@ -152,6 +165,7 @@ function prepare(
   ];
   return {
     run,
+    namespace,
     weights: weights.list,
     series,
     measured,
@@ -189,34 +203,6 @@ const isMet = ({ outcome, metric, reason }: Expectation, got: StepVerdict): bool
   got.outcome === outcome &&
   (metric === undefined || got.metric === metric) &&
   (reason === undefined || got.reason === reason);
-
-function readerOf(
-  { metrics, arms }: AnalysisRunSpec,
-  series: readonly Series[],
-  {
-    namespace,
-    lastMs,
-    intervalMs,
-  }: { readonly namespace: string; readonly lastMs: number; readonly intervalMs: number },
-): RowsAt | string {
-  const span = { firstMs: FIRST_MS, lastMs, intervalMs, lookbackMs: lookbackMs(intervalMs) };
-  const rows = new Map<string, ReadonlyMap<number, IntervalRows>>();
-  for (const { name, query, against } of metrics) {
-    const names = [arms.stable.workload, arms.canary.workload, against?.workload].filter(
-      (workload) => workload !== undefined,
-    );
-    const byEnd = rowsOfSeries(
-      query,
-      series,
-      names.map((workload) => ({ namespace, workload })),
-      span,
-    );
-    if (byEnd === undefined)
-      return `Metric ${name} reads a native histogram, which cannot be written as series. Test it with classic buckets.`;
-    rows.set(name, byEnd);
-  }
-  return (metric, endMs) => rows.get(metric)?.get(endMs);
-}
 
 const podsAt = ({ arms, rule }: AnalysisRunSpec, namespace: string, ledger: PodLedger): RunPods => ({
   namespace,

@@ -13,6 +13,7 @@ import { systemClock } from '../../clock.ts';
 import { take } from '../../controller/measure/taking.ts';
 import { messageOf, SerinError } from '../../errors.ts';
 import type { Series } from '../../metrics/port.ts';
+import { createPrometheusSource } from '../../metrics/prometheus.ts';
 import { createPrometheusProvider } from '../../providers/prometheus.ts';
 import { createPrometheus } from '../../sandbox/prometheus/prometheus.ts';
 import type { Ask } from './measured.ts';
@@ -48,9 +49,10 @@ export function findPrograms(
   return prometheus === undefined || promtool === undefined ? undefined : { prometheus, promtool };
 }
 
-/** `signal` ends whatever runs; what was opened is to be closed all the same. */
-export function throwAwayPrometheus(programs: Programs, signal: AbortSignal): Evaluator {
+/** `signal` ends whatever runs; what was opened is to be closed all the same. `isForAll`: comparisons ask it too. */
+export function throwAwayPrometheus(programs: Programs, signal: AbortSignal, isForAll = false): Evaluator {
   return {
+    isForAll,
     open: async (series) => {
       const dir = await mkdtemp(join(tmpdir(), 'serin-test-'));
       let kill = (): void => undefined;
@@ -85,7 +87,11 @@ export function throwAwayPrometheus(programs: Programs, signal: AbortSignal): Ev
           await server.kill();
           throw thrown;
         }
-        return { ask: askerOf(server.url, signal), close: () => close(() => server.stop()) };
+        return {
+          ask: askerOf(server.url, signal),
+          source: createPrometheusSource({ url: server.url, timeoutMs: 30_000 }),
+          close: () => close(() => server.stop()),
+        };
       } catch (thrown) {
         await close();
         throw thrown;

@@ -7,10 +7,11 @@ import type { Fields } from '../../../src/api/fields.ts';
 import type { MetricQuerySpec } from '../../../src/api/metric-query.ts';
 import { hasPassed, type RanTest, renderGithub, renderJson, renderText } from '../../../src/cli/test/render.ts';
 import { rowsOfSeries } from '../../../src/cli/test/rows-of-series.ts';
-import { runTest } from '../../../src/cli/test/run-test.ts';
+import { type Evaluator, runTest } from '../../../src/cli/test/run-test.ts';
 import { readLabels, readSeries, readValues } from '../../../src/cli/test/series.ts';
 import { specsFor } from '../../../src/cli/test/specs.ts';
 import { looksLikeTests, readTestFile } from '../../../src/cli/test/test-file.ts';
+import { SerinError } from '../../../src/errors.ts';
 import type { Series } from '../../../src/metrics/port.ts';
 
 const example = fileURLToPath(new URL('../../../deploy/examples/tests/checkout-test.yaml', import.meta.url));
@@ -424,4 +425,29 @@ describe('a test file', () => {
       ],
     });
   });
+});
+
+test.each([
+  ['what it refuses', new SerinError('SERIN_E_QUERY', 'bad_data: parse error'), 'Metric orders: bad_data: parse error'],
+  [
+    'that it went away',
+    new SerinError('SERIN_E_PROMETHEUS', 'it does not answer'),
+    'Metric orders: it does not answer',
+  ],
+])('a Prometheus that comparisons ask is quoted: %s', async (_, thrown, says) => {
+  const source = readTestFile(example, exampleText);
+  const [first] = source.tests;
+  if (first === undefined) throw new Error('no test');
+  let closed = 0;
+  const evaluator: Evaluator = {
+    isForAll: true,
+    open: async () => ({
+      ask: () => Promise.reject(new Error('nothing is measured here')),
+      source: { instant: () => Promise.reject(thrown), range: () => Promise.reject(thrown) },
+      close: async () => void (closed += 1),
+    }),
+  };
+  const result = await runTest(first, source.interval, await specsFor(source), evaluator);
+  expect(result).toMatchObject({ kind: 'broken', message: says });
+  expect(closed).toBe(1);
 });
