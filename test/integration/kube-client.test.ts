@@ -327,7 +327,9 @@ users: [{name: u, user: ${user}}]
     },
     {
       name: 'a current context that is not there',
-      make: async () => ({ kubeconfig: await write(config('{}').replace(/current-context: .*/, 'current-context: z')) }),
+      make: async () => ({
+        kubeconfig: await write(config('{}').replace(/current-context: .*/, 'current-context: z')),
+      }),
       says: 'no context "z", which is its current one. Use one of: a, b',
     },
     {
