@@ -189,7 +189,7 @@ describe('a test file', () => {
         draft.verdict_test = [{ eval_time: '60m', outcome: 'Pass' }];
       }, 1),
     );
-    expect(renderText(ran)).toMatch(/all passed$/);
+    expect(renderText(ran)).toMatch(/^1 test, passed$/m);
   });
 
   test('sides that share a workload are told apart by their pods', async () => {
