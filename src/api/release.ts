@@ -574,6 +574,9 @@ export const ReleaseStatus = Type.Object(
     revision: Type.Object(
       {
         stable: Type.Optional(text('What users get.', 64)),
+        judgedStable: Type.Optional(
+          text('What users got before somebody changed the stable version directly; absent while that is judged.', 64),
+        ),
         canary: Type.Optional(text('What is being judged.', 64)),
         previousStable: Type.Optional(text('What was stable before; going back to it is not judged.', 64)),
         rejected: Type.Array(Type.String({ maxLength: 64 }), {

@@ -98,13 +98,21 @@ function conditionsOf(draft: StatusDraft, routed: NonNullable<Routed>): readonly
   const message = (draft.message ?? meaningOf(reason)).slice(0, 2048);
   const isStalled = isStalledBy(draft.phase, reason, routed.reason);
   return [
-    { type: 'Ready', status: isStalled ? 'False' : row.Ready, reason, message },
+    ready(draft, { status: isStalled ? 'False' : row.Ready, reason, message }),
     completed(draft, message),
     { type: 'Progressing', status: isStalled ? 'False' : row.Progressing, reason, message },
     { type: 'Stalled', status: isStalled ? 'True' : 'False', reason, message },
     { type: 'TrafficRouted', ...routed, message: routedMessage(draft, routed) },
     analysisSucceeded(draft),
   ];
+}
+
+/** Between releases the reason tells how the last one ended, which says nothing of a stable version that was changed since. */
+function ready({ revision: { stable, judgedStable } }: StatusDraft, row: Omit<Found, 'type'>): Found {
+  const type = 'Ready';
+  if (row.status === 'False' || judgedStable === undefined) return { type, ...row };
+  const message = `${stable ?? ''} took the place of ${judgedStable} directly; nothing judged that. Release the next version, or put ${judgedStable} back.`;
+  return { type, status: 'False', reason: 'StableChanged', message };
 }
 
 function completed(draft: StatusDraft, message: string): Found {

@@ -65,8 +65,8 @@ export function isAdoptable({ workload }: Situation): boolean {
 }
 
 export function waitUntilSettled(s: Situation): Action | undefined {
-  const { workload: name = '', readyReplicas = 0, desiredReplicas = 0 } = s.workload?.stable ?? {};
-  const message = `${name} has ${readyReplicas} of ${desiredReplicas} pods of one revision available. It is taken over once all are; until then it rolls as ever.`;
+  const { workload: name = '' } = s.workload?.stable ?? {};
+  const message = `${name} has not all its pods available, of one revision. It is taken over once it has; until then it rolls as ever.`;
   return write(s, { ...draftOf(s), phase: 'Idle', reason: 'NotSettled', message }, 'not settled') ?? { kind: 'wait' };
 }
 
@@ -76,6 +76,7 @@ export const letEmptyThrough: Rule = (s) => {
   if (inPlace === undefined || isUnderWay(s.status) || s.workload?.stable.desiredReplicas !== 0) return undefined;
   if (s.status.revision.stable === undefined || inPlace.revision === s.status.revision.stable) return undefined;
   const { workload: name } = s.workload.stable;
+  const { judgedStable: _judged, ...revision } = s.status.revision;
   const message = `${name} is scaled to 0; its revision ${inPlace.revision} is let through, there is nothing to compare it with.`;
   const draft = draftOf(s);
   return write(
@@ -85,7 +86,7 @@ export const letEmptyThrough: Rule = (s) => {
       ...settledConfig(draft),
       reason: 'Initial',
       message,
-      revision: { ...draft.revision, stable: inPlace.revision },
+      revision: { ...revision, stable: inPlace.revision },
     },
     'let through',
   );

@@ -46,11 +46,12 @@ function waitsFor(s: Situation, draft: StatusDraft): Waiting {
   }
   const needsPods = s.canary !== undefined && !isReady(s.canary) && !(isByReplicas(s) && draft.weight === 0);
   if (needsPods && !isJudging(s) && s.step?.kind !== 'pause') {
-    const { workload = 'The canary', readyReplicas = 0, desiredReplicas = 0 } = s.canary ?? {};
+    // How many are ready would be a write for each of them.
+    const { workload = 'the canary' } = s.canary ?? {};
     return {
       waitingFor: 'pods',
       reason: 'WaitingForPods',
-      message: `${workload} has ${readyReplicas} of ${desiredReplicas} pods ready (${at}).`,
+      message: `Not all pods of ${workload} are ready (${at}).`,
     };
   }
   if (s.step?.kind === 'gate') {

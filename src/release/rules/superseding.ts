@@ -34,7 +34,11 @@ export const followStable: Rule = (s) => {
   const stable = s.workload.stable.revision;
   if (stable === s.status.revision.stable || s.status.phase === 'Aborting' || s.status.phase === 'Promoting')
     return undefined;
-  const message = `The stable version was changed from ${s.status.revision.stable} to ${stable} directly; nothing judged that.`;
+  const revision = changedTo(stable, s.status.revision);
+  const message =
+    revision.judgedStable === undefined
+      ? `The stable version is ${stable} again, as it was judged.`
+      : `The stable version was changed from ${s.status.revision.stable} to ${stable} directly; nothing judged that.`;
   if (isFollowingSteps(s) && wasCompared(s.status)) {
     return write(
       s,
@@ -44,9 +48,16 @@ export const followStable: Rule = (s) => {
     );
   }
   const draft = draftOf(s);
-  const why = isUnderWay(s.status) ? {} : { reason: 'StableChanged', message };
-  return write(s, { ...draft, ...why, revision: { ...draft.revision, stable } }, 'stable changed');
+  const reason = revision.judgedStable === undefined ? 'UpToDate' : 'StableChanged';
+  const why = isUnderWay(s.status) ? {} : { reason, message };
+  return write(s, { ...draft, ...why, revision }, 'stable changed');
 };
+
+/** What was judged last is remembered until it is back, or the next version takes its place. */
+function changedTo(stable: string, { judgedStable, ...before }: ReleaseStatus['revision']): ReleaseStatus['revision'] {
+  const judged = judgedStable ?? before.stable;
+  return { ...before, stable, ...(judged === undefined || judged === stable ? {} : { judgedStable: judged }) };
+}
 
 /** Since it began, in this attempt the canary had requests, or copies of them. */
 const wasCompared = ({ weight, weights }: ReleaseStatus): boolean =>

@@ -37,12 +37,12 @@ export function endpointsLacking(input: TrafficInput, intent: TrafficIntent): st
       .flatMap((endpoint) => stringAt(endpoint, 'targetRef', 'name') ?? []),
   );
   const [to, from] = intent.canaryWeight >= 100 ? [canary, stable] : [stable, canary];
-  const wanted = readyPods(to);
-  const missing = wanted.filter((pod) => !ready.has(pod)).length;
-  const left = readyPods(from).filter((pod) => ready.has(pod)).length;
-  if (missing === 0 && left === 0) return undefined;
-  const lacks = missing === 0 ? [] : [`${missing} of ${wanted.length} pods of ${to?.workload ?? ''} are not there yet`];
-  const stays = left === 0 ? [] : [`${left} of ${from?.workload ?? ''} still are`];
+  const isMissing = readyPods(to).some((pod) => !ready.has(pod));
+  const isLeft = readyPods(from).some((pod) => ready.has(pod));
+  if (!isMissing && !isLeft) return undefined;
+  // How many would be another status for each of them.
+  const lacks = isMissing ? [`not all pods of ${to?.workload ?? ''} are there yet`] : [];
+  const stays = isLeft ? [`some of ${from?.workload ?? ''} still are`] : [];
   return `The endpoints of Service ${quote(name)} do not follow its selector: ${[...lacks, ...stays].join(', ')}.`;
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Phase } from '../../../src/api/release.ts';
 import { reasons } from '../../../src/api/reasons.ts';
+import { nextAction } from '../../../src/release/decide.ts';
 import { NO_STATUS } from '../../../src/release/situation.ts';
 import {
   HOLDS_FOR_A_PERSON,
@@ -10,7 +11,7 @@ import {
   type StatusDraft,
   statusOf,
 } from '../../../src/release/conditions.ts';
-import { ask, aSpec, aWorld, conditionOf, judge, pass, released, settle, type World } from './world.ts';
+import { ask, aSpec, aWorld, conditionOf, judge, observe, pass, released, settle, type World } from './world.ts';
 
 const TYPES = ['Ready', 'Completed', 'Progressing', 'Stalled', 'TrafficRouted', 'AnalysisSucceeded'];
 const context = {
@@ -133,6 +134,65 @@ describe('for CI, Completed says how it ended, and only when it has', () => {
     act(world);
     expect(conditionOf(world, 'Completed')).toBe(expected);
   });
+});
+
+describe('Ready is for a judged revision', () => {
+  const UNJUDGED = 'False StableChanged';
+  const changed = (): World => {
+    const world = aWorld();
+    settle(world);
+    world.members['web-v1'].revision = 'fff';
+    settle(world);
+    return world;
+  };
+  const letOut = (world: World, revision: string): void => {
+    world.members['web-v2'].revision = revision;
+    settle(world);
+  };
+  const rows: readonly (readonly [string, (world: World) => void, string])[] = [
+    ['not while somebody else put another one in its place', () => undefined, UNJUDGED],
+    ['nor after an abort of the next one', (world) => (letOut(world, 'ccc'), judge(world, 'Fail')), UNJUDGED],
+    ['nor with a third one', (world) => ((world.members['web-v1'].revision = 'ggg'), settle(world)), UNJUDGED],
+    [
+      'again when it is put back',
+      (world) => ((world.members['web-v1'].revision = 'aaa'), settle(world)),
+      'True UpToDate',
+    ],
+    [
+      'again when the next one is promoted',
+      (world) => (letOut(world, 'ccc'), [1, 2, 3].forEach(() => judge(world, 'Pass'))),
+      'True Promoted',
+    ],
+  ];
+  test.each(rows)('%s', (_name, act, expected) => {
+    const world = changed();
+    act(world);
+    expect(conditionOf(world, 'Ready')).toBe(expected);
+  });
+
+  test('and says whose place was taken, whatever ended since', () => {
+    const world = changed();
+    letOut(world, 'ccc');
+    judge(world, 'Fail');
+    expect(world.status).toMatchObject({ phase: 'Aborted', reason: 'ErrorsAboveStable' });
+    expect(world.status?.conditions.find(({ type }) => type === 'Ready')?.message).toBe(
+      'fff took the place of aaa directly; nothing judged that. Release the next version, or put aaa back.',
+    );
+  });
+});
+
+test('pods that become ready one after the other are no news', () => {
+  const world = aWorld();
+  settle(world);
+  Object.assign(world.members['web-v2'], { revision: 'ccc', isReady: false });
+  settle(world);
+  expect(world.status?.step?.waitingFor).toBe('pods');
+  for (let ready = 1; ready < 4; ready++) {
+    const { workload, ...seen } = observe(world);
+    if (workload.kind !== 'workload' || workload.canary === undefined) throw new Error('no canary');
+    const canary = { ...workload.canary, readyReplicas: ready };
+    expect(nextAction({ ...seen, workload: { ...workload, canary } }).kind).toBe('wait');
+  }
 });
 
 test('a generation that changed nothing else is still observed', () => {

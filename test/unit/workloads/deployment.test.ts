@@ -138,7 +138,7 @@ describe('on the way', () => {
     await show(() => true);
     expect(await worker.reconcile()).toBe(1_000);
     expect((await worker.release()).status?.message).toBe(
-      'The endpoints of Service "web" do not follow its selector: 4 of web still are. (step 2 of 3)',
+      'The endpoints of Service "web" do not follow its selector: some of web still are. (step 2 of 3)',
     );
     await show(isCanary);
     await worker.reconcile();
