@@ -2,7 +2,7 @@
 import { isFollowingSteps, isObserving, type Rule, type Situation } from '../situation.ts';
 import { blindSince, closed } from '../rules/holds.ts';
 import { held } from '../rules/obstacles.ts';
-import { draftOf, write } from '../transitions.ts';
+import { draftOf, verdictShown, write } from '../transitions.ts';
 
 /** A pause that waits for somebody holds by itself; everything else is held by pausing the whole rollout. */
 function shouldHold(s: Situation): boolean {
@@ -13,12 +13,23 @@ function shouldHold(s: Situation): boolean {
   const isOpenEnded = gate.gate !== undefined && gate.gate.endsAtMs === undefined;
   if (isOpenEnded && s.status.gate?.order === undefined) return false;
   if (s.spec.paused === true || s.status.paused === true) return true;
-  const isTimed = gate.gate?.endsAtMs !== undefined;
-  return isTimed && s.step?.kind === 'judge' && !hasPassed(s);
+  return isTimedJudge(s) && !hasPassed(s);
 }
+
+/** At a pause that would end by itself, and is judged. */
+const isTimedJudge = ({ workload, step }: Situation): boolean =>
+  workload?.gate?.gate?.endsAtMs !== undefined && step?.kind === 'judge';
 
 const hasPassed = (s: Situation): boolean =>
   s.verdict?.outcome === 'Pass' && blindSince(s) === undefined && closed(s) === undefined;
+
+/** Nobody opens it, so its Pass is noted here: it is what the rollout goes back to where requests go unseen later. */
+export const notePassed: Rule = (s) => {
+  if (!isFollowingSteps(s) || isObserving(s) || !isTimedJudge(s) || !hasPassed(s)) return undefined;
+  const { weight, passedWeight } = s.status;
+  if (s.verdict === undefined || passedWeight === weight) return undefined;
+  return write(s, { ...draftOf(s), passedWeight: weight, verdict: verdictShown(s.verdict) }, 'passed');
+};
 
 /** Recorded first; the order follows in the next pass, and so does its end. */
 export const hold: Rule = (s) => {

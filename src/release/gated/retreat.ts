@@ -1,6 +1,6 @@
 /**
- * Blind for so long that requests should not go on unobserved (contracts 17): back to the pause that passed last. Where none did,
- * or none is left to go back to at 0 %, the rollout is given up, which its revision does not answer for.
+ * Blind for so long that requests should not go on unobserved (contracts 17): back to the newest pause that waits at no more than what
+ * passed last. Where there is none, the rollout is given up, which its revision does not answer for.
  */
 import { blindSince } from '../rules/holds.ts';
 import { isFollowingSteps, isObserving, type Rule, type Situation } from '../situation.ts';
@@ -17,12 +17,13 @@ export const retreat: Rule = (s) => {
   if (!isOpenEnded || s.status.gate?.order !== undefined || s.status.gate?.at !== gate.gate.id) return undefined;
   if (gate.weight <= target || s.nowMs - since < s.plan.retreatAfterMs) return undefined;
   const why = `No usable data since ${new Date(since).toISOString()}:`;
-  const step = pauseAt(gate, target);
-  if (step === undefined) return target === 0 ? giveUp(s, why) : undefined;
-  const message = `${why} the rollout goes back from ${gate.weight} to ${target} % (step ${step} of ${gate.steps.length}).`;
-  const back = withWeight(s, draftOf(s), target, step, gate.steps.length);
+  const back = pauseAt(gate, target);
+  if (back === 'none' || (back === undefined && target === 0)) return giveUp(s, why);
+  if (back === undefined) return undefined;
+  const { step, weight } = back;
+  const message = `${why} the rollout goes back from ${gate.weight} to ${weight} % (step ${step} of ${gate.steps.length}).`;
   const draft = {
-    ...back,
+    ...withWeight(s, draftOf(s), weight, step, gate.steps.length),
     phase: 'Held' as const,
     reason: 'Blind',
     message,
@@ -33,16 +34,27 @@ export const retreat: Rule = (s) => {
 };
 
 function giveUp(s: Situation, why: string): ReturnType<Rule> {
-  const message = `${why} no pause passed yet, and a rollout cannot wait at 0 %, so it is given up. Try it again when there is data.`;
+  const passed = s.status.passedWeight ?? 0;
+  const because =
+    passed === 0
+      ? 'no pause passed yet, and a rollout cannot wait at 0 %'
+      : `no earlier pause waits at ${passed} % or less (what passed there ends by itself)`;
+  const message = `${why} ${because}, so it is given up. Try it again when there is data.`;
   return write(s, aborting(s, draftOf(s), { reason: 'Blind', message, isRejected: false }), 'blind');
 }
 
-/** The newest earlier pause with this weight, from 1, if nothing but weights and pauses lies between: only those can be taken back. */
-function pauseAt({ steps, step }: GateState, weight: number): number | undefined {
+/**
+ * The newest earlier pause that waits at `most` percent or less, from 1. One that ends by itself would raise the weight again.
+ * `undefined` where something else than weights and pauses lies between: only those can be taken back.
+ */
+function pauseAt(
+  { steps, step }: GateState,
+  most: number,
+): { readonly step: number; readonly weight: number } | 'none' | undefined {
   for (let index = step - 1; index >= 1; index--) {
     const earlier = steps[index - 1];
     if (earlier === undefined || earlier.isMore === true) return undefined;
-    if (earlier.pause === 'open' && earlier.weight === weight) return index;
+    if (earlier.pause === 'open' && earlier.weight <= most) return { step: index, weight: earlier.weight };
   }
-  return undefined;
+  return 'none';
 }

@@ -39,7 +39,7 @@ import {
 } from '../transitions.ts';
 import { type Finding, FINALIZER } from '../../api/meta.ts';
 import { followEnd, followPosition } from './follow.ts';
-import { heldElsewhere, hold } from './holding.ts';
+import { heldElsewhere, hold, notePassed } from './holding.ts';
 import { LEFT_PAUSED, wasLeftPaused } from './orders.ts';
 import { answerGatedRequest } from './requests.ts';
 import { retreat } from './retreat.ts';
@@ -275,6 +275,7 @@ export const GATED_RULES: readonly Rule[] = [
   followPosition,
   retreat,
   watchReadiness,
+  notePassed,
   hold,
   heldElsewhere,
   waitForPerson,
