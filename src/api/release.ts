@@ -710,6 +710,11 @@ export const ReleaseStatus = Type.Object(
         description: 'The hold on the Deployment is ended: it replaces its own pods by the new revision.',
       }),
     ),
+    pastReturn: Type.Optional(
+      Type.Boolean({
+        description: 'The Deployment has replaced so many of its own pods that an abort comes too late.',
+      }),
+    ),
     verdict: Type.Optional(
       Type.Object(
         {

@@ -63,6 +63,12 @@ export function planRequest(
     );
   }
   if (verb === 'abort') {
+    if (status.pastReturn === true) {
+      throw new SerinError(
+        'SERIN_E_REFUSED',
+        `Release ${where}: it is too late to abort ${current}; the Deployment has replaced most of its own pods by it, and what is left of the old ones could not take all requests. Write the former template to go back: it is not judged again.`,
+      );
+    }
     return annotations[ANNOTATIONS.abort] === current
       ? { kind: 'already', says: `${where}: abort of ${current} is already asked for` }
       : {

@@ -65,6 +65,7 @@ export function started(
     analysisRun: _r,
     unreadySince: _u,
     rolling: _ro,
+    pastReturn: _past,
     beside: _be,
     closedSince: _cs,
     closedSeconds: _c,
@@ -260,6 +261,7 @@ export function aborting(
     paused: _paused,
     unreadySince: _unready,
     rolling: _rolling,
+    pastReturn: _past,
     beside: _beside,
     ...rest
   } = draft;

@@ -119,14 +119,14 @@ export function promoteInPlace(s: Situation, inPlace: InPlaceState): Action | 'w
   }
   const name = s.workload?.stable.workload ?? '';
   if (s.status.rolling !== true) {
-    const message = `${name} replaces its own pods by ${s.status.revision.canary ?? ''}.`;
+    const message = replacing(name, s.status.revision.canary ?? '');
     const { unreadySince: _unready, ...draft } = draftOf(s);
     return write(s, { ...draft, rolling: true, message }, 'rolling out', NOT_ROUTED) ?? 'waits';
   }
   if (!wasRouted(s.status) || !s.observed.isTrafficWritten) return 'waits';
   if (inPlace.isHeld) return isBehindCanary(s.spec, s.status) ? 'waits' : (makeRoom(s) ?? 'waits');
   if (inPlace.isRolledOut) return 'done';
-  return tellOfStuckRollout(s, name, inPlace.stuck) ?? 'waits';
+  return tellOfReturn(s, name) ?? tellOfStuckRollout(s, name, inPlace.stuck) ?? 'waits';
 }
 
 /**
@@ -189,6 +189,19 @@ function tellOfStuckRollout(s: Situation, name: string, stuck: string | undefine
 /** So much is rolled out that what is left of the old version could not take the requests back. */
 export const isPastReturn = ({ status, workload }: Situation): boolean =>
   status.rolling === true && workload !== undefined && workload.stable.revision !== status.revision.stable;
+
+/** Whoever wants to give it up is told at once, before an abort that nobody would follow. */
+function tellOfReturn(s: Situation, name: string): Action | undefined {
+  const isPast = isPastReturn(s);
+  if (isPast === (s.status.pastReturn === true)) return undefined;
+  const { pastReturn: _past, ...draft } = draftOf(s);
+  const { canary = '' } = s.status.revision;
+  if (!isPast) return write(s, { ...draft, message: replacing(name, canary) }, 'may return');
+  const message = `${name} has replaced most of its own pods by ${canary}, so an abort comes too late. Write the former template to go back: it is not judged again.`;
+  return write(s, { ...draft, pastReturn: true, message }, 'past return');
+}
+
+const replacing = (name: string, revision: string): string => `${name} replaces its own pods by ${revision}.`;
 
 /** Requests back to stable and the canary gone, in this order; the routes get their own form back once no other pods are left. */
 export function leaveInPlace(s: Situation, because: string): Action | undefined {

@@ -55,6 +55,7 @@ export function promoted(s: Situation): StatusDraft {
     unreadySince: _unready,
     passedWeight: _passed,
     rolling: _rolling,
+    pastReturn: _past,
     beside: _beside,
     ...draft
   } = draftOf(s);

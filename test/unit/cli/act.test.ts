@@ -100,6 +100,12 @@ describe('what is refused, in words', () => {
       release: aRelease({ ...idle, revision: { stable: 'old', rejected: [] } }),
       says: 'no revision that was rejected',
     },
+    {
+      verb: 'abort',
+      asked: undefined,
+      release: aRelease({ phase: 'Promoting', rolling: true, pastReturn: true }, { 'serin.dev/abort': 'new' }),
+      says: 'it is too late to abort new; the Deployment has replaced most of its own pods',
+    },
     ...(['promote', 'pause', 'abort', 'skip-step'] as const).map((verb) => ({
       verb,
       asked: undefined,

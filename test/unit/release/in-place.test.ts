@@ -1,7 +1,8 @@
 /** One Deployment in the middle of its own rollout, when another template comes: whose release it is then, and what users get. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ReleaseSpec, ReleaseStatus } from '../../../src/api/release.ts';
 import { nextAction } from '../../../src/release/decide.ts';
+import { NO_STATUS } from '../../../src/release/situation.ts';
 import type { ArmState, Observed } from '../../../src/release/observed.ts';
 import { inPlaceSpec, inPlaceSwitchSpec } from '../../support/deployment-cluster.ts';
 
@@ -150,4 +151,48 @@ test('the canary stays until its requests are gone, also where the routes are no
   const deleted = { ...aborting.release.metadata, deletionTimestamp: NOW };
   const going: Observed = { ...aborting, release: { ...aborting.release, metadata: deleted }, notRestored: traffic };
   expect(nextAction(going)).toMatchObject({ kind: 'wait' });
+});
+
+describe('most of its own pods are replaced by what passed', () => {
+  /** What the status becomes, with nothing else changed. */
+  const statusAfter = (most: string, status?: ReleaseStatus, abortRevision?: string): ReleaseStatus => {
+    let seen = rolling(inPlaceSpec, most, 'passed');
+    const { workload, release } = seen;
+    if (workload.kind !== 'workload') throw new Error('no workload');
+    seen = {
+      ...seen,
+      release: { ...release, ...(status === undefined ? {} : { status }) },
+      workload: { ...workload, canary: arm('web-canary', 'passed') },
+      ...(abortRevision === undefined ? {} : { abortRevision }),
+    };
+    for (let looks = 0; looks < 5; looks++) {
+      const action = nextAction(seen);
+      if (action.kind === 'wait') return seen.release.status ?? NO_STATUS;
+      if (action.kind !== 'writeStatus') throw new Error(action.kind);
+      seen = { ...seen, release: { ...seen.release, status: action.status } };
+    }
+    throw new Error('never settles');
+  };
+
+  test('that an abort comes too late is said, with the way back, and an abort changes nothing', () => {
+    const status = statusAfter('passed');
+    expect(status).toMatchObject({
+      phase: 'Promoting',
+      pastReturn: true,
+      message:
+        'web has replaced most of its own pods by passed, so an abort comes too late. Write the former template to go back: it is not judged again.',
+    });
+    expect(statusAfter('passed', status, 'passed')).toEqual(status);
+  });
+
+  test('and no longer where the old pods are the most again, or another release begins', () => {
+    const status = statusAfter('passed');
+    const back = statusAfter('old', status);
+    expect(back).toMatchObject({ phase: 'Promoting', message: 'web replaces its own pods by passed.' });
+    const seen = rolling(inPlaceSpec, 'passed', 'next');
+    const over = nextAction({ ...seen, release: { ...seen.release, status } });
+    expect(over).toMatchObject({ kind: 'writeStatus', status: { phase: 'Promoted' } });
+    for (const each of [back, over.kind === 'writeStatus' ? over.status : NO_STATUS])
+      expect(each.pastReturn).toBeUndefined();
+  });
 });
