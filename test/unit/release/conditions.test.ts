@@ -11,7 +11,7 @@ import {
   type StatusDraft,
   statusOf,
 } from '../../../src/release/conditions.ts';
-import { ask, aSpec, aWorld, conditionOf, judge, observe, pass, released, settle, type World } from './world.ts';
+import { apply, ask, aSpec, aWorld, conditionOf, judge, observe, pass, released, settle, type World } from './world.ts';
 
 const TYPES = ['Ready', 'Completed', 'Progressing', 'Stalled', 'TrafficRouted', 'AnalysisSucceeded'];
 const context = {
@@ -134,6 +134,21 @@ describe('for CI, Completed says how it ended, and only when it has', () => {
     act(world);
     expect(conditionOf(world, 'Completed')).toBe(expected);
   });
+});
+
+test('Completed is about the template before until the first write that knows the new one, and about none after the first deployment', () => {
+  const world = aWorld();
+  settle(world);
+  expect(conditionOf(world, 'Completed')).toBe('False Idle');
+  world.members['web-v2'].revision = 'ccc';
+  settle(world);
+  [1, 2, 3].forEach(() => judge(world, 'Pass'));
+  expect(conditionOf(world, 'Completed')).toBe('True Promoted');
+  world.members['web-v1'].revision = 'ddd';
+  const seen = observe(world);
+  apply(world, seen, nextAction(seen));
+  expect(world.status?.revision.canary).toBe('ddd');
+  expect(conditionOf(world, 'Completed')).toBe('False Waiting');
 });
 
 describe('Ready is for a judged revision', () => {
