@@ -5,6 +5,7 @@ import type { StepVerdict } from '../../../src/judge/verdict.ts';
 import type { Action } from '../../../src/release/action.ts';
 import { nextAction } from '../../../src/release/decide.ts';
 import { gatedPlanOf } from '../../../src/release/gated/plan.ts';
+import { aVerdict, aWorld, releaseWith } from './world.ts';
 import type { ArmState, GateState, GateStep, Observed } from '../../../src/release/observed.ts';
 
 const NOW_MS = Date.parse('2026-01-01T01:00:00Z');
@@ -56,35 +57,22 @@ function found({ steps, step, status, verdict }: Look): Observed {
   const plan = gatedPlanOf(spec, gate);
   if (plan.kind !== 'plan') throw new Error(plan.message);
   return {
-    release: {
-      apiVersion: 'serin.dev/v1alpha1',
-      kind: 'Release',
-      metadata: {
-        name: 'web',
-        namespace: 'shop',
-        uid: 'u',
-        resourceVersion: '1',
-        generation: 1,
-        finalizers: ['serin.dev/traffic'],
-      },
-      spec,
-      status: {
-        phase: 'Progressing',
-        reason: 'Judging',
-        revision: { stable: 'old', canary: 'new', rejected: [] },
-        attempt: 1,
-        startedAt: at(60 * MINUTE),
-        weight,
-        step: { index: step, of: steps.length, since: at(60 * MINUTE), waitingFor: 'judge' },
-        weights: [{ since: at(60 * MINUTE), weight, step }],
-        plan: plan.hash,
-        analysisRun: 'web-new-1',
-        taken: {},
-        gate: { at: `pause-${step}`, ...(typeof pause === 'number' ? { isHeld: true } : {}) },
-        conditions: [],
-        ...status,
-      },
-    },
+    release: releaseWith(spec, {
+      phase: 'Progressing',
+      reason: 'Judging',
+      revision: { stable: 'old', canary: 'new', rejected: [] },
+      attempt: 1,
+      startedAt: at(60 * MINUTE),
+      weight,
+      step: { index: step, of: steps.length, since: at(60 * MINUTE), waitingFor: 'judge' },
+      weights: [{ since: at(60 * MINUTE), weight, step }],
+      plan: plan.hash,
+      analysisRun: 'web-new-1',
+      taken: {},
+      gate: { at: `pause-${step}`, ...(typeof pause === 'number' ? { isHeld: true } : {}) },
+      conditions: [],
+      ...status,
+    }),
     workload: {
       kind: 'workload',
       gate,
@@ -102,18 +90,11 @@ function found({ steps, step, status, verdict }: Look): Observed {
       name: 'web-new-1',
       isFinished: false,
       verdict: {
-        outcome: 'Continue',
+        ...aVerdict(aWorld({ nowMs: NOW_MS - 10_000 })),
         revision: 'new',
         attempt: 1,
         step,
         weight,
-        intervalEndMs: NOW_MS - 10_000,
-        reason: 'Judging',
-        says: 'Evidence is being gathered.',
-        odds: 1,
-        abortAtOdds: 20,
-        hadEnoughData: true,
-        metrics: [],
         ...verdict,
       },
     },

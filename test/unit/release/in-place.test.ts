@@ -5,6 +5,7 @@ import { nextAction } from '../../../src/release/decide.ts';
 import { NO_STATUS } from '../../../src/release/situation.ts';
 import type { ArmState, Observed } from '../../../src/release/observed.ts';
 import { inPlaceSpec, inPlaceSwitchSpec } from '../../support/deployment-cluster.ts';
+import { releaseWith } from './world.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 
@@ -28,20 +29,7 @@ function rolling(spec: ReleaseSpec, most: string, next: string): Observed {
   const stable = arm('web', most);
   const canary = arm('web-canary', next);
   return {
-    release: {
-      apiVersion: 'serin.dev/v1alpha1',
-      kind: 'Release',
-      metadata: {
-        name: 'web',
-        namespace: 'shop',
-        uid: 'u',
-        resourceVersion: '1',
-        generation: 1,
-        finalizers: ['serin.dev/traffic'],
-      },
-      spec,
-      status,
-    },
+    release: releaseWith(spec, status),
     workload: {
       kind: 'workload',
       stable,

@@ -279,6 +279,22 @@ export function aVerdict(world: World, change: Partial<StepVerdict> = {}): StepV
   };
 }
 
+/** Release shop/web that steers already. */
+export const releaseWith = (spec: ReleaseSpec, status: ReleaseStatus): Release => ({
+  apiVersion: 'serin.dev/v1alpha1',
+  kind: 'Release',
+  metadata: {
+    name: 'web',
+    namespace: 'shop',
+    uid: 'u',
+    resourceVersion: '1',
+    generation: 1,
+    finalizers: ['serin.dev/traffic'],
+  },
+  spec,
+  status,
+});
+
 /** Decides and applies until there is only waiting left, without time passing, where besides `change` is seen. Throws when that never comes. */
 export function settle(world: World, change: Partial<Observed> = {}, limit = 80): Action[] {
   const done: Action[] = [];
