@@ -68,8 +68,8 @@ function summary(name: string, found: readonly Outcome[]): string[] {
   });
   return [
     name,
-    `${percent(mean((own) => within(own, 600)))} %`,
-    `${percent(mean((own) => within(own, 3600)))} %`,
+    `${(100 * mean((own) => within(own, 600))).toFixed(1)} %`,
+    `${(100 * mean((own) => within(own, 3600))).toFixed(1)} %`,
     ratios.length === 0 ? '–' : geometricMean(ratios).toFixed(2),
     String(ratios.length),
     String(leads.filter((lead) => lead < 0).length),
