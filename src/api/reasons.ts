@@ -57,6 +57,8 @@ export const reasons = {
   OpenedElsewhere: 'Somebody else let the rollout go on past a pause that had not passed.',
   HeldElsewhere: 'Somebody else paused the whole rollout.',
   NothingToCompare: 'The canary has no share of the users’ requests at this pause, so a person decides.',
+  RolloutNotTakenBack:
+    'The revision was given up, but its rollout’s own controller has not taken it back after a minute; the canary may keep its requests.',
   RolloutLeftPaused:
     'The revision was given up and its rollout paused where it is (onAbort: pause); its template is still to be taken back.',
   RetriesUsedUp: 'A rejected revision came back more often than it may be retried; nobody judges it.',

@@ -60,12 +60,13 @@ export const HOLDS_FOR_A_PERSON: ReadonlySet<string> = new Set([
   'UnintendedShare',
 ]);
 
+/** A rollout whose own controller has not taken the canary's requests back. */
+const LEFT_WITH_REQUESTS: ReadonlySet<string> = new Set(['RolloutNotTakenBack', 'RolloutLeftPaused']);
+
 function isStalledBy(phase: Phase, reason: string, routed: string): boolean {
   if (phase === 'Waiting' || phase === 'Progressing') return false;
-  // The rollout's own controller does not give it up.
-  if (phase === 'Aborting' && routed === 'WaitingForRollout') return true;
   if (phase === 'Held') return OBSTACLES.has(reason) || HOLDS_FOR_A_PERSON.has(reason);
-  return OBSTACLES.has(reason) || OBSTACLES.has(routed) || reason === 'RolloutStuck' || routed === 'RolloutLeftPaused';
+  return OBSTACLES.has(reason) || OBSTACLES.has(routed) || reason === 'RolloutStuck' || LEFT_WITH_REQUESTS.has(routed);
 }
 
 /** The whole status: the draft with its conditions, each with the generation it speaks of. */
@@ -97,12 +98,15 @@ function conditionsOf(draft: StatusDraft, routed: NonNullable<Routed>): readonly
   const reason = draft.reason ?? draft.phase;
   const message = (draft.message ?? meaningOf(reason)).slice(0, 2048);
   const isStalled = isStalledBy(draft.phase, reason, routed.reason);
+  const left = { reason: routed.reason, message: routedMessage(draft, routed) };
+  // Why it was given up is not why a person is needed.
+  const isLeft = isStalled && LEFT_WITH_REQUESTS.has(routed.reason);
   return [
     ready(draft, { status: isStalled ? 'False' : row.Ready, reason, message }),
     completed(draft, message),
     { type: 'Progressing', status: isStalled ? 'False' : row.Progressing, reason, message },
-    { type: 'Stalled', status: isStalled ? 'True' : 'False', reason, message },
-    { type: 'TrafficRouted', ...routed, message: routedMessage(draft, routed) },
+    { type: 'Stalled', status: isStalled ? 'True' : 'False', ...(isLeft ? left : { reason, message }) },
+    { type: 'TrafficRouted', ...left, status: routed.status },
     analysisSucceeded(draft),
   ];
 }
@@ -146,7 +150,8 @@ function previousRouted(previous: ReleaseStatus): NonNullable<Routed> {
   const before = previous.conditions.find(({ type }) => type === 'TrafficRouted');
   const routed = { status: before?.status ?? 'Unknown', reason: before?.reason ?? 'UpToDate' };
   // What a person must do stays said until it is done.
-  return before?.status === 'False' && OBSTACLES.has(before.reason) ? { ...routed, message: before.message } : routed;
+  const isSaid = OBSTACLES.has(before?.reason ?? '') || before?.reason === 'RolloutNotTakenBack';
+  return before?.status === 'False' && isSaid ? { ...routed, message: before.message } : routed;
 }
 
 function meaningOf(reason: string): string {

@@ -270,6 +270,8 @@ export function aborting(
   const index = rest.step?.index ?? 0;
   return {
     ...withWeight(s, rest, 0, index, rest.step?.of ?? 0),
+    // Where its own controller has the routes, the canary keeps what it has until that takes it back.
+    ...(s.workload?.gate === undefined ? {} : { weight: s.workload.gate.weight }),
     phase: 'Aborting',
     reason: why.reason,
     message: why.message,

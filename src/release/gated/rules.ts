@@ -87,22 +87,25 @@ const GIVING_UP_MS = 60_000;
 const NOT_DONE =
   ' The rollout’s own controller is not done with that after a minute, so the canary may keep its requests; check that it runs.';
 
-/** Only its controller moves requests and pods. While it is away the status must not say that the canary has none. */
+/** Only its controller moves requests and pods: the status says what the canary has until that has taken it back. */
 function stillGivingUp(s: Situation): ReturnType<Rule> {
   const { status, workload, nowMs } = s;
   const gate = workload?.gate;
-  const sinceMs = Date.parse(status.step?.since ?? '');
-  if (gate === undefined || !(nowMs - sinceMs >= GIVING_UP_MS) || (gate.weight === 0 && gate.isSeen)) return undefined;
-  const message = `${(status.message ?? '').replace(NOT_DONE, '')}${NOT_DONE}`;
-  const draft = { ...draftOf(s), weight: gate.weight, message };
-  return write(s, draft, 'not given up yet', { status: 'False', reason: 'WaitingForRollout' });
+  if (gate === undefined) return undefined;
+  const isLate = nowMs - Date.parse(status.step?.since ?? '') >= GIVING_UP_MS && (gate.weight > 0 || !gate.isSeen);
+  const reason = isLate ? 'RolloutNotTakenBack' : 'WaitingForRollout';
+  const said = (status.message ?? '').replace(NOT_DONE, '');
+  const draft = { ...draftOf(s), weight: gate.weight, message: isLate ? `${said}${NOT_DONE}` : said };
+  const awaited = `The canary has ${gate.weight} % of the requests until the rollout’s own controller takes it back.`;
+  const message = `${awaited}${isLate ? ' It has not after a minute; check that it runs.' : ''}`;
+  return write(s, draft, 'not given up yet', { status: 'False', reason, message });
 }
 
 /** What was said meanwhile is over. */
 function asGivenUp(s: Situation): Situation {
   const { message } = s.status;
-  if (message?.endsWith(NOT_DONE) !== true) return s;
-  return { ...s, status: { ...s.status, weight: 0, message: message.slice(0, -NOT_DONE.length) } };
+  const said = message === undefined ? {} : { message: message.replace(NOT_DONE, '') };
+  return { ...s, status: { ...s.status, ...said, weight: 0 } };
 }
 
 const leavesPaused = ({ spec }: Situation): boolean => spec.workload.kruiseRollout?.onAbort === 'pause';

@@ -1,11 +1,11 @@
 /** A Rollout of OpenKruise and its workload as the common picture: two arms, and where its controller stands. */
-import { labelsAt, stringAt, timeAt } from '../../api/fields.ts';
+import { labelsAt, listAt, stringAt, timeAt } from '../../api/fields.ts';
 import { ANEW, type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import type { ArmState, GateState, GateStep, WorkloadState } from '../../release/observed.ts';
 import { isAlive, isOwnedBy, podState } from '../deployment-arm.ts';
 import type { WorkloadInput } from '../port.ts';
-import { type RolloutStatus, statusOf } from './status.ts';
+import { type RolloutStatus, statusOf, strategyOf } from './status.ts';
 import { stepsOf, trafficRoutingOf } from './steps.ts';
 import { type Version, type Versions, versionsOf } from './workload.ts';
 
@@ -126,7 +126,8 @@ function gateOf(input: WorkloadInput, found: Found): GateState {
     ...(status.says === undefined ? {} : { says: status.says }),
   };
   if (versions.canary === undefined) {
-    return { ...always, position: versions.isInProgress ? 'givingUp' : 'settled', step: 0, weight: 0 };
+    if (!versions.isInProgress) return { ...always, position: 'settled', step: 0, weight: 0 };
+    return { ...always, position: 'givingUp', step: 0, weight: weightOnTheWayBack(found) };
   }
   const step = isSeen ? Math.min(steps.length, status.step) : 0;
   const common = { ...always, step, weight: weightOf(found) };
@@ -152,6 +153,21 @@ function weightOf({ status, steps, isSeen }: Found): number {
   if (!isSeen) return 0;
   const index = ARRIVED.has(status.state) ? status.step : status.step - 1;
   return steps[index - 1]?.weight ?? 0;
+}
+
+/** Where a release stands that has had requests. */
+const ON_THE_WAY: ReadonlySet<string> = new Set(['InRolling', 'Paused', 'Cancelling']);
+/** What is done while the canary still has its requests: by routes, and where its pods are its share. */
+const NOT_BACK_BY_ROUTES: ReadonlySet<string> = new Set(['', 'FinalisingStepRouteTrafficToStable']);
+const NOT_BACK_BY_PODS: ReadonlySet<string> = new Set([...NOT_BACK_BY_ROUTES, 'ResumeWorkload']);
+
+/** The template went back; the canary keeps the share of its step until the controller says that it took it. */
+function weightOnTheWayBack(found: Found): number {
+  const { rollout, status } = found;
+  if (status.phase !== 'Progressing' || !ON_THE_WAY.has(status.progress)) return 0;
+  const isRouted = listAt(strategyOf(rollout), 'trafficRoutings').length > 0;
+  const notBack = isRouted ? NOT_BACK_BY_ROUTES : NOT_BACK_BY_PODS;
+  return notBack.has(stringAt(status.sub, 'finalisingStep') ?? '') ? weightOf({ ...found, isSeen: true }) : 0;
 }
 
 /** Where it waits, or would wait if it were not paused as a whole. */

@@ -143,7 +143,13 @@ const revisionOf = (template: unknown): string => shortHash(canonicalJson(withou
 function newestOf(workload: KubeObject, type: ResourceType, isBeside: boolean, objects: ObjectSet): Version {
   const template = at(workload, 'spec', 'template');
   const version = { revision: revisionOf(template), template, workload: workload.metadata.name };
-  if (type !== TYPES.deployment) return { ...version, ...ownPods(workload, updateOf(workload, objects)) };
+  if (type !== TYPES.deployment) {
+    const hash = updateOf(workload, version.revision, objects);
+    // No pod can have a template that its controller has not seen.
+    return hash === undefined && isBehind(workload)
+      ? { ...version, owner: undefined }
+      : { ...version, ...ownPods(workload, hash) };
+  }
   if (!isBeside) return { ...version, owner: setOf(workload, template, objects) };
   const beside = canaryDeploymentOf(workload, objects);
   const owner = beside === undefined ? undefined : newestSetOf(beside, objects);
@@ -219,13 +225,18 @@ const revisionsOf = (workload: KubeObject, objects: ObjectSet): readonly KubeObj
 const hashOf = ({ metadata }: KubeObject): string | undefined =>
   metadata.ownerReferences?.[0]?.kind === 'DaemonSet' ? metadata.labels?.[REVISION_HASH] : metadata.name;
 
-/** What pods of the newest template are labelled with. */
-function updateOf(workload: KubeObject, objects: ObjectSet): string | undefined {
-  const named = stringAt(workload, 'status', 'updateRevision');
-  if (named !== undefined) return named;
-  const newest = revisionsOf(workload, objects).at(-1);
-  return newest === undefined ? undefined : hashOf(newest);
+/** What pods of the newest template are labelled with. Until its controller has seen that, status and revisions speak of the one before. */
+function updateOf(workload: KubeObject, revision: string, objects: ObjectSet): string | undefined {
+  const revisions = revisionsOf(workload, objects);
+  const own = revisions.findLast((each) => revisionOf(templateIn(each)) === revision);
+  if (own !== undefined) return hashOf(own);
+  if (isBehind(workload)) return undefined;
+  const newest = revisions.at(-1);
+  return stringAt(workload, 'status', 'updateRevision') ?? (newest === undefined ? undefined : hashOf(newest));
 }
+
+const isBehind = ({ metadata, ...rest }: KubeObject): boolean =>
+  (numberAt(rest, 'status', 'observedGeneration') ?? Number.POSITIVE_INFINITY) < (metadata.generation ?? 0);
 
 function templateIn(revision: KubeObject): unknown {
   const { $patch: _patch, ...template } = fieldsAt(revision, 'data', 'spec', 'template');
