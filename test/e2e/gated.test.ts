@@ -18,7 +18,8 @@ import {
   until,
 } from '../support/e2e.ts';
 import { runArgo } from '../support/stand-ins/argo.ts';
-import { definitions, type GatedApp, startGated } from '../support/stand-ins/gated-app.ts';
+import { definitions, type GatedApp, type Kind, startGated } from '../support/stand-ins/gated-app.ts';
+import { runCloneSets } from '../support/stand-ins/clone-set.ts';
 import { runKruise } from '../support/stand-ins/kruise.ts';
 import type { ServeProcess } from '../support/serve.ts';
 import { describeWith } from '../support/tools.ts';
@@ -105,66 +106,6 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     expect(Object.keys(await byVersion())).toEqual(['0']);
   });
 
-  test.concurrent('of Kruise Rollouts: a good version is approved twice, and the Deployment is the user’s again', async () => {
-    const jobs = await startGated(stand, 'kruise canary', 'jobs');
-    const before = await usersOf(jobs);
-    await jobs.deploy('1', HEALTHY);
-    await jobs.until('it is judged', isJudging);
-    expect(sharesOf(await jobs.virtualService())).toEqual({ jobs: 60, 'jobs-canary': 40 });
-    const status = await jobs.until('promoted', isPromoted);
-    expect(status.history).toMatchObject([{ outcome: 'Promoted', reason: 'Promoted', attempt: 1 }]);
-    await pods('jobs', '1', '1', '1');
-    expect(await usersOf(jobs)).toEqual(before);
-  });
-
-  test.concurrent('of Kruise Rollouts: a version with errors is taken back by its template, and everything is as before', async () => {
-    const ads = await startGated(stand, 'kruise canary', 'ads');
-    const before = await usersOf(ads);
-    const template = await templateOf(ads);
-    await ads.deploy('1', BROKEN);
-    const status = await ads.until('aborted', isAborted);
-    expect(status).toMatchObject({
-      reason: 'ErrorsAboveStable',
-      weight: 0,
-      verdict: { outcome: 'Fail', metric: 'errors' },
-      history: [{ outcome: 'Aborted', weight: 40 }],
-    });
-    await pods('ads', '0', '0', '0');
-    expect(await templateOf(ads)).toBe(template);
-    expect(await usersOf(ads)).toEqual(before);
-  });
-
-  test.concurrent('of Kruise Rollouts, partition style: a good version replaces the Deployment’s pods step by step', async () => {
-    const stock = await startGated(stand, 'kruise partition', 'stock');
-    const before = await usersOf(stock);
-    await stock.deploy('1', HEALTHY);
-    await stock.until('it is judged', isJudging);
-    expect(sharesOf(await stock.virtualService())).toEqual({ stock: 60, 'stock-canary': 40 });
-    expect(await versionsOf('stock')).toEqual(['0', '0', '1']);
-    const status = await stock.until('promoted', isPromoted);
-    expect(status.history).toMatchObject([{ outcome: 'Promoted', reason: 'Promoted', attempt: 1 }]);
-    expect(status.weights?.map(({ weight }) => weight)).toEqual(expect.arrayContaining([0, 40, 60]));
-    await pods('stock', '1', '1', '1');
-    expect(await usersOf(stock)).toEqual(before);
-  });
-
-  test.concurrent('of Kruise Rollouts, partition style: a version with errors is taken back, and everything is as before', async () => {
-    const tax = await startGated(stand, 'kruise partition', 'tax');
-    const before = await usersOf(tax);
-    const template = await templateOf(tax);
-    await tax.deploy('1', BROKEN);
-    const status = await tax.until('aborted', isAborted);
-    expect(status).toMatchObject({
-      reason: 'ErrorsAboveStable',
-      weight: 0,
-      verdict: { outcome: 'Fail', metric: 'errors' },
-      history: [{ outcome: 'Aborted', weight: 40 }],
-    });
-    await pods('tax', '0', '0', '0');
-    expect(await templateOf(tax)).toBe(template);
-    expect(await usersOf(tax)).toEqual(before);
-  });
-
   /** All its pods are there and no user sees one, until a person sends it its first requests. */
   const previewed = async (app: GatedApp): Promise<void> => {
     const isPreviewed = ({ phase, reason }: ReleaseStatus): boolean =>
@@ -173,43 +114,84 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     expect(await versionsOf(app.name)).toEqual(['0', '0', '0', '1', '1', '1']);
     expect(Object.keys((await stand.sandbox.loadCounts())[app.name]?.byVersion ?? {})).not.toContain('1');
     await app.annotate(request('promote', revision.canary ?? '', 'preview'));
-    await app.until('it is judged', isJudging);
-    expect(sharesOf(await app.virtualService())).toEqual({ [app.name]: 60, [`${app.name}-canary`]: 40 });
+  };
+  /** A person lets it have the rest. */
+  const switched = async (app: GatedApp): Promise<void> => {
+    const isThrough = ({ phase, weight }: ReleaseStatus): boolean => phase === 'Held' && weight === 100;
+    const { revision } = await app.until('it has all requests', isThrough);
+    await app.annotate(request('promote', revision.canary ?? '', 'all'));
   };
 
-  test.concurrent('of Kruise Rollouts, blue-green: a good version is shown by a person, judged, and switched to by a person', async () => {
-    const search = await startGated(stand, 'kruise blue-green', 'search');
-    const before = await usersOf(search);
-    await search.deploy('1', HEALTHY);
-    await previewed(search);
-    const isThrough = ({ phase, weight }: ReleaseStatus): boolean => phase === 'Held' && weight === 100;
-    const { revision } = await search.until('it has all requests', isThrough);
-    await search.annotate(request('promote', revision.canary ?? '', 'all'));
-    const status = await search.until('promoted', isPromoted);
-    expect(status.history).toMatchObject([{ outcome: 'Promoted', attempt: 1 }]);
-    await pods('search', '1', '1', '1');
-    expect(await usersOf(search)).toEqual(before);
-  });
+  /** `pods`: at the first step that is judged. */
+  const KRUISE: readonly {
+    readonly kind: Kind;
+    readonly good: string;
+    readonly bad: string;
+    readonly pods: readonly string[];
+    readonly shown?: (app: GatedApp) => Promise<void>;
+    readonly closed?: (app: GatedApp) => Promise<void>;
+  }[] = [
+    { kind: 'kruise canary', good: 'jobs', bad: 'ads', pods: ['0', '0', '0', '1', '1'] },
+    { kind: 'kruise partition', good: 'stock', bad: 'tax', pods: ['0', '0', '1'] },
+    { kind: 'kruise clone-set', good: 'menu', bad: 'maps', pods: ['0', '0', '1'] },
+    {
+      kind: 'kruise blue-green',
+      good: 'search',
+      bad: 'chat',
+      pods: ['0', '0', '0', '1', '1', '1'],
+      shown: previewed,
+      closed: switched,
+    },
+  ];
 
-  test.concurrent('of Kruise Rollouts, blue-green: a version with errors is taken back, and everything is as before', async () => {
-    const chat = await startGated(stand, 'kruise blue-green', 'chat');
-    const before = await usersOf(chat);
-    const template = await templateOf(chat);
-    await chat.deploy('1', BROKEN);
-    await previewed(chat);
-    const status = await chat.until('aborted', isAborted);
-    expect(status).toMatchObject({
-      reason: 'ErrorsAboveStable',
-      weight: 0,
-      verdict: { outcome: 'Fail', metric: 'errors' },
-      history: [{ outcome: 'Aborted', weight: 40 }],
-    });
-    await pods('chat', '0', '0', '0');
-    expect(await templateOf(chat)).toBe(template);
-    expect(await usersOf(chat)).toEqual(before);
-  });
+  test.concurrent.each(KRUISE)(
+    'of $kind: a good version is approved, and the workload is the user’s again',
+    async (row) => {
+      const app = await startGated(stand, row.kind, row.good);
+      const before = await usersOf(app);
+      await app.deploy('1', HEALTHY);
+      await row.shown?.(app);
+      await app.until('it is judged', isJudging);
+      expect(sharesOf(await app.virtualService())).toEqual({ [app.name]: 60, [`${app.name}-canary`]: 40 });
+      expect(await versionsOf(app.name)).toEqual(row.pods);
+      await row.closed?.(app);
+      const status = await app.until('promoted', isPromoted);
+      expect(status.history).toMatchObject([{ outcome: 'Promoted', attempt: 1 }]);
+      expect(status.weights?.map(({ weight }) => weight)).toEqual(expect.arrayContaining([0, 40]));
+      await pods(app.name, '1', '1', '1');
+      expect(await usersOf(app)).toEqual(before);
+    },
+  );
+
+  test.concurrent.each(KRUISE)(
+    'of $kind: a version with errors is taken back by its template, and everything is as before',
+    async (row) => {
+      const app = await startGated(stand, row.kind, row.bad);
+      const before = await usersOf(app);
+      const template = await templateOf(app);
+      await app.deploy('1', BROKEN);
+      await row.shown?.(app);
+      const status = await app.until('aborted', isAborted);
+      expect(status).toMatchObject({
+        reason: 'ErrorsAboveStable',
+        weight: 0,
+        verdict: { outcome: 'Fail', metric: 'errors' },
+        history: [{ outcome: 'Aborted', weight: 40 }],
+      });
+      await pods(app.name, '0', '0', '0');
+      expect(await templateOf(app)).toBe(template);
+      expect(await usersOf(app)).toEqual(before);
+    },
+  );
 
   test('comes to the same end when Prometheus, its controller and Serin are away one after the other', async () => {
+    // Where an earlier try left them away.
+    await stand.sandbox.startPrometheus();
+    await controllers.stop();
+    controllers = startControllers(stand);
+    service.signal('SIGKILL');
+    await service.exit;
+    service = await stand.startService();
     // What the other stories leave running.
     for (const name of Object.keys(await stand.sandbox.loadCounts())) await stand.sandbox.stopLoad(name);
     const [shop, mail] = await Promise.all([
@@ -254,7 +236,7 @@ interface Controllers {
 
 function startControllers({ sandbox: { kube }, namespace }: Stand): Controllers {
   const life = new AbortController();
-  const running = [runArgo(kube, namespace, life.signal), runKruise(kube, namespace, life.signal)];
+  const running = [runArgo, runKruise, runCloneSets].map((controller) => controller(kube, namespace, life.signal));
   return {
     stop: async () => {
       life.abort();
@@ -281,20 +263,16 @@ function sharesOf(routes: KubeObject): Readonly<Record<string, number>> {
 }
 
 const templateOf = async (app: GatedApp): Promise<string> =>
-  JSON.stringify(at(await app.get(TYPES.deployment), 'spec', 'template'));
+  JSON.stringify(at(await app.workload(), 'spec', 'template'));
 
-/** What people own around a Kruise Rollout, but for the pod template and what the controllers note on the Deployment. */
+/** What people own around a Kruise Rollout, but for the pod template and what the controllers note on the workload. */
 async function usersOf(app: GatedApp): Promise<unknown> {
-  const deployment = await app.get(TYPES.deployment);
-  const { template: _template, ...spec } = fieldsAt(deployment, 'spec');
-  const { 'rollouts.kruise.io/stable-revision': _stable, ...labels } = fieldsAt(deployment, 'metadata', 'labels');
-  const { 'deployment.kubernetes.io/revision': _count, ...annotations } = fieldsAt(
-    deployment,
-    'metadata',
-    'annotations',
-  );
+  const workload = await app.workload();
+  const { template: _template, ...spec } = fieldsAt(workload, 'spec');
+  const { 'rollouts.kruise.io/stable-revision': _stable, ...labels } = fieldsAt(workload, 'metadata', 'labels');
+  const { 'deployment.kubernetes.io/revision': _count, ...annotations } = fieldsAt(workload, 'metadata', 'annotations');
   return {
-    deployment: { labels, annotations, spec },
+    workload: { labels, annotations, spec },
     service: (await app.get(TYPES.service))['spec'],
     routes: (await app.virtualService())['spec'],
     rollout: (await app.rollout())['spec'],

@@ -236,12 +236,12 @@ export async function startApp(stand: Stand, name: string, options: AppOptions =
 const SHARED_KINDS: ReadonlySet<string> = new Set(['Namespace', 'Gateway']);
 
 /** What an earlier try of the same test left: a second one begins as the first did. */
-async function clearAway(stand: Stand, name: string, objects: readonly KubeObject[]): Promise<void> {
+export async function clearAway(stand: Stand, name: string, objects: readonly KubeObject[]): Promise<void> {
   const { stdout } = await stand.kubectl('get', 'release', name, '--ignore-not-found', '-o', 'name');
   if (stdout === '') return;
   const left = objects
     .filter(({ kind }) => !SHARED_KINDS.has(kind))
-    .map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+    .map(({ apiVersion, kind, metadata }) => `${fullNameOf(apiVersion, kind)}/${metadata.name}`);
   const ofName = `serin.dev/release=${name}`;
   for (const words of [
     [`release/${name}`, '--ignore-not-found'],
@@ -251,6 +251,12 @@ async function clearAway(stand: Stand, name: string, objects: readonly KubeObjec
     const { code, stderr } = await stand.kubectl('delete', ...words);
     if (code !== 0) throw new Error(stderr);
   }
+}
+
+/** Two controllers have a kind `Rollout`. */
+function fullNameOf(apiVersion: string, kind: string): string {
+  const [group = '', version] = apiVersion.split('/');
+  return (version === undefined ? kind : `${kind}.${version}.${group}`).toLowerCase();
 }
 
 /** Requests without a good answer, by status or by what became of them. */

@@ -4,9 +4,10 @@
  */
 import { at, type Fields, fieldsAt, labelsAt, listAt, numberAt, sameJson, stringAt } from '../../../src/api/fields.ts';
 import { type KubeObject, TYPES } from '../../../src/api/meta.ts';
+import type { KubeClient } from '../../../src/kube/port.ts';
 import { canonicalJson, shortHash } from '../../../src/release/revision.ts';
 import { isOwnedBy } from '../../../src/workloads/deployment-arm.ts';
-import { changed, type Cluster, edited, writtenStatus } from './cluster.ts';
+import { changed, type Cluster, controllerLoop, edited, writtenStatus } from './cluster.ts';
 
 const IN_PROGRESS = 'rollouts.kruise.io/in-progressing';
 const CONTROL_INFO = 'batchrelease.rollouts.kruise.io/control-info';
@@ -18,6 +19,14 @@ export const isCloneSet = ({ kind }: Pick<KubeObject, 'kind'>): boolean => kind 
 /** Name of a template among its revisions. */
 export const templateHash = (workload: KubeObject): string =>
   shortHash(canonicalJson(at(workload, 'spec', 'template'))).slice(0, 10);
+
+/** Looks at every CloneSet of a namespace again and again until the signal ends it. */
+export const runCloneSets = (kube: KubeClient, namespace: string, signal: AbortSignal): Promise<void> =>
+  controllerLoop(
+    async () => (await kube.list(TYPES.cloneSet, { namespace })).items,
+    async (set, nowMs) => void (await lookAtCloneSet({ kube, namespace, nowMs }, set)),
+    signal,
+  );
 
 /** One look: at most one pod made or deleted; true when something changed. */
 export async function lookAtCloneSet(cluster: Cluster, set: KubeObject): Promise<boolean> {
@@ -80,11 +89,12 @@ async function movedPod(cluster: Cluster, set: KubeObject, count: Count): Promis
 const isReady = (pod: KubeObject): boolean =>
   listAt(pod, 'status', 'conditions').some((each) => at(each, 'type') === 'Ready' && at(each, 'status') === 'True');
 
-/** Pods that stay as they are. */
+/** Pods that stay as they are; short of 100 % at least one does not. */
 function keptOf(set: KubeObject, replicas: number): number {
   const path = ['spec', 'updateStrategy', 'partition'] as const;
   const [, percent] = /^([0-9]+)%$/.exec(stringAt(set, ...path) ?? '') ?? [];
-  return percent === undefined ? (numberAt(set, ...path) ?? 0) : Math.ceil((replicas * Number(percent)) / 100);
+  if (percent === undefined) return numberAt(set, ...path) ?? 0;
+  return percent === '100' ? replicas : Math.min(replicas - 1, Math.ceil((replicas * Number(percent)) / 100));
 }
 
 /** The newest template has the highest number, also one that comes back. */

@@ -2,8 +2,8 @@
 import { at, fieldsAt } from '../../../src/api/fields.ts';
 import type { KubeObject, ResourceType } from '../../../src/api/meta.ts';
 import { TYPES } from '../../../src/api/meta.ts';
-import { type App, appOf, type Behaviour, HEALTHY, releaseFor, type Stand, until } from '../e2e.ts';
-import { restingHash, throughWebhook } from './kruise.ts';
+import { type App, appOf, type Behaviour, clearAway, HEALTHY, releaseFor, type Stand, until } from '../e2e.ts';
+import { restingHash, throughWebhook, WORKLOADS } from './kruise.ts';
 
 /** `argo reference`: the template is in a Deployment without pods, and there are no routes: pods are the weight. */
 export type Kind =
@@ -12,6 +12,7 @@ export type Kind =
   | 'argo blue-green'
   | 'kruise canary'
   | 'kruise partition'
+  | 'kruise clone-set'
   | 'kruise blue-green';
 
 export interface GatedOptions {
@@ -28,6 +29,8 @@ export interface GatedApp extends App {
   get(type: ResourceType, name?: string): Promise<KubeObject>;
   /** The Rollout as its controller has it. */
   rollout(): Promise<KubeObject>;
+  /** What has the pod template. */
+  workload(): Promise<KubeObject>;
 }
 
 const REPLICAS = 3;
@@ -35,23 +38,24 @@ const REPLICAS = 3;
 const REPLICAS_AS_WEIGHTS = 5;
 const ISTIO = 'networking.istio.io/v1';
 
-/** Definitions of both controllers, with any fields and status as a subresource. */
+/** Definitions of the controllers, with any fields and status as a subresource. */
 export function definitions(): readonly KubeObject[] {
   const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  return [TYPES.argoRollout, TYPES.kruiseRollout].map(({ group, version, kind, plural }) => ({
+  const types = [TYPES.argoRollout, TYPES.kruiseRollout, TYPES.cloneSet, TYPES.controllerRevision];
+  return types.map(({ group, version, kind, plural }) => ({
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.${group}` },
     spec: {
       group,
       scope: 'Namespaced',
-      names: { kind, plural, singular: 'rollout' },
+      names: { kind, plural, singular: kind.toLowerCase() },
       versions: [
         {
           name: version,
           served: true,
           storage: true,
-          schema: { openAPIV3Schema: { type: 'object', properties: { spec: anything, status: anything } } },
+          schema: { openAPIV3Schema: { ...anything, properties: { spec: anything, status: anything } } },
           subresources: { status: {} },
         },
       ],
@@ -118,20 +122,24 @@ function objectsFor(kind: Kind, name: string, namespace: string, { pauses }: Gat
   const [first, second] = [0, 1].map((index) => (pauses === undefined ? {} : { duration: pauses[index] }));
   const steps = [{ setWeight: 40 }, { pause: first }, { setWeight: 60 }, { pause: second }];
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { team: 'shop' } } };
-  const kruise = (style: 'canary' | 'blueGreen', strategy: object): readonly KubeObject[] => {
+  const kruise = (
+    style: 'canary' | 'blueGreen',
+    strategy: object,
+    workload: KubeObject = { ...deployment, spec: pods },
+  ): readonly KubeObject[] => {
     const trafficRoutings = [
       { service: name, customNetworkRefs: [{ apiVersion: ISTIO, kind: 'VirtualService', name }] },
     ];
     return [
       service(name),
       ...routes(name),
-      { ...deployment, spec: pods },
+      workload,
       {
         apiVersion: 'rollouts.kruise.io/v1beta1',
         kind: 'Rollout',
         metadata,
         spec: {
-          workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+          workloadRef: { apiVersion: workload.apiVersion, kind: workload.kind, name },
           strategy: { [style]: { trafficRoutings, ...strategy } },
         },
       },
@@ -174,12 +182,28 @@ function objectsFor(kind: Kind, name: string, namespace: string, { pauses }: Gat
       return kruise('canary', { enableExtraWorkloadForCanary: true, steps: [step('40%', '40%'), step('60%', '60%')] });
     case 'kruise partition':
       return kruise('canary', { steps: [step('30%', '40%'), step('50%', '60%')] });
+    case 'kruise clone-set':
+      return kruise(
+        'canary',
+        { steps: [step('30%', '40%'), step('50%', '60%')] },
+        {
+          apiVersion: 'apps.kruise.io/v1alpha1',
+          kind: 'CloneSet',
+          metadata: { ...metadata, labels: { team: 'shop' } },
+          spec: { ...pods, updateStrategy: { partition: 0 } },
+        },
+      );
     case 'kruise blue-green':
       return kruise('blueGreen', { steps: [step('100%', '0%'), step('100%', '40%'), step('100%', '100%')] });
     default:
       return kind satisfies never;
   }
 }
+
+const besideIt = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, name: `${object.metadata.name}-canary` },
+});
 
 /** Up, with requests, and a Release that Serin has taken notice of. Its controller must be there. */
 export async function startGated(
@@ -197,7 +221,11 @@ export async function startGated(
     return found;
   };
   const rollout = (): Promise<KubeObject> => get(rolloutType);
-  await sandbox.apply(objectsFor(kind, name, namespace, options));
+  const objects = objectsFor(kind, name, namespace, options);
+  // What its controller makes beside them goes as well.
+  const beside = objects.filter((object) => ['Service', 'Deployment'].includes(object.kind)).map(besideIt);
+  await clearAway(stand, name, [...objects, ...beside]);
+  await sandbox.apply(objects);
   await until(
     `${name} is at rest`,
     async () => at(await rollout(), 'status', 'phase') === 'Healthy',
@@ -211,11 +239,12 @@ export async function startGated(
   await sandbox.apply([releaseFor(name, namespace, { spec })]);
   const app = appOf(stand, name);
   await app.until('it is taken notice of', ({ revision }) => revision.stable !== undefined);
-  const type = isKruise || kind === 'argo reference' ? TYPES.deployment : TYPES.argoRollout;
+  const type = objects.flatMap((object) => WORKLOADS[object.kind] ?? [])[0] ?? TYPES.argoRollout;
   return {
     ...app,
     get,
     rollout,
+    workload: () => get(type),
     deploy: async (build, behaviour) => {
       const before = await get(type);
       const template = fieldsAt(before, 'spec', 'template');
