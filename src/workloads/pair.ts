@@ -8,6 +8,7 @@ import type { TakenState } from '../api/release.ts';
 import { quote } from '../api/units.ts';
 import type { WorkloadIntent, WorkloadState } from '../release/observed.ts';
 import { armOf } from './deployment-arm.ts';
+import { movedElsewhere } from './movers.ts';
 import type { WorkloadAdapter, WorkloadInput } from './port.ts';
 import { autoscalerOf, replicasOf, scalePatch } from './scale.ts';
 import { selects } from './selectors.ts';
@@ -31,6 +32,7 @@ export const pair: WorkloadAdapter = {
       because:
         'an idle member without pods is scaled up for its release, back on abort, and down after a promotion where asked',
     },
+    { type: TYPES.argoRollout, verbs: ['list'], because: 'whether a Rollout moves pods of a member (workloadRef)' },
     { type: TYPES.replicaSet, verbs: ['get', 'list', 'watch'], because: 'which pods run the newest template' },
     { type: TYPES.pod, verbs: ['get', 'list', 'watch'], because: 'readiness, crashes, and whose numbers are whose' },
     {
@@ -40,7 +42,7 @@ export const pair: WorkloadAdapter = {
     },
   ],
 
-  queries({ namespace, spec }) {
+  queries({ namespace, spec, status }) {
     return [
       ...(spec.workload.pair?.members ?? []).map((name) => ({
         kind: 'object' as const,
@@ -49,13 +51,14 @@ export const pair: WorkloadAdapter = {
       { kind: 'all', type: TYPES.replicaSet, namespace },
       { kind: 'all', type: TYPES.pod, namespace },
       { kind: 'all', type: TYPES.horizontalPodAutoscaler, namespace },
+      ...(isFree(status) ? [{ kind: 'onDemand' as const, type: TYPES.argoRollout, namespace }] : []),
     ];
   },
 
   read(input) {
     const members = findMembers(input);
     if (members.kind !== 'members') return members;
-    return stateOf(input, members);
+    return movedBesides(input, members) ?? stateOf(input, members);
   },
 
   snapshot(input) {
@@ -78,6 +81,15 @@ export const pair: WorkloadAdapter = {
     return patch === undefined ? [] : [patch];
   },
 };
+
+/** Nothing of it is Serin's to give back. */
+const isFree = (status: WorkloadInput['status']): boolean => status?.taken === undefined;
+
+/** What is under way goes to its end, also back: a Rollout that came later is told of before the next begins. */
+function movedBesides({ status, objects }: WorkloadInput, { live, idle }: Members): Finding | undefined {
+  if (!isFree(status)) return undefined;
+  return movedElsewhere(live, objects) ?? movedElsewhere(idle, objects);
+}
 
 function stateOf(input: WorkloadInput, members: Members): WorkloadState {
   const taken = input.status?.taken?.workload;

@@ -3,7 +3,7 @@ import { at, labelsAt, stringAt } from '../../api/fields.ts';
 import { ANEW, type Finding, type KubeObject, TYPES } from '../../api/meta.ts';
 import { quote } from '../../api/units.ts';
 import { canaryNameOf } from '../../release/in-place.ts';
-import { rolloutFrom } from '../argo/template.ts';
+import { movedElsewhere } from '../movers.ts';
 import type { WorkloadInput } from '../port.ts';
 import { selects } from '../selectors.ts';
 import { whoseCanary } from './canary.ts';
@@ -24,8 +24,7 @@ export function refusalOf(input: WorkloadInput): Refusal | undefined {
   return (
     replacesAllAtOnce(input, found) ??
     hasReservedLabel(found) ??
-    movedByKruise(input, found) ??
-    movedByArgo(input, found) ??
+    movedBesides(input, found) ??
     foreignCanary(input, found) ??
     overlap(input, found)
   );
@@ -54,27 +53,9 @@ function hasReservedLabel(deployment: KubeObject): Refusal | undefined {
   };
 }
 
-/** Put on a workload by OpenKruise's manager once a Rollout is about it, for its webhook to select by (as recorded). */
-const KRUISE_LABEL = 'rollouts.kruise.io/workload-type';
-
 /** Both would pause it, and each would let go what the other holds. */
-function movedByKruise({ release }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
-  if (deployment.metadata.labels?.[KRUISE_LABEL] === undefined || isClaimed(deployment, release?.name))
-    return undefined;
-  return {
-    reason: 'TargetConflict',
-    message: `Deployment ${quote(deployment.metadata.name)} is moved by a Rollout of OpenKruise (label ${KRUISE_LABEL}). Name that Rollout in spec.workload.kruiseRollout, or delete it and take the label off.`,
-  };
-}
-
-/** It makes pods of every new template at once, while Serin would still hold it. */
-function movedByArgo({ objects, release }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
-  const rollout = isClaimed(deployment, release?.name) ? undefined : rolloutFrom(deployment, objects);
-  if (rollout === undefined) return undefined;
-  return {
-    reason: 'TargetConflict',
-    message: `Deployment ${quote(deployment.metadata.name)} holds the template of Rollout ${quote(rollout.metadata.name)} of Argo Rollouts (its spec.workloadRef), which moves the pods. Name that Rollout in spec.workload.argoRollout, or take its workloadRef out.`,
-  };
+function movedBesides({ objects, release }: WorkloadInput, deployment: KubeObject): Refusal | undefined {
+  return isClaimed(deployment, release?.name) ? undefined : movedElsewhere(deployment, objects);
 }
 
 function foreignCanary({ objects, namespace, release }: WorkloadInput, { metadata }: KubeObject): Refusal | undefined {

@@ -392,7 +392,7 @@ describe('what cannot work is said with the field and the fix, and nothing is to
           : object,
       ),
       reason: 'TargetConflict',
-      says: 'Name that Rollout in spec.workload.kruiseRollout, or delete it and take the label off.',
+      says: 'Delete that Rollout and take the label off;',
     },
     {
       name: 'a route without a subset for the canary',

@@ -1,11 +1,11 @@
-/** One Deployment, to be released in place, that is also the template of a Rollout of Argo Rollouts: only one of the two may move its pods. */
+/** A Deployment, to be released in place or as one of a pair, that is also the template of a Rollout of Argo Rollouts: only one of the two may move its pods. */
 import { describe, expect, test } from 'vitest';
 import { API_VERSION, type KubeObject, TYPES } from '../../../src/api/meta.ts';
 import { inPlaceObjects, settleInPlace } from '../../support/deployment-cluster.ts';
 import { endOf, users } from '../../support/in-place-stories.ts';
 import { createMemoryKube, type MemoryKube } from '../../support/memory-kube.ts';
-import { releaseCluster } from '../../support/release-cluster.ts';
-import { judged, play, type Stage, stageOn } from '../../support/release-stories.ts';
+import { clusterObjects, releaseCluster, settleAtOnce } from '../../support/release-cluster.ts';
+import { deployNext, judged, play, routesIn, type Stage, stageOn } from '../../support/release-stories.ts';
 
 const HASH = '5d8f';
 const rollout = (kind = 'Deployment', name = 'web'): KubeObject => ({
@@ -48,7 +48,7 @@ describe('the Rollout is there first', () => {
       phase: 'Idle',
       reason: 'TargetConflict',
       message:
-        'Deployment "web" holds the template of Rollout "shop-web" of Argo Rollouts (its spec.workloadRef), which moves the pods. Name that Rollout in spec.workload.argoRollout, or take its workloadRef out.',
+        'Deployment "web" holds the template of Rollout "shop-web" of Argo Rollouts (its spec.workloadRef), which moves the pods. Take its workloadRef out; to name that Rollout in spec.workload.argoRollout, delete this Release and make it anew.',
     });
     await worker.deploy('web', 'web:2');
     await worker.reconcile();
@@ -95,5 +95,70 @@ describe('the Release in place is there first', () => {
     expect(await endOf(stage)).toBe('Promoted: stable 100; 4 × web:2');
     expect(await worker.get(TYPES.argoRollout, 'shop-web')).toEqual(before);
     expect((await worker.release('gated')).status?.reason).toBe('TargetConflict');
+  });
+});
+
+describe('a pair one of whose members somebody else moves', () => {
+  const aPair = async (): Promise<Stage & { readonly kube: MemoryKube }> => {
+    const kube = createMemoryKube();
+    for (const object of clusterObjects()) kube.put(object);
+    const settle = settleAtOnce(kube);
+    await settle(kube);
+    return { ...stageOn(kube, settle, async () => undefined), kube };
+  };
+  const ANEW = 'delete this Release and make it anew.';
+  const MOVERS: readonly {
+    who: string;
+    come: (kube: MemoryKube) => Promise<void>;
+    go: (kube: MemoryKube) => Promise<void>;
+    says: string;
+  }[] = [
+    {
+      who: 'a Rollout of Argo Rollouts, by its workloadRef',
+      come: async (kube) => void kube.put(rollout('Deployment', 'web-v2')),
+      go: async (kube) => void kube.put(rollout('Deployment', 'another')),
+      says: `Deployment "web-v2" holds the template of Rollout "shop-web" of Argo Rollouts (its spec.workloadRef), which moves the pods. Take its workloadRef out; to name that Rollout in spec.workload.argoRollout, ${ANEW}`,
+    },
+    {
+      who: 'a Rollout of OpenKruise',
+      come: (kube) => labelled(kube, { 'rollouts.kruise.io/workload-type': 'deployment' }),
+      go: (kube) => labelled(kube, {}),
+      says: `Deployment "web-v1" is moved by a Rollout of OpenKruise (label rollouts.kruise.io/workload-type). Delete that Rollout and take the label off; to name it in spec.workload.kruiseRollout, ${ANEW}`,
+    },
+  ];
+  async function labelled(kube: MemoryKube, labels: Readonly<Record<string, string>>): Promise<void> {
+    const found = await kube.get({ type: TYPES.deployment, namespace: 'shop', name: 'web-v1' });
+    if (found !== undefined) kube.put({ ...found, metadata: { ...found.metadata, labels } });
+  }
+
+  test.each(MOVERS)('is refused and nothing of it touched, until that is over: $who', async ({ come, go, says }) => {
+    const stage = await aPair();
+    await come(stage.kube);
+    const worker = stage.worker();
+    const before = await routesIn(stage);
+    await worker.reconcile();
+    await worker.deploy('web-v2', 'web:2');
+    await worker.reconcile();
+    const { status, metadata } = await worker.release();
+    expect(status).toMatchObject({ phase: 'Idle', reason: 'TargetConflict', message: says });
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'Stalled', status: 'True' }));
+    expect(metadata.finalizers ?? []).toEqual([]);
+    expect(await routesIn(stage)).toEqual(before);
+    // The test's own.
+    expect(writesIn(stage.kube)).toHaveLength(1);
+    await go(stage.kube);
+    await worker.reconcile();
+    expect((await worker.release()).status?.reason).toBe('Initial');
+  });
+
+  test.each(MOVERS)('is led to its end where that came meanwhile: $who', async ({ come }) => {
+    const stage = await aPair();
+    const worker = stage.worker();
+    const before = await routesIn(stage);
+    await play(stage, [deployNext, judged('Pass')], worker);
+    await come(stage.kube);
+    await play(stage, [judged('Fail')], worker);
+    expect((await worker.release()).status).toMatchObject({ phase: 'Aborted', reason: 'ErrorsAboveStable' });
+    expect(await routesIn(stage)).toEqual(before);
   });
 });
