@@ -171,7 +171,8 @@ describe('when requests go unseen, the rollout', () => {
       passed: 20,
       becomes: {
         phase: 'Aborting',
-        weight: 0,
+        // Until its own controller takes that back.
+        weight: 50,
         reason: 'Blind',
         message: expect.stringContaining('no earlier pause waits at 20 % or less (what passed there ends by itself)'),
         revision: { rejected: [] },
