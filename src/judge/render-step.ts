@@ -1,6 +1,6 @@
 /** The step's verdict in one or two sentences: what was decided or is missing, and what would help. */
 import { formatOdds, formatWait } from './format.ts';
-import type { StepVerdict } from './verdict.ts';
+import type { MetricVerdict, StepVerdict } from './verdict.ts';
 
 export interface StepTimes {
   /** Data at this weight so far, and the least and most that the step allows. */
@@ -16,7 +16,7 @@ export function sayStep(verdict: Omit<StepVerdict, 'says'>, times: StepTimes): s
     case 'Fail':
       return named;
     case 'Pass':
-      return `Within the margin on ${verdict.metrics.map(({ name }) => name).join(', ')}. ${verdict.metrics.length === 1 ? (metric?.says ?? '') : named}`.trimEnd();
+      return passed(verdict, metric);
     case 'Inconclusive':
       if (verdict.reason === 'NoData' && metric?.outcome !== 'Inconclusive') {
         return `Only ${formatWait(times.dataMs)} of usable data at ${verdict.weight} % in all this time (pods that never finish warming up, or pauses). ${named}`;
@@ -27,6 +27,13 @@ export function sayStep(verdict: Omit<StepVerdict, 'says'>, times: StepTimes): s
     case 'Continue':
       return `${named}${smoke(verdict)}${impossible(verdict, times)}`;
   }
+}
+
+/** Which metric the sentence is of goes without saying where there is one. */
+function passed({ metrics }: Omit<StepVerdict, 'says'>, metric: MetricVerdict | undefined): string {
+  const within = `Within the margin on ${metrics.map(({ name }) => name).join(', ')}.`;
+  if (metric === undefined) return within;
+  return `${within} ${metrics.length === 1 ? '' : `On ${metric.name}: `}${metric.says}`;
 }
 
 /** What would bring a decision: more time or more weight, in numbers. */

@@ -1,6 +1,6 @@
 /** A forecast as text: what each step sees and when it passes, what cannot be decided in time, and a better plan. Pure. */
 import { formatIntervals, formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
-import type { PlanForecast, PlanInput, StepForecast } from '../../stats/planner.ts';
+import { type PlanForecast, type PlanInput, smallestVisibleOf, type StepForecast } from '../../stats/planner.ts';
 import { FEWEST_INTERVALS } from '../../stats/rule.ts';
 import { padStart, wrapped } from '../screen/style.ts';
 import { columnsWithin } from '../table.ts';
@@ -55,6 +55,7 @@ export function renderPlan(
   ];
   const below = [
     ...impossible(input),
+    ...unseen(input, forecast),
     ...forecast.steps.flatMap((step, k) => warningsOf(input, step, k + 1)),
     smallest(input, forecast),
     ...better(forecast),
@@ -112,6 +113,21 @@ function smallest(input: PlanInput, { smallestVisible }: PlanForecast): string {
     return `This plan sees no regression at all: ${last} of ${formatWait(input.intervalMs)}, and a Fail needs ${FEWEST_INTERVALS}. Give them more time, or make intervals shorter.`;
   }
   return 'This plan sees no lasting regression at all, in this time and at this traffic.';
+}
+
+/** With these no step of a plan says never for want of requests. */
+const ENDLESS = { requestsPerSecond: 1e6, weight: 50 };
+
+/** Where ×1.2 is never seen because of the margins: no traffic changes that. */
+function unseen(input: PlanInput, { steps }: PlanForecast): string[] {
+  const isNever = steps.some(({ seesMs }) => seesMs.fifth === undefined) && isPossible(input, 1.2);
+  if (!isNever) return [];
+  const { requestsPerSecond, weight } = ENDLESS;
+  const least = smallestVisibleOf({ ...input, requestsPerSecond, steps: [{ weight, durationMs: input.horizonMs }] });
+  if (least === undefined || least <= 1.2) return [];
+  return [
+    `never: up to ${formatRatio(input.fail.ratio)} is healthy, and below about ${formatRatio(least)} nothing is ever called worse, whatever the traffic.`,
+  ];
 }
 
 function impossible({ badShare }: PlanInput): string[] {

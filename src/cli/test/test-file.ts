@@ -5,7 +5,7 @@ import { at, fieldsAt, isFields } from '../../api/fields.ts';
 import { ReleaseSpec } from '../../api/release.ts';
 import { duration, literals, name, text, weight } from '../../api/schema.ts';
 import { shapeFindings } from '../../api/shape.ts';
-import { SerinError } from '../../errors.ts';
+import { gistOf, SerinError } from '../../errors.ts';
 import { didYouMean } from '../lint/finding.ts';
 
 const Side = Type.Object({
@@ -88,7 +88,7 @@ export function readTestFile(file: string, content: string): TestFileSource {
     );
   }
   if (problem !== undefined || !isDocument(document)) {
-    throw wrong(`${file} is no YAML: ${problem?.message.split('\n')[0] ?? ''} Correct it there.`);
+    throw wrong(`${file} is no YAML: ${gistOf(problem?.message ?? '')}. Correct it there.`);
   }
   const line = (...path: readonly (string | number)[]): number => {
     for (let length = path.length; length >= 0; length -= 1) {

@@ -210,7 +210,9 @@ describe('the verdict of a step', () => {
           ['latency', histogram(random, endMs, busy, slower)],
         ]);
     };
-    expect(ask({ spec, intervals: 60, at: both(1) }).outcome).toBe('Pass');
+    const passed = ask({ spec, intervals: 60, at: both(1) });
+    expect(passed.outcome).toBe('Pass');
+    expect(passed.says).toMatch(/^Within the margin on errors, latency\. On (errors|latency): We are .*\.$/);
     expect(ask({ spec, intervals: 60, at: both(1.5) })).toMatchObject({
       outcome: 'Fail',
       metric: 'latency',
