@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { AnalysisRun } from '../api/analysis-run.ts';
 import { gistOf, SerinError } from '../errors.ts';
 import type { Siblings } from './explain/explanation.ts';
+import { refuseIdle } from './idle-options.ts';
 import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
 
 interface ExplainFlags extends ConnectionFlags {
@@ -12,8 +13,13 @@ interface ExplainFlags extends ConnectionFlags {
   readonly output?: string;
 }
 
-async function explain(name: string | undefined, flags: ExplainFlags): Promise<void> {
+/** Which cluster is meant is told by these. */
+const OF_CLUSTER = ['kubeconfig', 'context', 'namespace'];
+
+async function explain(name: string | undefined, flags: ExplainFlags, command: Command): Promise<void> {
   const output = parseOutput(flags.output, ['text', 'json'] as const) ?? 'text';
+  if (flags.filename !== undefined) refuseIdle(command, OF_CLUSTER, 'on a run in a file');
+  if (output === 'json') refuseIdle(command, ['prometheus', 'queries'], 'on JSON, which has all queries');
   const { run, siblings } = await find(name, flags);
   const { explainRun } = await import('./explain/explanation.ts');
   const explanation = explainRun(run, siblings);

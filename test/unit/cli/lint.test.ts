@@ -62,6 +62,28 @@ describe('lint', () => {
     for (const { message } of findings) expect(message).toMatch(/^\S.*[.?:] .*[.?]$/);
   });
 
+  test('steps of a Rollout beside its Release are judged, and without it what the Release itself says', () => {
+    const release = `apiVersion: serin.dev/v1alpha1
+kind: Release
+metadata: {name: web, namespace: shop}
+spec:
+  workload: {argoRollout: {name: web}}
+  analysis: {templates: [{name: success-and-latency, clusterScope: true}], args: [{name: nobody, value: "1"}]}
+`;
+    const rollout = `---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web, namespace: shop}
+spec: {strategy: {canary: {steps: [{setWeight: 20}, {pause: {}}]}}}
+`;
+    const rulesOf = (text: string) =>
+      lint({ files: [{ file: 'a.yaml', text }], library, options: { ...options, requestsPerSecond: 1 } }).findings.map(
+        ({ rule, place }) => `${place.line} ${rule}`,
+      );
+    expect(rulesOf(release)).toEqual(['6 argument']);
+    expect(rulesOf(release + rollout)).toEqual(['5 undecidable-step', '6 argument']);
+  });
+
   test('an interval fits the grid of the service, which may be another one', () => {
     const text = (good.get('release') ?? '').replace('interval: 10s', 'interval: 15s');
     const found = (gridMs?: number) =>

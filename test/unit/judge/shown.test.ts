@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { statusProblem } from '../../../src/cli/explain/verdict-shape.ts';
 import { pictureOfLooks } from '../../../src/cli/replay/render.ts';
 import type { ResolvedMetric } from '../../../src/api/analysis-run.ts';
 import { parseEvidence, serialiseEvidence } from '../../../src/judge/checkpoint.ts';
@@ -125,6 +126,15 @@ describe('what a verdict says of every shape', () => {
       ].join('\n');
     });
     await expect(`${text.join('\n\n')}\n`).toMatchFileSnapshot('golden/shown.txt');
+  });
+
+  test('what it is in JSON, at every look, is what explain can show', () => {
+    for (const { what, metric, at } of CASES) {
+      for (const { verdict } of looksOf(metric, at, 40)) {
+        const status: unknown = JSON.parse(JSON.stringify({ phase: 'Running', verdict }));
+        expect(statusProblem(status), what).toBeUndefined();
+      }
+    }
   });
 
   test('a share of hardly any requests claims no bound, not even that of all', () => {
