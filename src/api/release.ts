@@ -550,6 +550,14 @@ export type Step = Static<typeof Step>;
 export type AnalysisSpec = Static<typeof Analysis>;
 export type NotifySink = Static<typeof NotifySink>;
 
+const Undelivered = Type.Object({
+  sink: Type.Integer({ minimum: 0, maximum: 15, description: 'Its place in spec.notify, from 0.' }),
+  reason: text('SecretForbidden or NotDelivered.', 128),
+  message: text('What is lacking, in a sentence.', 1024),
+  since: time('Since when its messages do not go out.'),
+});
+export type Undelivered = Static<typeof Undelivered>;
+
 const Taken = Type.Object(
   {
     traffic: Type.Optional(opaque('What the routes held before; read by the router that wrote it.')),
@@ -782,6 +790,13 @@ export const ReleaseStatus = Type.Object(
           'x-kubernetes-list-type': 'atomic',
         },
       ),
+    ),
+    undelivered: Type.Optional(
+      listMap(Undelivered, 'sink', {
+        description:
+          'Sinks of spec.notify whose last message did not go out; gone with the next one that does. It holds up no decision.',
+        maxItems: 16,
+      }),
     ),
     unreadySince: Type.Optional(time('Since when the canary has no ready pods, or not all before its first traffic.')),
     driftRepairs: Type.Optional(

@@ -13,14 +13,22 @@ import type { Delivery, Notifier, NotifyTarget } from './port.ts';
 /** A message older than this tells people nothing they did not find out themselves. */
 export const GIVE_UP_AFTER_MS = 15 * 60_000;
 
+interface ReleaseName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 export interface DeliverDeps {
   readonly kube: Pick<KubeReader, 'get'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly notifiers: Readonly<Record<Notifier['name'], Notifier>>;
   /** Shows on the Release why a message did not go out (an Event); told of each failed try, so repeating must be harmless. */
-  readonly report: (
-    release: { readonly namespace: string; readonly name: string },
-    finding: Finding,
+  readonly report: (release: ReleaseName, finding: Finding, signal: AbortSignal) => Promise<void>;
+  /** Keeps in the Release's status that this sink gets no messages, or gets them again (`undefined`). Never throws. */
+  readonly keep?: (
+    release: ReleaseName,
+    sinkIndex: number,
+    finding: Finding | undefined,
     signal: AbortSignal,
   ) => Promise<void>;
 }
@@ -37,6 +45,7 @@ export function createDeliver(
     try {
       const { notifier, target } = await readTarget(deps, delivery, signal);
       await notifier.post(message, target, signal);
+      await deps.keep?.(release, sinkIndex, undefined, signal);
       return undefined;
     } catch (thrown) {
       signal.throwIfAborted();
@@ -44,14 +53,10 @@ export function createDeliver(
       const isForbidden = thrown.code === 'SERIN_E_FORBIDDEN';
       const isOver = !thrown.retryable || deps.clock.nowMs() - message.timeMs > GIVE_UP_AFTER_MS;
       if (isForbidden || isOver) {
-        await deps.report(
-          release,
-          {
-            reason: isForbidden ? 'SecretForbidden' : 'NotDelivered',
-            message: `Release ${release.namespace}/${release.name}: ${field}: ${thrown.message}`,
-          },
-          signal,
-        );
+        const reason = isForbidden ? 'SecretForbidden' : 'NotDelivered';
+        await deps.keep?.(release, sinkIndex, { reason, message: `${field}: ${thrown.message}` }, signal);
+        const message = `Release ${release.namespace}/${release.name}: ${field}: ${thrown.message}`;
+        await deps.report(release, { reason, message }, signal);
       }
       if (isOver)
         throw thrown.retryable ? new SerinError('SERIN_E_INVALID_SPEC', thrown.message, { cause: thrown }) : thrown;

@@ -27,10 +27,11 @@ const MAX_UNANNOUNCED = 16;
 export const NOT_ROUTED: Routed = { status: 'False', reason: 'WaitingForTraffic' };
 export const ROUTED: Routed = { status: 'True', reason: 'Routed' };
 
-/** The present status as a draft to change. */
-export function draftOf({ status }: Situation): StatusDraft {
-  const { conditions: _conditions, observedGeneration: _generation, ...draft } = status;
-  return draft;
+/** The present status as a draft to change. Sinks that are named no longer get nothing, and nothing is said of them. */
+export function draftOf({ status, spec }: Pick<Situation, 'status' | 'spec'>): StatusDraft {
+  const { conditions: _conditions, observedGeneration: _generation, undelivered = [], ...draft } = status;
+  const left = undelivered.filter(({ sink }) => sink < (spec.notify?.length ?? 0));
+  return left.length === 0 ? draft : { ...draft, undelivered: left };
 }
 
 /** Writes the draft, unless nothing would change. */

@@ -189,6 +189,7 @@ const secretOf = (name: string, data: Record<string, string>): KubeObject => ({
 
 function deliverWith(secrets: readonly KubeObject[], nowMs = () => aborted.timeMs + 1_000) {
   const findings: Finding[] = [];
+  const kept: (readonly [number, string | undefined])[] = [];
   const kube: Pick<KubeReader, 'get'> = {
     get: (ref) => {
       if (ref.name === 'locked') {
@@ -209,24 +210,29 @@ function deliverWith(secrets: readonly KubeObject[], nowMs = () => aborted.timeM
       findings.push(finding);
       return Promise.resolve();
     },
+    keep: (_release, sink, finding) => {
+      kept.push([sink, finding?.reason]);
+      return Promise.resolve();
+    },
   });
   const run = (sink: NotifySink, message = aborted): Promise<number | undefined> => {
     const [job] = deliveriesOf(message, [sink]);
     return deliver(job?.key ?? '', AbortSignal.timeout(20_000), job?.payload);
   };
-  return { run, deliver, findings };
+  return { run, deliver, findings, kept };
 }
 
 describe('delivery', () => {
   test('reads address and key from Secrets at the moment of sending', async () => {
     const { url, heard } = await receive((_request, response) => response.end());
-    const { run, findings } = deliverWith([secretOf('hook', { url: `${url}\n`, key: 's3cret\n' })]);
+    const { run, findings, kept } = deliverWith([secretOf('hook', { url: `${url}\n`, key: 's3cret\n' })]);
     await run({ webhook: { secretRef: { name: 'hook', key: 'url' }, signingSecretRef: { name: 'hook', key: 'key' } } });
     const { body = '', headers } = heard[0] ?? {};
     const [, seconds = '', signature = ''] =
       /^t=(\d+),v1=([0-9a-f]+)$/.exec(String(headers?.['serin-signature'])) ?? [];
     expect(createHmac('sha256', 's3cret').update(`${seconds}.${body}`).digest('hex')).toBe(signature);
     expect(findings).toEqual([]);
+    expect(kept).toEqual([[0, undefined]]);
   });
 
   test.each([
@@ -244,11 +250,12 @@ describe('delivery', () => {
   });
 
   test('without permission says on the Release which commands give it, and is tried again', async () => {
-    const { run, findings } = deliverWith([]);
+    const { run, findings, kept } = deliverWith([]);
     await expect(run({ slack: { secretRef: { name: 'locked', key: 'url' } } })).rejects.toMatchObject({
       retryable: true,
     });
     expect(findings[0]?.reason).toBe('SecretForbidden');
+    expect(kept).toEqual([[0, 'SecretForbidden']]);
     expect(findings[0]?.message).toContain('--resource-name=locked');
     expect(findings[0]?.message).toContain('--serviceaccount=ops:serin');
   });
