@@ -1,7 +1,8 @@
 /** All checks over all files of one call. Pure: text in, findings out, in the order of the files. */
 import { sameJson } from '../../api/fields.ts';
 import { checkArguments } from './arguments.ts';
-import { checkArgoShape, checkLimits, checkProviders } from './argo.ts';
+import { checkArgoShape, checkProviders } from './argo.ts';
+import { checkLimits } from './limits.ts';
 import { checkConditions } from './conditions.ts';
 import { checkConfigDigest } from './config-digest.ts';
 import { type Check, groupOf, type LintContext, type LintOptions } from './context.ts';

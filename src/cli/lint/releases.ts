@@ -14,7 +14,7 @@ import type { Plan } from '../../release/plan.ts';
 import { runPartOf } from '../../release/step-run.ts';
 import { writtenPlanOf } from '../plan/written-plan.ts';
 import { GRID_MS, resolveOffline } from '../specs/resolve.ts';
-import { measurementsOf } from './argo.ts';
+import { measurementsOf } from './limits.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
 import { didYouMean, finding, type LintFinding, pathIn } from './finding.ts';
 import { podFindings } from './release-pods.ts';
