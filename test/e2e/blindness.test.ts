@@ -104,7 +104,8 @@ describeWith(['prometheus', 'kubectl'], 'while Prometheus', () => {
       await until('the routes follow', async () => weightsOf(await shy.virtualService())['v2'] === 40);
       await stand.sandbox.startPrometheus();
       const promoted = await shy.until('promoted', isPromoted);
-      expect(courseOf(promoted)).toEqual([0, 40, 60, 40, 60, 100]);
+      // A slow machine may want for data on the way as well; that, too, goes back and is judged again.
+      expect(courseOf(promoted).slice(-4)).toEqual([60, 40, 60, 100]);
       expect(promoted.history).toHaveLength(1);
       expect((await shy.events()).map(({ reason }) => reason)).toContain('Blind');
     });
