@@ -133,7 +133,7 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   }[] = [
     { kind: 'kruise canary', good: 'jobs', bad: 'ads', pods: ['0', '0', '0', '1', '1'] },
     { kind: 'kruise partition', good: 'stock', bad: 'tax', pods: ['0', '0', '1'] },
-    { kind: 'kruise clone-set', good: 'menu', bad: 'maps', pods: ['0', '0', '1'] },
+    { kind: 'kruise clone-set', good: 'menu', bad: 'dish', pods: ['0', '0', '1'] },
     {
       kind: 'kruise blue-green',
       good: 'search',
