@@ -1,11 +1,11 @@
 /** `serin analyze`: the verdict on recorded data, from a file or from Prometheus, with the judge that releases have. No cluster needed. */
 import type { Command } from 'commander';
 import type { MetricQuerySpec } from '../api/metric-query.ts';
-import { SerinError } from '../errors.ts';
 import type { Preset } from '../judge/preset.ts';
 import type { Recording } from './analyze/recording.ts';
 import { collected, parseOutput } from './connection.ts';
 import { refuseIdle } from './idle-options.ts';
+import { usage } from './usage.ts';
 
 interface AnalyzeFlags {
   readonly csv?: string;
@@ -155,10 +155,6 @@ async function fromPrometheus(flags: AnalyzeFlags, url: string, intervalMs: numb
   } finally {
     process.off('SIGINT', interrupt);
   }
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }
 
 export function register(program: Command): void {

@@ -1,7 +1,7 @@
 /** `serin query list|show|try`: the query library, and which of it has data in a Prometheus. Only `try` needs a network. */
 import type { Command } from 'commander';
-import { SerinError } from '../errors.ts';
 import { collected, parseOutput } from './connection.ts';
+import { usage } from './usage.ts';
 
 interface Flags {
   readonly library?: string;
@@ -126,10 +126,6 @@ async function tryAll(flags: Flags): Promise<void> {
   } finally {
     process.off('SIGINT', interrupt);
   }
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }
 
 export function register(program: Command): void {

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { AnalysisRun } from '../api/analysis-run.ts';
 import type { Release } from '../api/release.ts';
-import { SerinError } from '../errors.ts';
 import { connect, parseOutput, withConnection, type ConnectionFlags } from './connection.ts';
+import { usage } from './usage.ts';
 
 interface ReplayFlags extends ConnectionFlags {
   readonly filename?: string;
@@ -81,10 +81,6 @@ async function find(name: string | undefined, flags: ReplayFlags): Promise<Found
     (item) => at(item, 'kind') === 'Release' && stringAt(item, 'metadata', 'name') === run.spec.release.name,
   );
   return release === undefined ? { run } : { run, release: release as Release }; // its weights are looked at with care
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }
 
 export function register(program: Command): void {

@@ -25,6 +25,9 @@ import { levelOfAttempt, passLevelOfAttempt } from './preset.ts';
 import { isFinding, type MetricDraft, resolveMetric } from './resolve-metric.ts';
 import { shareEvidence } from './shares.ts';
 
+/** The service's poll grid where nobody sets it (architecture.md); intervals are multiples of it. */
+export const DEFAULT_GRID_MS = 10_000;
+
 export interface ResolveRunInput {
   readonly release: Release;
   readonly revision: string;

@@ -25,6 +25,14 @@ import type { ServeProcess } from '../support/serve.ts';
 import { describeWith } from '../support/tools.ts';
 import { argoStories } from './gated-argo.ts';
 
+/** A status after errors at the judged 40 %. */
+const ABORTED_ON_ERRORS = {
+  reason: 'ErrorsAboveStable',
+  weight: 0,
+  verdict: { outcome: 'Fail', metric: 'errors' },
+  history: [{ outcome: 'Aborted', weight: 40 }],
+};
+
 describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
   let stand: Stand;
   let service: ServeProcess;
@@ -76,12 +84,7 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
     await cart.deploy('1', BROKEN);
     const spec = JSON.stringify((await cart.rollout())['spec']);
     const status = await cart.until('aborted', isAborted);
-    expect(status).toMatchObject({
-      reason: 'ErrorsAboveStable',
-      weight: 0,
-      verdict: { outcome: 'Fail', metric: 'errors' },
-      history: [{ outcome: 'Aborted', weight: 40 }],
-    });
+    expect(status).toMatchObject(ABORTED_ON_ERRORS);
     await pods('cart', '0', '0', '0');
     const after = await cart.rollout();
     expect(JSON.stringify(after['spec'])).toBe(spec);
@@ -172,12 +175,7 @@ describeWith(['prometheus', 'kubectl'], 'a Rollout, on the sandbox', () => {
       await app.deploy('1', BROKEN);
       await row.shown?.(app);
       const status = await app.until('aborted', isAborted);
-      expect(status).toMatchObject({
-        reason: 'ErrorsAboveStable',
-        weight: 0,
-        verdict: { outcome: 'Fail', metric: 'errors' },
-        history: [{ outcome: 'Aborted', weight: 40 }],
-      });
+      expect(status).toMatchObject(ABORTED_ON_ERRORS);
       await pods(app.name, '0', '0', '0');
       expect(await templateOf(app)).toBe(template);
       expect(await usersOf(app)).toEqual(before);

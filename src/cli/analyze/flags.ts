@@ -5,9 +5,10 @@ import { text as readAll } from 'node:stream/consumers';
 import { isFields } from '../../api/fields.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { quote, readDurationMs, readPercent } from '../../api/units.ts';
-import { gistOf, messageOf, SerinError } from '../../errors.ts';
+import { gistOf, messageOf } from '../../errors.ts';
 import { didYouMean } from '../lint/finding.ts';
 import { readInstant } from './measurements.ts';
+import { usage } from '../usage.ts';
 
 /** Milliseconds, at least `leastMs`. */
 export function parseDurationFlag(written: string, flag: string, leastMs = 1): number {
@@ -112,8 +113,4 @@ async function ownQuery(name: string): Promise<MetricQuerySpec | undefined> {
   throw usage(
     `--query ${name} is neither a file nor a query of the library.${hint || ' `serin query list` shows what is there.'}`,
   );
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }

@@ -2,7 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { messageOf, SerinError } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
+import { usage } from '../usage.ts';
 
 export interface ReadFile {
   readonly file: string;
@@ -56,8 +57,4 @@ async function read(file: string): Promise<string> {
   } catch (thrown) {
     throw usage(`${file} cannot be read: ${messageOf(thrown)}. Check the path.`);
   }
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }

@@ -9,11 +9,12 @@ import type { ReleaseSpec } from '../../api/release.ts';
 import { formatDuration, readDurationMs } from '../../api/units.ts';
 import { validateRelease } from '../../api/validate.ts';
 import { isFinding } from '../../judge/resolve-metric.ts';
+import { DEFAULT_GRID_MS } from '../../judge/resolve-run.ts';
 import { gatedPlanOf, isGatedSpec } from '../../release/gated/plan.ts';
 import type { Plan } from '../../release/plan.ts';
 import { runPartOf } from '../../release/step-run.ts';
 import { writtenPlanOf } from '../plan/written-plan.ts';
-import { GRID_MS, resolveOffline } from '../specs/resolve.ts';
+import { resolveOffline } from '../specs/resolve.ts';
 import { measurementsOf } from './limits.ts';
 import { type Check, findObject, groupOf, type LintContext } from './context.ts';
 import { didYouMean, finding, type LintFinding, pathIn } from './finding.ts';
@@ -98,7 +99,7 @@ function resolve(
       name: object.name,
       namespace: object.namespace ?? 'default',
       spec: release,
-      gridMs: context.options.gridMs ?? GRID_MS,
+      gridMs: context.options.gridMs ?? DEFAULT_GRID_MS,
       ...runPartOf(plan, step),
     },
     {

@@ -2,7 +2,7 @@
 import type { ResolvedMetric } from '../../api/analysis-run.ts';
 import type { AbTest } from '../../api/ab-test.ts';
 import type { ReleaseSpec } from '../../api/release.ts';
-import { SerinError } from '../../errors.ts';
+import { DEFAULT_GRID_MS } from '../../judge/resolve-run.ts';
 import { sharesOf } from '../../release/step-run.ts';
 import { switchOf } from '../../release/switching.ts';
 import { type PlanInput, type PlannedStep, timeToPass } from '../../stats/planner.ts';
@@ -11,6 +11,7 @@ import { resolveOneMetric } from '../analyze/rule.ts';
 import { forecastInput } from './forecast.ts';
 import { writtenPlanOf } from './written-plan.ts';
 import type { SourceObject } from '../lint/source.ts';
+import { usage } from '../usage.ts';
 
 export interface PlanFlags {
   readonly rps?: string;
@@ -73,7 +74,9 @@ export function planInputOf(
     ...rule,
     // A minute-long grid would be the service's; without one the usual ten seconds.
     intervalMs:
-      flags.interval === undefined && release?.spec.analysis?.interval === undefined ? 10_000 : rule.intervalMs,
+      flags.interval === undefined && release?.spec.analysis?.interval === undefined
+        ? DEFAULT_GRID_MS
+        : rule.intervalMs,
     // Analysis steps have their part of the error probability.
     falseAbort: rule.falseAbort * (plan?.kind === 'plan' ? sharesOf(plan).whole : 1),
   };
@@ -192,8 +195,4 @@ function ofMatching(where: string, { match, duration }: AbTest): readonly Planne
 function needed(value: string | undefined, flag: string, what: string): string {
   if (value !== undefined && value !== '') return value;
   throw usage(`${flag} is missing. Give ${what}.`);
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }

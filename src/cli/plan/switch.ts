@@ -3,6 +3,7 @@ import type { ReleaseSpec } from '../../api/release.ts';
 import { SerinError } from '../../errors.ts';
 import { type BoundedPlan, type BoundForecast, forecastBound } from '../../judge/forecast-bound.ts';
 import { formatPercent, formatRatio, formatWait } from '../../judge/format.ts';
+import { DEFAULT_GRID_MS } from '../../judge/resolve-run.ts';
 import { type Plan, planOf } from '../../release/plan.ts';
 import { sharesOf } from '../../release/step-run.ts';
 import type { PlanStep } from '../../release/steps.ts';
@@ -91,7 +92,8 @@ function analysisStep(
   });
   const share = sharesOf(plan).step;
   const falseAbort = rule.falseAbort * share;
-  const intervalMs = flags.interval === undefined && settings.interval === undefined ? 10_000 : rule.intervalMs;
+  const intervalMs =
+    flags.interval === undefined && settings.interval === undefined ? DEFAULT_GRID_MS : rule.intervalMs;
   const names = step.templates.map(({ name }) => name).join(', ');
   const what = `analysis ${isAfter ? 'after' : 'before'} the switch: ${names}`;
   const notes = [

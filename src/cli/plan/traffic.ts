@@ -1,12 +1,12 @@
 /** Today's traffic of a workload, from Prometheus: what the planner starts from where no flags say it. */
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import { formatDuration } from '../../api/units.ts';
-import { SerinError } from '../../errors.ts';
 import { calibrationOf } from '../../judge/calibration.ts';
 import { openComparison, phiOf } from '../../judge/comparison.ts';
 import type { ProportionCounts } from '../../judge/observation.ts';
 import type { MetricSource } from '../../metrics/port.ts';
 import { recordFromPrometheus } from '../analyze/from-prometheus.ts';
+import { usage } from '../usage.ts';
 
 export interface TrafficRange {
   readonly query: MetricQuerySpec;
@@ -74,8 +74,4 @@ export async function readTraffic(source: MetricSource, range: TrafficRange, sig
         : [`Its noise is not known (${calibration.uncalibrated}): a release assumes the same until it is.`]),
     ],
   };
-}
-
-function usage(message: string): SerinError {
-  return new SerinError('SERIN_E_USAGE', message);
 }

@@ -5,11 +5,8 @@ import type { Fields } from '../../api/fields.ts';
 import { API_VERSION, type Finding } from '../../api/meta.ts';
 import type { MetricQuerySpec } from '../../api/metric-query.ts';
 import type { ReleaseSpec } from '../../api/release.ts';
-import { type ResolveRunInput, resolveRun } from '../../judge/resolve-run.ts';
+import { DEFAULT_GRID_MS, type ResolveRunInput, resolveRun } from '../../judge/resolve-run.ts';
 import type { Specs } from './specs.ts';
-
-/** The service's own, where nothing else is set. */
-export const GRID_MS = 10_000;
 
 /** Where templates and queries are looked for. What is found is checked when it is resolved. */
 export interface Written {
@@ -48,7 +45,7 @@ export function resolveOffline(
     template: (wanted, isCluster, group) => template(wanted, isCluster, group) as AnalysisTemplateSpec | undefined,
     query: (wanted) => query(wanted) as MetricQuerySpec | undefined,
     startedAtMs: 0,
-    gridMs: GRID_MS,
+    gridMs: DEFAULT_GRID_MS,
     ...rest,
   });
 }

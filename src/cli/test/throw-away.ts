@@ -19,6 +19,7 @@ import { createPrometheus } from '../../sandbox/prometheus/prometheus.ts';
 import type { Ask } from './measured.ts';
 import { openMetrics } from './open-metrics.ts';
 import type { Evaluator } from './run-test.ts';
+import { usage } from '../usage.ts';
 
 export interface Programs {
   readonly prometheus: string;
@@ -140,5 +141,3 @@ function askerOf(url: string, signal: AbortSignal): Ask {
     );
   };
 }
-
-const usage = (message: string): SerinError => new SerinError('SERIN_E_USAGE', message);

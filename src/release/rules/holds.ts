@@ -6,6 +6,7 @@ import { sameJson } from '../../api/fields.ts';
 import type { Finding } from '../../api/meta.ts';
 import { describeMatch } from '../../api/request-match.ts';
 import { readDurationMs } from '../../api/units.ts';
+import { DEFAULT_GRID_MS } from '../../judge/resolve-run.ts';
 import { besideAt, isRaised, weightAt } from '../plan.ts';
 import {
   freshnessMs,
@@ -21,9 +22,6 @@ import { closedCause } from '../windows.ts';
 import { held } from './obstacles.ts';
 import { driftSaid, MAX_DRIFT_REPAIRS } from './traffic.ts';
 import { unintendedShare } from './unintended-share.ts';
-
-/** The metrics' interval where neither spec nor template says: the default grid (architecture.md). */
-const GRID_MS = 10_000;
 
 export const isContested = ({ status }: Situation): boolean => (status.driftRepairs ?? 0) >= MAX_DRIFT_REPAIRS;
 
@@ -190,7 +188,7 @@ function blind(s: Situation): ReturnType<typeof holdCause> {
   }
   if (!isJudging(s)) return undefined;
   const since = blindSince(s);
-  const graceMs = 3 * (readDurationMs(settingsOf(s).interval) ?? GRID_MS);
+  const graceMs = 3 * (readDurationMs(settingsOf(s).interval) ?? DEFAULT_GRID_MS);
   if (since === undefined || s.nowMs - since < graceMs) return undefined;
   const { reason = 'NoData' } = s.verdict ?? {};
   return {
