@@ -1,4 +1,4 @@
-/** What the evidence of one metric says in one step. */
+/** What the evidence of one metric says in one step. Long: the outcome, its reason and what is shown of it are read off one state. */
 import type { AnalysisRunSpec } from '../api/analysis-run.ts';
 import { confidenceOf } from '../stats/confidence.ts';
 import { calibrationOf } from './calibration.ts';
